@@ -1,0 +1,94 @@
+"""Instants: int microseconds since 1970 UTC, and the wall clock of a zone (V3).
+
+A local time that does not exist (spring) moves forward by the gap; one that happens twice (autumn) means the first.
+No clock is read here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+WEEK = 7 * DAY
+
+#: Before every instant the product can meet (µs).
+INSTANT_MIN = -(2**62)
+#: After every instant the product can meet (µs).
+INSTANT_MAX = 2**62
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+@lru_cache(maxsize=1)
+def _zone_names() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def is_zone(name: str) -> bool:
+    """Return whether `name` is a zone of the tz database."""
+    return name in _zone_names()
+
+
+@lru_cache(maxsize=1024)
+def zone_info(name: str) -> ZoneInfo:
+    """Return the zone; raises ZoneInfoNotFoundError for a name that `is_zone` refuses."""
+    return ZoneInfo(name)
+
+
+def to_instant(moment: dt.datetime) -> int:
+    """Return the instant of an aware datetime in µs; raises ValueError for a naive one."""
+    if moment.tzinfo is None:
+        message = "a naive time has no instant; give its zone"
+        raise ValueError(message)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def to_utc(instant: int) -> dt.datetime:
+    """Return the aware UTC datetime of an instant."""
+    return _EPOCH + dt.timedelta(microseconds=instant)
+
+
+def to_local(instant: int, zone: str) -> dt.datetime:
+    """Return the aware wall clock of an instant in a zone."""
+    return to_utc(instant).astimezone(zone_info(zone))
+
+
+def from_local(naive: dt.datetime, zone: str) -> int:
+    """Return the instant of a wall clock by V3: a missing time moves forward, a doubled one means the first."""
+    return to_instant(naive.replace(tzinfo=zone_info(zone), fold=0).astimezone(dt.UTC))
+
+
+def local_day(instant: int, zone: str) -> int:
+    """Return the local calendar day of an instant as a proleptic ordinal."""
+    return to_local(instant, zone).toordinal()
+
+
+def day_start(day: dt.date, zone: str) -> int:
+    """Return the instant at which a local calendar day begins."""
+    return from_local(dt.datetime.combine(day, dt.time()), zone)
+
+
+def ceil_minute(instant: int) -> int:
+    """Return the first whole minute at or after an instant."""
+    return -(-instant // MINUTE) * MINUTE
+
+
+def format_instant(instant: int, zone: str = "UTC") -> str:
+    """Return `2026-03-01 09:00:00 Europe/Istanbul`, with microseconds only where there are any."""
+    local = to_local(instant, zone)
+    text = local.strftime("%Y-%m-%d %H:%M:%S")
+    if local.microsecond:
+        text += f".{local.microsecond:06d}"
+    return f"{text} {zone}"
+
+
+def iso_utc(instant: int) -> str:
+    """Return ISO 8601 in UTC, ending in Z."""
+    return to_utc(instant).isoformat().replace("+00:00", "Z")
