@@ -1,0 +1,84 @@
+# Everything a contributor runs. Needs python3 (3.11 or newer), pip and make; nothing outside this folder is written.
+#   make setup    the tools and the package, editable, in .venv
+#   make run      the demo: a year of made-up customers, decided, with mails to look at
+#   make test     the tests
+#   make check    what CI runs: format, lint, types, floors, tests
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --upgrade \
+  --constraint requirements/constraints.in
+
+# The tools' caches stay inside the checkout; pip needs no newer self, and says nothing about one.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_CACHE_DIR := 1
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-run run test check lock format format-check lint types floors clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: $(VENV)/dev.stamp  ## tools, tests and the package in .venv
+
+setup-run: $(VENV)/run.stamp  ## only what the program needs to run, in .venv
+
+run: setup-run  ## the demo on a year of made-up customers
+	$(BIN)/python -m relight.cli.demo
+
+test: setup  ## the tests (ARGS="-k word" narrows them)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: format-check lint types floors test  ## what CI runs
+
+lock:  ## refresh requirements/*.txt (needs the uv command)
+	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt
+
+format: setup  ## rewrite the code in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+format-check: setup
+	$(BIN)/ruff format --check .
+
+lint: setup
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+floors: setup
+	$(BIN)/lint-imports --no-cache
+
+clean:  ## remove .venv and every cache
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One .venv serves both setups: the development lock holds the runtime lock's versions, so that either order ends in
+# the same packages. A stamp older than its lock is made again. Bytecode is left to the first import: half the time.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile
+INSTALL_PACKAGE := $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+
+$(VENV)/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "relight needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 setup" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo "relight needs the venv module of '$(PYTHON)'. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt requirements/build.txt pyproject.toml $(VENV)/python.stamp
+	@echo "Installing relight and its development tools into $(VENV) (once) ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt -r requirements/build.txt
+	@$(INSTALL_PACKAGE)
+	@touch $@ $(VENV)/run.stamp
+
+$(VENV)/run.stamp: requirements/run.txt requirements/build.txt pyproject.toml $(VENV)/python.stamp
+	@echo "Installing relight into $(VENV) (once) ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(INSTALL_PACKAGE)
+	@touch $@

@@ -1,0 +1,1 @@
+"""The `relight` command: arguments in, text and exit codes out."""

@@ -1,0 +1,1 @@
+"""The one function: plan, world, profile and a record or a deadline in; profile and effects out."""

@@ -1,0 +1,1 @@
+"""Adapters that hand a message to the outside: files and SMTP."""

@@ -1,0 +1,1 @@
+"""When things happen: the loop, the clock, the timers and the dispatch of messages."""

@@ -1,0 +1,1 @@
+"""Recorded history through the same engine, with no way to send."""

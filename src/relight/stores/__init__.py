@@ -1,0 +1,1 @@
+"""Adapters that keep the log, the ledger, the outbox and the checkpoints."""

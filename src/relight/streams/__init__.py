@@ -1,0 +1,1 @@
+"""What happened: the envelope of the log, the declared schema, and how a raw record becomes an event."""

@@ -1,0 +1,1 @@
+"""Adapters that bring records in: files, standard input and the brokers."""
