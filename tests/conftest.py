@@ -1,0 +1,6 @@
+"""Settings of every test: hypothesis draws the same examples on every machine, and no example is too slow to count."""
+
+import hypothesis
+
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("repeatable")
