@@ -55,7 +55,7 @@ class Recorded:
 
 def microseconds(times: pd.Series) -> pd.Series:
     """Return aware times as int µs since 1970 UTC."""
-    return times.dt.tz_convert("UTC").dt.as_unit("us").astype("int64")
+    return pd.Series(times.dt.tz_convert("UTC").dt.as_unit("us").astype("int64"))
 
 
 def end_of_day(day: str) -> int:
@@ -131,7 +131,7 @@ def silences(
 ) -> list[Firing]:
     """Return each silence of each threshold whose deadline lies in time (R1, R2).
 
-    A start is an instant of activity; it was a silence of a threshold if nobody was active in (start, start + threshold].
+    A start is an instant of activity; it was silent for a threshold if nothing followed in (start, start + threshold].
     """
     starts = events[["customer", "at"]].drop_duplicates().sort_values(["customer", "at"])
     following = starts.groupby("customer")["at"].shift(-1)
