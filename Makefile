@@ -60,15 +60,17 @@ clean:  ## remove .venv and every cache
 
 # One .venv serves both setups: the development lock holds the runtime lock's versions, so that either order ends in
 # the same packages. A stamp older than its lock is made again. Bytecode is left to the first import: half the time.
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile
+# The pip that comes with $(PYTHON) fills the venv: no second pip (6 s), and no ensurepip, which Debian packs apart.
+PIP := $$(test -x $(BIN)/pip && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
+PIP_INSTALL := $(PIP) install --quiet --no-compile
 INSTALL_PACKAGE := $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 
 $(VENV)/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "relight needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 setup" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' || { \
-	  echo "relight needs the venv module of '$(PYTHON)'. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@if $(PYTHON) -m pip --version >/dev/null 2>&1; then $(PYTHON) -m venv --without-pip $(VENV); \
+	  elif $(PYTHON) -c 'import ensurepip' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
+	  else echo "relight needs pip for '$(PYTHON)'. On Debian and Ubuntu: apt install python3-pip" >&2; exit 1; fi
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt requirements/build.txt pyproject.toml $(VENV)/python.stamp
