@@ -206,12 +206,14 @@ def judge(tmp_path: Path, report: str) -> subprocess.CompletedProcess[str]:
 
 def test_ci_refuses_a_skipped_test(tmp_path: Path) -> None:
     """CI fails on any skip, also on one for recorded data where the data is at hand, and names it."""
-    report = "SKIPPED [2] tests/browser/test_mail.py:7: no chromium\nSKIPPED [1] tests/a.py:3: RELIGHT_DATA not set\n"
+    report = (
+        "SKIPPED [2] tests/browser/test_mail.py:7: no chromium\nSKIPPED [1] tests/a.py:3: RELIGHT_DATA is not set\n"
+    )
     verdict = judge(tmp_path, report)
     assert verdict.returncode == 1
     assert verdict.stderr.splitlines() == [
         "ci: skipped without leave: tests/browser/test_mail.py:7: no chromium",
-        "ci: skipped without leave: tests/a.py:3: RELIGHT_DATA not set",
+        "ci: skipped without leave: tests/a.py:3: RELIGHT_DATA is not set",
     ]
 
 
