@@ -1,0 +1,83 @@
+"""Identity of a record (V1): which ids and customers are allowed, the hash of a row's content, the body duplicates compare by."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from relight.base.ids import hash_bytes
+from relight.streams.envelope import Event
+from relight.streams.refusals import RefusalError, show_value
+
+#: Longest id of an event in characters.
+ID_LENGTH_MAX = 256
+#: Longest customer or account in characters.
+CUSTOMER_LENGTH_MAX = 256
+#: C0 controls (U+001F separates the parts of a key), DEL and lone surrogates, which cannot be written as UTF-8.
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def read_identifier(value: object, what: str, length_max: int = ID_LENGTH_MAX) -> str:
+    """Return an id or customer as text; a number becomes its digits. Raises RefusalError `bad-id` or `missing-id`.
+
+    `what` names the part for the reason: `customer`, `id`, `account`.
+    """
+    if type(value) is not str:
+        value = _number_text(value, what)
+    if value.isascii() and value.isprintable():
+        if 0 < len(value) <= length_max:
+            return value
+    elif _FORBIDDEN.search(value):
+        raise RefusalError(
+            f"bad-{what}", f"{what} is {show_value(value)}, with a control character or half a character"
+        )
+    if not value:
+        raise RefusalError(f"missing-{what}", f"{what} is empty")
+    if len(value) > length_max:
+        raise RefusalError(f"bad-{what}", f"{what} has {len(value)} characters, at most {length_max} are allowed")
+    return value
+
+
+def _number_text(value: object, what: str) -> str:
+    if value is None:
+        raise RefusalError(f"missing-{what}", f"the record has no {what}")
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
+        raise RefusalError(f"bad-{what}", f"{what} is {show_value(value)}, expected text or a number")
+    if isinstance(value, int) and value.bit_length() > 4 * ID_LENGTH_MAX:
+        raise RefusalError(
+            f"bad-{what}", f"{what} is {show_value(value)}, at most {ID_LENGTH_MAX} characters are allowed"
+        )
+    return str(value)
+
+
+def content_id(row: Mapping[str, object]) -> str:
+    """Return 32 hex digits of the row as JSON with sorted keys; equal for rows that differ in order or spacing only."""
+    return hash_bytes(msgspec.json.encode(row, enc_hook=_plain, order="deterministic"))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal | dt.date):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def canonical_body(event: Event) -> bytes:
+    """Return the bytes by which duplicates are compared: everything an event says, without how it came here.
+
+    Left out: id, ingest time, position and `late`, in which honest copies differ.
+    """
+    amounts = {key: _normal(value) for key, value in event.properties.items()}
+    traits = {key: _normal(value) for key, value in event.traits.items()}
+    body = (event.name, event.customer, event.account, event.event_time, amounts, traits, event.consent)
+    return msgspec.json.encode(body, enc_hook=_plain, order="deterministic")
+
+
+def _normal(value: object) -> object:
+    """Return a decimal in one form, so that 12.5 equals 12.50."""
+    if type(value) is Decimal:
+        return f"{value.normalize():f}" if value else "0"
+    return value
