@@ -1,1 +1,16 @@
 """How we say it: template environment, rendering, locales and the checks on a template's content."""
+
+from relight.templates.letters import CompiledLetter, Rendered, RenderPolicy, RenderRefusal, compile_letters
+from relight.templates.scan import Expression, LetterScan, Read, scan_letters
+
+__all__ = [
+    "CompiledLetter",
+    "Expression",
+    "LetterScan",
+    "Read",
+    "RenderPolicy",
+    "RenderRefusal",
+    "Rendered",
+    "compile_letters",
+    "scan_letters",
+]

@@ -1,0 +1,175 @@
+"""Filters of the product: dates, numbers and money in the customer's language and zone, Turkish case, safe links.
+
+Each reads the render under way from its context variable; nothing here knows a template.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import babel.dates
+import babel.numbers
+import jinja2
+from babel import Locale, UnknownLocaleError
+
+from relight.base.instants import to_local
+from relight.templates.values import RENDER, MissingDataError, RenderState, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Schemes that a link in a mail may have.
+LINK_SCHEMES = frozenset({"https", "mailto"})
+#: Characters of a link; a longer one is refused, so that no line of the mail passes its limit.
+LINK_CHARACTERS_MAX = 2_000
+#: Digits after the point that `number` and `percent` may show.
+FRACTION_DIGITS_MAX = 12
+_STYLES = frozenset({"short", "medium", "long", "full"})
+_PATTERN_CHARACTERS_MAX = 60
+#: Kept as they stand in a link; everything else is percent-encoded as UTF-8.
+_LINK_SAFE = "!#$%&*+/:;=?@[]~()-._"
+
+
+@lru_cache(maxsize=256)
+def find_locale(name: str) -> Locale | None:
+    """Return Babel's locale for `tr`, `tr-TR` or `tr_TR`; None for a name nobody knows."""
+    try:
+        return Locale.parse(name.replace("-", "_"))
+    except (ValueError, UnknownLocaleError, TypeError):
+        return None
+
+
+def _state() -> RenderState:
+    state = RENDER.get()
+    return state or RenderState(locale="en", zone="UTC", currency="EUR", base_url="")
+
+
+def _locale(state: RenderState) -> Locale:
+    return find_locale(state.locale) or Locale("en")
+
+
+def _number(value: object) -> Decimal | int:
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        to_text(value)  # a missing value refuses by its own name
+        raise jinja2.TemplateRuntimeError(f"'{value}' is no number")
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
+def _local(value: object, state: RenderState) -> dt.datetime | dt.date:
+    if isinstance(value, bool) or not isinstance(value, (int, dt.date)):
+        to_text(value)
+        raise jinja2.TemplateRuntimeError(f"'{value}' is no instant and no date")
+    return to_local(value, state.zone) if isinstance(value, int) else value
+
+
+def _style(style: str) -> str:
+    if style not in _STYLES and len(style) > _PATTERN_CHARACTERS_MAX:
+        raise jinja2.TemplateRuntimeError("a date pattern is short, medium, long, full or at most 60 characters")
+    return style
+
+
+def format_date(_context: jinja2.runtime.Context, value: object, style: str = "long") -> str:
+    """Return the day: `22 Kasım 2026`. `style` is short, medium, long, full or a CLDR pattern such as `d MMMM`."""
+    state = _state()
+    return babel.dates.format_date(_local(value, state), _style(style), locale=_locale(state))
+
+
+def format_datetime(_context: jinja2.runtime.Context, value: object, style: str = "long") -> str:
+    """Return day and time on the customer's wall clock."""
+    state = _state()
+    moment = _local(value, state)
+    if not isinstance(moment, dt.datetime):
+        return babel.dates.format_date(moment, _style(style), locale=_locale(state))
+    naive = moment.replace(tzinfo=None)
+    if style == "long":  # without the name of the zone: it is the reader's own
+        day = babel.dates.format_date(naive, "long", locale=_locale(state))
+        return f"{day} {babel.dates.format_time(naive, 'short', locale=_locale(state))}"
+    return babel.dates.format_datetime(naive, _style(style), locale=_locale(state))
+
+
+def _digits(digits: int | None) -> int | None:
+    if digits is not None and not 0 <= digits <= FRACTION_DIGITS_MAX:
+        raise jinja2.TemplateRuntimeError(f"0 to {FRACTION_DIGITS_MAX} digits after the point")
+    return digits
+
+
+def format_number(_context: jinja2.runtime.Context, value: object, digits: int | None = None) -> str:
+    """Return the number with the language's separators, rounded to `digits` after the point."""
+    state, places = _state(), _digits(digits)
+    number = _number(value)
+    if places is None:
+        return babel.numbers.format_decimal(number, locale=_locale(state), decimal_quantization=False)
+    pattern = "#,##0" + ("." + "0" * places if places else "")
+    return babel.numbers.format_decimal(number, pattern, locale=_locale(state))
+
+
+def format_money(_context: jinja2.runtime.Context, value: object, currency: str | None = None) -> str:
+    """Return an amount: `₺1.234,50`; the project's currency unless one is named (ISO 4217)."""
+    state = _state()
+    return babel.numbers.format_currency(_number(value), currency or state.currency, locale=_locale(state))
+
+
+def format_percent(_context: jinja2.runtime.Context, value: object, digits: int = 0) -> str:
+    """Return a share (0.2) as `20%`, `%20` in Turkish."""
+    state, places = _state(), _digits(digits)
+    locale = _locale(state)
+    pattern = locale.percent_formats[None].pattern
+    if places:
+        pattern = pattern.replace("#,##0", "#,##0." + "0" * places)
+    return babel.numbers.format_percent(_number(value), pattern, locale=locale)
+
+
+def tr_upper(value: object) -> str:
+    """Return Turkish capitals: `izmir` → `İZMİR`, `ışık` → `IŞIK`."""
+    return to_text(value).replace("i", "İ").replace("ı", "I").upper()
+
+
+def tr_lower(value: object) -> str:
+    """Return Turkish small letters: `IŞIK` → `ışık`, `İZMİR` → `izmir`."""
+    return to_text(value).replace("İ", "i").replace("I", "ı").lower()
+
+
+def safe_url(value: object) -> str:
+    """Return an https or mailto link with everything else in it percent-encoded.
+
+    A link of the project's own web server passes whatever its scheme, so that a trial on this machine works.
+
+    Raises:
+        MissingDataError: it is no such link; a mail with a dead or hostile link must not leave.
+    """
+    text = to_text(value).strip()
+    base = _state().base_url
+    own = bool(base) and text.startswith(base.rstrip("/") + "/")
+    if not own and not is_link(text):
+        raise MissingDataError(f"a link ('{text[:60]}' is no https or mailto address)")
+    return quote(text, safe=_LINK_SAFE)
+
+
+def is_link(text: str) -> bool:
+    """Return whether a text is an https link with a host, or a mailto link, of a length a mail can carry."""
+    if len(text) > LINK_CHARACTERS_MAX or any(c.isspace() or ord(c) < 32 or c in '"<>\\^`{|}' for c in text):  # noqa: PLR2004
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    if parts.scheme not in LINK_SCHEMES:
+        return False
+    return bool(parts.hostname) if parts.scheme == "https" else "@" in parts.path
+
+
+#: Filters by the name a template writes, those that read the render under way marked so that none is folded at load.
+FILTERS: dict[str, Callable[..., Any]] = {
+    "date": jinja2.pass_context(format_date),
+    "datetime": jinja2.pass_context(format_datetime),
+    "number": jinja2.pass_context(format_number),
+    "money": jinja2.pass_context(format_money),
+    "percent": jinja2.pass_context(format_percent),
+    "tr_upper": tr_upper,
+    "tr_lower": tr_lower,
+    "safe_url": jinja2.pass_eval_context(lambda _eval_context, value: safe_url(value)),
+}

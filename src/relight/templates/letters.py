@@ -1,0 +1,297 @@
+"""Compiles letters and renders them for one reading: subject, preheader, HTML and text, or the reason why not.
+
+One template failing affects only itself. Whether the mail may leave is the gate's question, not asked here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, DecimalException
+from typing import TYPE_CHECKING, Literal
+
+import jinja2
+
+from relight.base.durations import Span
+from relight.base.kinds import UNKNOWN
+from relight.base.problems import Problem
+from relight.templates.css import inline_sources
+from relight.templates.filters import find_locale
+from relight.templates.html_text import html_to_text
+from relight.templates.questions import PRODUCT_QUESTIONS
+from relight.templates.sandbox import LetterEnvironment
+from relight.templates.values import (
+    RENDER,
+    CustomerView,
+    LimitError,
+    MissingDataError,
+    NamedView,
+    Question,
+    RenderState,
+)
+
+if TYPE_CHECKING:
+    from relight.rules.plan import Condition
+    from relight.streams.schema import PropertyType
+    from relight.templates.scan import LetterScan
+    from relight.templates.values import Reading
+
+#: Bytes (UTF-8) of a rendered HTML part.
+RENDERED_HTML_MAX = 256 * 1024
+#: Bytes (UTF-8) of a rendered text part.
+RENDERED_TEXT_MAX = 64 * 1024
+#: Characters of a subject.
+SUBJECT_CHARACTERS_MAX = 200
+#: Characters of a preheader.
+PREHEADER_CHARACTERS_MAX = 400
+#: Pieces that one render may yield.
+RENDER_PIECES_MAX = 100_000
+_EMPTY_LINES = re.compile(r"\n{3,}")
+_HEADER_REFUSED = re.compile(r"=\?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderPolicy:
+    """What the config says about all letters."""
+
+    project: str = "project"
+    zone: str = "UTC"
+    #: Language of the template folders themselves, where no language folder fits.
+    locale: str = "en"
+    currency: str = "EUR"
+    #: `name`, `address`, `reply_to`, `postal_address`.
+    sender: Mapping[str, str] = field(default_factory=dict)
+    base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """One mail's content."""
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    #: Language of the templates used: `tr`.
+    locale: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderRefusal:
+    """Why a letter was not rendered."""
+
+    reason: Literal["missing_data", "template_error"]
+    #: `customer.first_name`, or what went wrong.
+    what: str
+    file: str = ""
+    #: 0 where unknown.
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One language of a letter, compiled."""
+
+    #: "" for the letter's own folder.
+    language: str
+    subject: jinja2.Template
+    html: jinja2.Template
+    #: None: made from the HTML.
+    text: jinja2.Template | None
+    preheader: jinja2.Template | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledLetter:
+    """One template folder, compiled in all its languages."""
+
+    name: str
+    variants: Mapping[str, Variant]
+    policy: RenderPolicy
+    traits: Mapping[str, PropertyType]
+    expressions: Mapping[str, Condition]
+
+    def render(self, reading: Reading, extra: Mapping[str, object]) -> Rendered | RenderRefusal:
+        """Return the mail for a customer at an instant, or why there is none. Raises nothing that a template does.
+
+        Args:
+            reading: the customer as known now.
+            extra: what the rule gives: request, release, threshold, milestone, unsubscribe_url, preferences_url …
+        """
+        trait = reading.trait("locale")
+        wanted = trait if isinstance(trait, str) and trait else self.policy.locale
+        variant = self.variants[choose_language(wanted, self.variants)]
+        language = variant.language or self.policy.locale
+        state = RenderState(
+            locale=_regional(wanted, language), zone=reading.zone or self.policy.zone,
+            currency=self.policy.currency, base_url=self.policy.base_url,
+        )  # fmt: skip
+        names = self._names(reading, extra)
+        names["locale"] = names["lang"] = language
+        token = RENDER.set(state)
+        part = variant.subject
+        try:
+            subject = _header_text(_render(part, names, SUBJECT_CHARACTERS_MAX), "subject")
+            names["subject"] = subject
+            preheader = ""
+            if variant.preheader is not None:
+                part = variant.preheader
+                preheader = " ".join(_render(part, names, PREHEADER_CHARACTERS_MAX).split())
+                names["preheader"] = preheader
+            part = variant.html
+            html = _render(part, names, RENDERED_HTML_MAX)
+            if variant.text is None:
+                text = html_to_text(html)
+            else:
+                part = variant.text
+                text = _render(part, names, RENDERED_TEXT_MAX)
+        except MissingDataError as error:
+            return _refusal("missing_data", error, part)
+        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+            return _refusal("template_error", error, part)
+        finally:
+            RENDER.reset(token)
+        return Rendered(subject=subject, preheader=preheader, html=html, text=_paragraphs(text), locale=language)
+
+    def _names(self, reading: Reading, extra: Mapping[str, object]) -> dict[str, object]:
+        customer = CustomerView(reading=reading, traits=self.traits, expressions=self.expressions)
+        names: dict[str, object] = {
+            "customer": customer,
+            "project": NamedView(
+                name="project", values={"name": self.policy.project, "base_url": self.policy.base_url}
+            ),
+            "sender": NamedView(name="sender", values=self.policy.sender),
+            "entry": NamedView(name="entry", values=reading.entry or {}),
+            "event": NamedView(name="event", values=reading.event or {}),
+        }
+        for name in PRODUCT_QUESTIONS:
+            names[name] = Question(function=name, view=customer)
+        of_reading = {name: getattr(reading, name, UNKNOWN) for name in ("milestone", "threshold", "arm")}
+        for name, value in {**of_reading, **extra}.items():
+            if value is not None and value is not UNKNOWN:
+                names[name] = _given(name, value)
+        return names
+
+
+def _given(name: str, value: object) -> object:
+    """Return what a template sees of a thing the rule gives: a milestone is a number, a threshold reads `30 days`."""
+    if isinstance(value, Mapping):
+        return NamedView(name=name, values=value)
+    if name == "threshold" and isinstance(value, int):
+        return str(Span(elapsed=value))
+    if name == "milestone" and isinstance(value, str):
+        try:
+            number = Decimal(value)
+        except DecimalException:
+            return value
+        return int(number) if number == number.to_integral_value() else number
+    return value
+
+
+def compile_letters(
+    scan: LetterScan,
+    *,
+    expressions: Mapping[str, Condition],
+    policy: RenderPolicy,
+    traits: Mapping[str, PropertyType],
+) -> tuple[Mapping[str, CompiledLetter], list[Problem]]:
+    """Return the letters by name, CSS inlined, and what was found wrong beyond the scan's problems.
+
+    Args:
+        scan: what `scan_letters` found; letters whose sources do not parse are left out.
+        expressions: text of each scanned expression -> its compiled form.
+        policy: what the config says.
+        traits: the declared traits.
+    """
+    broken = {p.place.file for p in scan.problems if p.code in {"template-syntax", "template-size"}}
+    plain = LetterEnvironment(scan.sources, escapes=False, root=scan.root)
+    pages = inline_sources(scan)
+    letters: dict[str, CompiledLetter] = {}
+    problems: list[Problem] = list(pages.problems)
+    for name, variants in scan.letters.items():
+        files = {f"{scan.root}/{path}" for parts in variants.values() for path in parts.values()}
+        if files & broken:
+            continue
+        try:
+            compiled = {
+                language: Variant(
+                    language=language,
+                    subject=plain.get_template(parts["subject.txt"]),
+                    html=pages.environments[parts["body.html"]].get_template(parts["body.html"]),
+                    text=plain.get_template(parts["body.txt"]) if "body.txt" in parts else None,
+                    preheader=plain.get_template(parts["preheader.txt"]) if "preheader.txt" in parts else None,
+                )
+                for language, parts in variants.items()
+            }
+        except jinja2.TemplateError:
+            continue  # the scan has reported it
+        letters[name] = CompiledLetter(
+            name=name, variants=compiled, policy=policy, traits=traits, expressions=expressions
+        )
+    return letters, problems
+
+
+def choose_language(wanted: str, available: Mapping[str, object]) -> str:
+    """Return the language folder for a customer: `tr-TR`, then `tr`, then the letter's own folder ("")."""
+    normal = wanted.replace("_", "-")
+    folded = {name.lower(): name for name in available}
+    while normal:
+        found = folded.get(normal.lower())
+        if found:
+            return found
+        normal = normal.rpartition("-")[0]
+    return ""
+
+
+def _regional(wanted: str, language: str) -> str:
+    """Return how dates and numbers are written: the customer's region where it is of the template's language."""
+    same = wanted.replace("_", "-").split("-")[0].lower() == language.replace("_", "-").split("-")[0].lower()
+    return wanted if same and find_locale(wanted) else language
+
+
+def _render(template: jinja2.Template, names: Mapping[str, object], most: int) -> str:
+    pieces: list[str] = []
+    size = 0
+    for piece in _pieces(template, names):
+        size += len(piece) if piece.isascii() else len(piece.encode("utf-8", "replace"))
+        if size > most or len(pieces) >= RENDER_PIECES_MAX:
+            raise LimitError(f"more than {most} bytes of output")
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def _pieces(template: jinja2.Template, names: Mapping[str, object]) -> Iterator[str]:
+    return template.generate(names)
+
+
+def _paragraphs(text: str) -> str:
+    """Return a text part without trailing blanks and with at most one empty line between paragraphs."""
+    lines = "\n".join(line.rstrip() for line in text.split("\n"))
+    return _EMPTY_LINES.sub("\n\n", lines).strip() + "\n"
+
+
+def _header_text(text: str, what: str) -> str:
+    single = " ".join(text.split())
+    if _HEADER_REFUSED.search(single):
+        raise MissingDataError(f"a value in the {what} that a header may hold")
+    if len(single) > SUBJECT_CHARACTERS_MAX:
+        raise LimitError(f"a {what} of more than {SUBJECT_CHARACTERS_MAX} characters")
+    if not single:
+        raise MissingDataError(f"the {what}")
+    return single
+
+
+def _refusal(
+    reason: Literal["missing_data", "template_error"], error: Exception, part: jinja2.Template
+) -> RenderRefusal:
+    file, line = part.filename or "", 0
+    trace = error.__traceback__
+    root = file.split("/", 1)[0] + "/"
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if name.startswith(root):
+            file, line = name, trace.tb_lineno
+        trace = trace.tb_next
+    what = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
+    return RenderRefusal(reason=reason, what=what, file=file, line=line)
