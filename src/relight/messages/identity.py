@@ -1,0 +1,111 @@
+"""What a message is called outside: its Message-ID and the tokens in its links. Pure: the secret is given.
+
+A token is the occurrence key and a MAC over purpose, key id and key; a token of one purpose opens no other (RFC 8058).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+
+from relight.base.ids import digest
+
+#: Bytes of HMAC-SHA256 that a token carries: 120 bits.
+TOKEN_MAC_BYTES = 15
+#: Bytes of the occurrence key's digest that a token carries.
+TOKEN_KEY_BYTES = 16
+#: Characters of a token: 32 bytes (one of key id) in base64url without padding is 43.
+TOKEN_CHARACTERS_MAX = 44
+#: Key ids are one byte.
+KEY_ID_MAX = 255
+#: Bytes of a secret below which it is refused.
+SECRET_BYTES_MIN = 16
+
+
+class TokenPurpose(StrEnum):
+    """What a token opens."""
+
+    UNSUBSCRIBE = "unsubscribe"
+    PREFERENCES = "preferences"
+    BOUNCE = "bounce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenKey:
+    """One secret and the number that tokens name it by, so that it can be replaced while old links work."""
+
+    secret: bytes
+    #: 0 to 255.
+    id: int = 1
+
+    def __post_init__(self) -> None:
+        if len(self.secret) < SECRET_BYTES_MIN:
+            raise ValueError(f"a secret has at least {SECRET_BYTES_MIN} bytes")
+        if not 0 <= self.id <= KEY_ID_MAX:
+            raise ValueError(f"a key id is 0 to {KEY_ID_MAX}")
+
+
+def message_id(occurrence_key: str, domain: str) -> str:
+    """Return `<digest@domain>`: equal on every retry, different for every occurrence."""
+    return f"<{digest('message-id', occurrence_key)}@{domain}>"
+
+
+def occurrence_digest(occurrence_key: str) -> str:
+    """Return the 32 hex digits that a token names an occurrence by; the inbox looks a message up by them."""
+    return digest("token", occurrence_key)
+
+
+def make_token(key: TokenKey, purpose: TokenPurpose, occurrence_key: str, topic: str = "") -> str:
+    """Return the token of an occurrence: at most 44 characters of base64url, the same every time."""
+    name = bytes.fromhex(occurrence_digest(occurrence_key))
+    raw = bytes([key.id]) + name + _mac(key, purpose, name, topic)
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def verify_token(keys: tuple[TokenKey, ...], purpose: TokenPurpose, token: str, topic: str = "") -> str | None:
+    """Return the occurrence's digest that a token proves, or None. Compares in constant time.
+
+    Args:
+        keys: the current key and those it replaced.
+        purpose: what the page behind the link does.
+        token: as it stood in the link.
+        topic: the topic named beside it; part of what is proved.
+    """
+    if len(token) > TOKEN_CHARACTERS_MAX or not token.isascii():
+        return None
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if len(raw) != 1 + TOKEN_KEY_BYTES + TOKEN_MAC_BYTES:
+        return None
+    name, mac = raw[1 : 1 + TOKEN_KEY_BYTES], raw[1 + TOKEN_KEY_BYTES :]
+    for key in keys:
+        if key.id == raw[0] and hmac.compare_digest(mac, _mac(key, purpose, name, topic)):
+            return name.hex()
+    return None
+
+
+def unsubscribe_url(base_url: str, key: TokenKey, occurrence_key: str, topic: str = "") -> str:
+    """Return the one-click link (RFC 8058): no address, no customer id in it. An empty topic means all marketing."""
+    return _link(base_url, "u", make_token(key, TokenPurpose.UNSUBSCRIBE, occurrence_key, topic), topic)
+
+
+def preferences_url(base_url: str, key: TokenKey, occurrence_key: str) -> str:
+    """Return the link to the page where a person chooses what we send."""
+    return _link(base_url, "p", make_token(key, TokenPurpose.PREFERENCES, occurrence_key), "")
+
+
+def _link(base_url: str, page: str, token: str, topic: str) -> str:
+    query = f"?t={quote(topic, safe='')}" if topic else ""
+    return f"{base_url.rstrip('/')}/{page}/{token}{query}"
+
+
+def _mac(key: TokenKey, purpose: TokenPurpose, name: bytes, topic: str) -> bytes:
+    message = b"\x1f".join((purpose.encode("ascii"), bytes([key.id]), name.hex().encode("ascii"), topic.encode("utf-8")))
+    return hmac.digest(key.secret, message, hashlib.sha256)[:TOKEN_MAC_BYTES]
