@@ -1,13 +1,15 @@
-"""What one customer of the demonstration does in a year: visits, plan, team, wishes, orders, tickets, answers.
+"""What one customer of the demonstration does in a year: visits, plan, team, wishes.
 
-Decides events and their instants from a person and random numbers. Knows nothing of files, arrival or rules.
+Decides events and their instants from a person and random numbers; shop and help desk are demo_dealings'. Knows nothing
+of files, arrival or rules.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from random import Random
 
-from relight.cli.demo_catalog import FEATURES, PRODUCTS, RELEASES, SUBJECTS, UNBUILT
+from relight.cli.demo_catalog import FEATURES, RELEASES, UNBUILT
+from relight.cli.demo_dealings import open_tickets, order
 from relight.cli.demo_people import SATURDAY, Person, happens, local_instant
 from relight.cli.demo_tape import (
     DAY,
@@ -18,8 +20,6 @@ from relight.cli.demo_tape import (
     Property,
     Tape,
     record_app,
-    record_desk,
-    record_till,
     utc_text,
 )
 
@@ -67,8 +67,8 @@ def live(tape: Tape, person: Person) -> None:
     if course.subscribes is not None:
         _grow_team(tape, person, course.subscribes, last)
     if happens(rng, 0.75 if course.subscribes is not None else 0.02):
-        _order(tape, person, last)
-    _open_tickets(tape, person, last)
+        order(tape, person, last)
+    open_tickets(tape, person, last)
     _wish(tape, person, last)
 
 
@@ -194,53 +194,6 @@ def _grow_team(tape: Tape, person: Person, first: int, last: int) -> None:
         size += -1 if leaves else 1
         record_app(tape, at, person.key, "teammate_left" if leaves else "teammate_joined", team_size=size)
         _identify(tape, person, at, team_size=size)
-
-
-def _order(tape: Tape, person: Person, last: int) -> None:
-    """Packs are used up and bought again at the person's own pace; kits are bought now and then."""
-    rng = tape.rng
-    product, price, consumed = rng.choice(PRODUCTS)
-    gap = rng.uniform(14, 60) if consumed else rng.uniform(40, 120)
-    usual = rng.choice((1, 1, 1, 2, 3))
-    at = local_instant(rng, person.zone, person.joined + rng.randint(8, 60) * DAY)
-    while at < last:
-        order_id = f"TB-{tape.number:06d}"
-        amount = f"{price * usual}.00"
-        quantity = "" if usual == 1 and happens(rng, 0.1) else str(usual)
-        shown = "" if happens(rng, 0.007) else product
-        record_till(tape, at, person.key, "placed", (order_id, shown, quantity, amount))
-        if happens(rng, 0.04):
-            back = at + rng.randint(6 * HOUR, 12 * DAY)
-            record_till(tape, back, person.key, "refunded", (order_id, "", "", amount))
-        if happens(rng, 0.11):
-            return
-        at = local_instant(rng, person.zone, at + int(gap * rng.uniform(0.82, 1.2) * DAY))
-        if not consumed:
-            product, price, _ = rng.choice(PRODUCTS)
-
-
-def _open_tickets(tape: Tape, person: Person, last: int) -> None:
-    rng = tape.rng
-    at = person.joined
-    while True:
-        at += int(rng.expovariate(1 / 240) * DAY)
-        if at > last:
-            break
-        ticket = f"T{tape.number:06d}"
-        opened = local_instant(rng, person.zone, at)
-        record_desk(tape, opened, person.key, "ticket_opened", ticket_id=ticket, subject=rng.choice(SUBJECTS))
-        if happens(rng, 0.04):
-            continue
-        solved = opened + int(rng.lognormvariate(3.2, 1.1) * HOUR)
-        record_desk(tape, solved, person.key, "ticket_resolved", ticket_id=ticket)
-        if happens(rng, 0.45):
-            score = rng.choices((1, 2, 3, 4, 5), weights=(7, 8, 15, 35, 35))[0]
-            answered = solved + rng.randint(HOUR, 40 * HOUR)
-            record_desk(tape, answered, person.key, "csat_answered", score=score, ticket_id=ticket)
-    for days in (60, 180):
-        if happens(rng, 0.25) and person.joined + days * DAY < last:
-            at = local_instant(rng, person.zone, person.joined + days * DAY)
-            record_desk(tape, at, person.key, "nps_answered", score=min(10, max(0, round(rng.gauss(7.9, 2.1)))))
 
 
 def _wish(tape: Tape, person: Person, last: int) -> None:
