@@ -33,7 +33,7 @@ def field_reader(paths: Sequence[str], *, flat: bool) -> FieldReader:
 
 def _path_reader(path: str, *, flat: bool) -> FieldReader:
     if flat:
-        return lambda row: row.get(path) or None
+        return lambda row: None if (value := row.get(path)) == "" else value
     first, *rest = path.split(".")
     if not rest:
         return lambda row: row.get(path)

@@ -56,6 +56,8 @@ class Counts:
     events: int = 0
     #: Blank lines, which are no records.
     blank: int = 0
+    #: Records of a finished file after its horizon.
+    after_horizon: int = 0
     #: Undeclared events by name; `…` holds those beyond the first UNDECLARED_NAMES_MAX names.
     undeclared: Counter[str] = field(default_factory=Counter)
     #: Dead letters by code.

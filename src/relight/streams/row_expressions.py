@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from relight.base.problems import Place, Problem
+from relight.streams.expressions import compile_row_condition, parse_row_condition
 from relight.streams.plan import FieldReader, Row
 
 
 def compile_expression(text: str, place: Place) -> tuple[FieldReader, list[Problem]]:
     """Return the reader of an expression and its problems; where it has errors the reader gives nothing."""
-    try:
-        from relight.streams.expressions import compile_row_condition  # noqa: PLC0415
-    except ImportError:
-        return _nothing, [Problem(code="no-expressions", message="expressions are not built in yet", place=place)]
-    read, problems = compile_row_condition(text, place)
-    return (read or _nothing), problems
+    node, problems = parse_row_condition(text, place)
+    return (_nothing if node is None else compile_row_condition(node)), problems
 
 
 def _nothing(_row: Row) -> object:
