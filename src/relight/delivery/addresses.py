@@ -1,0 +1,29 @@
+"""Which texts are addresses that a mail may go to, and their one form. No DNS is asked."""
+
+from __future__ import annotations
+
+from email_validator import EmailNotValidError, validate_email
+
+from relight.messages.addresses import ADDRESS_LENGTH_MAX, address_hash, fold_address
+
+__all__ = ["address_hash", "needs_smtputf8", "normalise_address"]
+
+
+def normalise_address(address: str) -> str | None:
+    """Return the address to send to: domain in ASCII, ASCII letters folded, İ and ı distinct; None when it is none.
+
+    Comments, quoted local parts and literals are refused on purpose: nobody signs up with one.
+    """
+    stripped = address.strip()
+    if len(stripped) > ADDRESS_LENGTH_MAX:
+        return None
+    try:
+        found = validate_email(stripped, check_deliverability=False, test_environment=True)
+    except (EmailNotValidError, UnicodeError):
+        return None
+    return fold_address(f"{found.local_part}@{found.ascii_domain}")
+
+
+def needs_smtputf8(address: str) -> bool:
+    """Return whether a server must speak SMTPUTF8 (RFC 6531) to take the address."""
+    return not address.isascii()

@@ -1,0 +1,126 @@
+"""Writes each mail as a file: `<folder>/<yyyy-mm-dd>/<digest>.eml`. The default way out; nothing is sent.
+
+A name derives from the occurrence key and the day from the scheduled instant, so handing a message over twice makes
+one file. Files are complete or not there: written beside, made durable, then renamed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from relight.base.errors import RejectError
+from relight.base.ids import digest
+from relight.base.instants import to_utc
+from relight.delivery.mime import build_mime
+from relight.delivery.outgoing import Delivery, Outcome, OutgoingMessage, outcome_of
+
+#: Files of a batch from which one flush of the file system is cheaper than one a file.
+FLUSH_TOGETHER_MIN = 32
+#: Suffix of a file that is being written; a crash leaves only such ones.
+PART_SUFFIX = ".part"
+
+
+class FilesTransport:
+    """The transport that `delivery: {files: outbox/}` names."""
+
+    #: The same message makes the same file.
+    idempotent = True
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        """Keep the folder; it is made when the first mail comes. `durable=False` skips fsync, for tests and demos."""
+        self.folder = folder
+        self.durable = durable
+
+    async def deliver(self, batch: Sequence[OutgoingMessage]) -> list[Delivery]:
+        """Return accepted for each mail that is on disk, rejected for one that cannot be written down as a mail."""
+        return await asyncio.to_thread(self.write_batch, batch)
+
+    async def look_up(self, keys: Sequence[str]) -> Mapping[str, Delivery]:
+        """Return accepted for each key whose file is there, whatever its day."""
+        return await asyncio.to_thread(self._find, keys)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def write_batch(self, batch: Sequence[OutgoingMessage]) -> list[Delivery]:
+        """Return what `deliver` returns; blocks."""
+        results: list[Delivery] = []
+        written: list[tuple[Path, Path]] = []
+        for message in batch:
+            path = self.path_of(message)
+            try:
+                content = build_mime(message, date=to_utc(message.scheduled))
+            except RejectError as error:
+                results.append(outcome_of(message, Outcome.REJECTED, str(error)))
+                continue
+            try:
+                if not path.exists():
+                    part = path.with_suffix(PART_SUFFIX)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    part.write_bytes(content)
+                    written.append((part, path))
+            except OSError as error:
+                results.append(outcome_of(message, Outcome.RETRY, _reason(error)))
+                continue
+            results.append(outcome_of(message, Outcome.ACCEPTED, str(path), path.stem))
+        try:
+            self._make_durable(written)
+        except OSError as error:
+            # What was renamed stays; the next attempt finds it by name.
+            return [
+                outcome_of(message, Outcome.RETRY, _reason(error)) if result.outcome is Outcome.ACCEPTED else result
+                for message, result in zip(batch, results, strict=True)
+            ]
+        return results
+
+    def path_of(self, message: OutgoingMessage) -> Path:
+        """Return where a message's file stands."""
+        day = to_utc(message.scheduled).date().isoformat()
+        return self.folder / day / f"{file_name(message.occurrence_key)}.eml"
+
+    def _make_durable(self, written: Sequence[tuple[Path, Path]]) -> None:
+        if self.durable and len(written) >= FLUSH_TOGETHER_MIN:
+            os.sync()
+        elif self.durable:
+            for part, _ in written:
+                _sync(part)
+        for part, path in written:
+            part.replace(path)
+        if self.durable and written:
+            for folder in sorted({path.parent for _, path in written}):
+                _sync(folder)
+            _sync(self.folder)
+
+    def _find(self, keys: Sequence[str]) -> dict[str, Delivery]:
+        wanted = {file_name(key): key for key in keys}
+        found: dict[str, Delivery] = {}
+        if not self.folder.is_dir():
+            return found
+        for day in sorted(self.folder.iterdir()):
+            for name, key in wanted.items() if day.is_dir() else ():
+                path = day / f"{name}.eml"
+                if path.exists():
+                    found[key] = Delivery(
+                        key=key, outcome=Outcome.ACCEPTED, provider_text=str(path), provider_id=name
+                    )  # fmt: skip
+        return found
+
+
+def file_name(occurrence_key: str) -> str:
+    """Return the name of a message's file without suffix; the same digits as in its Message-ID."""
+    return digest("message-id", occurrence_key)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _reason(error: OSError) -> str:
+    return f"{error.strerror or error} ({error.filename})" if error.filename else str(error)

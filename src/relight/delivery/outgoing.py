@@ -1,0 +1,87 @@
+"""What is handed to a transport and what comes back. Every transport speaks these words and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Outcome(StrEnum):
+    """What became of one attempt (S2, S3)."""
+
+    #: The provider answered in full that it has the message.
+    ACCEPTED = "accepted"
+    #: Surely not accepted; the same call may succeed later.
+    RETRY = "retry"
+    #: A full answer that it will never be taken.
+    REJECTED = "rejected"
+    #: The body had begun to leave and no full answer came.
+    UNKNOWN = "unknown"
+    #: Our own settings are wrong: no attempt is spent, an operator is needed.
+    CONFIGURATION = "configuration"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingMessage:
+    """One mail, ready to leave. Subject, body and address belong to the same customer (I19)."""
+
+    #: Names the message for ever; Message-ID, boundary and file name derive from it (S1).
+    occurrence_key: str
+    to_address: str
+    to_name: str | None = None
+    from_address: str
+    from_name: str | None = None
+    reply_to: str | None = None
+    subject: str
+    html: str
+    text: str
+    #: `<…@domain>`, equal on every retry.
+    message_id: str
+    #: URIs, HTTPS first; empty for transactional mail.
+    list_unsubscribe: tuple[str, ...] = ()
+    feedback_id: str | None = None
+    transactional: bool = False
+    #: Scheduled instant (µs UTC): the day a file is filed under, and its Date.
+    scheduled: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The outcome of one attempt."""
+
+    #: The message's occurrence key.
+    key: str
+    outcome: Outcome
+    #: What the provider said, or what went wrong, for people; at most 500 characters.
+    provider_text: str = ""
+    #: The provider's own name for the message; empty where it gave none.
+    provider_id: str = ""
+
+
+class Transport(Protocol):
+    """A way out."""
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether handing over the same message twice makes one."""
+
+    async def deliver(self, batch: Sequence[OutgoingMessage]) -> list[Delivery]:
+        """Return one delivery for each message, in order. Raises nothing that a provider does."""
+
+    async def look_up(self, keys: Sequence[str]) -> Mapping[str, Delivery]:
+        """Return what is known of these occurrence keys; a transport that cannot ask returns nothing."""
+
+    async def close(self) -> None:
+        """Give connections back."""
+
+
+#: Characters of a provider's answer that are kept.
+PROVIDER_TEXT_CHARACTERS_MAX = 500
+
+
+def outcome_of(message: OutgoingMessage, outcome: Outcome, text: str, provider_id: str = "") -> Delivery:
+    """Return the delivery of a message, its text printable and bounded."""
+    shown = "".join(c if c.isprintable() else " " for c in text)[:PROVIDER_TEXT_CHARACTERS_MAX].strip()
+    return Delivery(key=message.occurrence_key, outcome=outcome, provider_text=shown, provider_id=provider_id)
