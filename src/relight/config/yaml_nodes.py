@@ -90,6 +90,4 @@ def merge_nodes(base: YamlNode, over: YamlNode, *, choices: dict[str, frozenset[
         entries[key] = merge_nodes(entries[key], node, choices=choices, name=key) if key in entries else node
         keys[key] = over.keys[key]
     values = {k: n.value for k, n in entries.items()}
-    return YamlNode(
-        file=over.file, line=over.line, column=over.column, value=values, entries=entries, keys=keys
-    )
+    return YamlNode(file=over.file, line=over.line, column=over.column, value=values, entries=entries, keys=keys)

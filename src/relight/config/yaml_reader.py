@@ -283,9 +283,18 @@ _SYNTAX = {
         "a 'key: value' was expected here",
         "check the indentation, and put the whole value in single quotes where it begins with a quote or contains ': '",
     ),
-    "did not find expected '-' indicator": ("a list item beginning with '- ' was expected here", "check the indentation"),
-    "did not find expected ',' or '}'": ("this '{' is not closed where it should be", "separate entries by ',' and end with '}'"),
-    "did not find expected ',' or ']'": ("this '[' is not closed where it should be", "separate items by ',' and end with ']'"),
+    "did not find expected '-' indicator": (
+        "a list item beginning with '- ' was expected here",
+        "check the indentation",
+    ),
+    "did not find expected ',' or '}'": (
+        "this '{' is not closed where it should be",
+        "separate entries by ',' and end with '}'",
+    ),
+    "did not find expected ',' or ']'": (
+        "this '[' is not closed where it should be",
+        "separate items by ',' and end with ']'",
+    ),
     "could not find expected ':'": ("a key without ':' stands before this", "write 'key: value'"),
     "found unexpected end of stream": ("a quote is not closed before the end of the file", "add the closing quote"),
     "found unknown escape character": (

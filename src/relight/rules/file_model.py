@@ -1,0 +1,52 @@
+"""The base of everything that is read from a rule or config file, and the unions whose form is chosen by the keys present."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Discriminator
+
+#: Tag of a union member that is written as text or number.
+SCALAR = "<scalar>"
+#: Tag of a union member that is written as a list.
+LIST = "<list>"
+#: Tag of a union member that is written as a mapping.
+MAPPING = "<mapping>"
+
+
+class FileModel(BaseModel):
+    """A mapping of a file: every key is declared, nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=False)
+
+    #: What people call it, with its article.
+    noun: ClassVar[str] = "this mapping"
+    #: Keys of which exactly one must stand there; empty for no such choice.
+    one_of: ClassVar[tuple[str, ...]] = ()
+
+
+def by_shape() -> Discriminator:
+    """Return the choice between members tagged SCALAR, LIST and MAPPING."""
+
+    def choose(value: Any) -> str | None:
+        if isinstance(value, Mapping):
+            return MAPPING
+        if isinstance(value, list):
+            return LIST
+        return None if value is None else SCALAR
+
+    return Discriminator(choose)
+
+
+def by_key(*keys: str) -> Discriminator:
+    """Return the choice between members tagged `<key>`: the first of the keys that is present decides."""
+
+    def choose(value: Any) -> str | None:
+        if isinstance(value, Mapping):
+            return next((f"<{key}>" for key in keys if key in value), None)
+        if isinstance(value, str) and value in keys:
+            return SCALAR
+        return None
+
+    return Discriminator(choose)
