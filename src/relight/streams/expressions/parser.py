@@ -70,8 +70,7 @@ class _Parser:
     def token(self) -> Token:
         return self.tokens[self.at]
 
-    @property
-    def at_end(self) -> bool:
+    def ended(self) -> bool:
         return self.token.sort is Sort.END
 
     def take(self) -> Token:
@@ -101,7 +100,7 @@ class _Parser:
 
     def unexpected(self, expected: str) -> NoReturn:
         token = self.token
-        found = "the text ends here" if self.at_end else f"found '{token.text}'"
+        found = "the text ends here" if self.ended() else f"found '{token.text}'"
         help_text = None
         for word in (token.text, self.tokens[self.at - 1].text if self.at else ""):
             if word.lower() in KEYWORDS and word not in KEYWORDS:
@@ -114,10 +113,10 @@ class _Parser:
 
     # ------------------------------------------------------------ grammar
     def whole(self) -> Node:
-        if self.at_end:
+        if self.ended():
             self.refuse("there is no condition here")
         node = self.either()
-        if not self.at_end:
+        if not self.ended():
             self.left_over()
         return node
 
@@ -331,7 +330,7 @@ class _Parser:
             self.unexpected("the name of an event")
         self.take()
         place = self.span(token.start)
-        if self.at_end:
+        if self.ended():
             return EventPattern(event=str(token.value), place=place)
         if not self.accept("where"):
             self.no_where()

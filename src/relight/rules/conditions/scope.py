@@ -1,0 +1,94 @@
+"""What a condition may name where it stands, and the state of one check. Decides nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from relight.base.problems import Place, Problem
+from relight.rules.conditions.checked import Checked
+from relight.streams.expressions.nodes import Node
+from relight.streams.schema import PropertyType, Schema
+
+#: Most parts of one condition, its values and segments spelled out.
+CONDITION_PARTS_MAX = 2_000
+#: Most values and segments that stand for each other in a row.
+DEFINITION_DEPTH_MAX = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What may be named."""
+
+    schema: Schema
+    #: Shared values and segments by name, parsed.
+    values: Mapping[str, Node] = field(default_factory=dict)
+    segments: Mapping[str, Node] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Properties of the entry's triggering event; None: there is no entry here.
+    entry: Mapping[str, PropertyType] | None = None
+    #: Properties of the event at hand; None: there is none here.
+    event: Mapping[str, PropertyType] | None = None
+    #: Properties of the event at hand that a bare name reads, before traits; None: bare names are traits.
+    row: Mapping[str, PropertyType] | None = None
+    #: Of `threshold`, `arm`, `milestone`, those that exist here.
+    allow: frozenset[str] = frozenset()
+
+
+class Mode(Enum):
+    """What a name means."""
+
+    #: Traits, values, segments, facts.
+    CONDITION = "condition"
+    #: Inside the `where` of an event function: the event's own properties alone.
+    FILTER = "filter"
+    #: The `where` of an event pattern: own properties, `entry.` and `event.`.
+    PATTERN = "pattern"
+
+
+@dataclass(slots=True, kw_only=True)
+class Walk:
+    """One check on its way through a tree."""
+
+    scope: Scope
+    problems: list[Problem]
+    #: Checks a node inside this one, in the mode of the walk given.
+    check_node: Callable[[Node, Walk], Checked | None]
+    mode: Mode = Mode.CONDITION
+    #: In FILTER and PATTERN: the name of the event whose properties bare names read.
+    event: str = ""
+    own: Mapping[str, PropertyType] = field(default_factory=dict)
+    #: Values and segments being spelled out, outermost first.
+    expanding: tuple[str, ...] = ()
+    #: How many parts were met; shared by all walks of one check.
+    parts: list[int] = field(default_factory=lambda: [0])
+
+    def check(self, node: Node) -> Checked | None:
+        """Return the typed tree of a node inside, or None after reporting what is wrong."""
+        return self.check_node(node, self)
+
+    def report(self, code: str, message: str, place: Place, help_text: str | None = None) -> None:
+        """Note a problem."""
+        self.problems.append(Problem(code=code, message=message, place=place, help=help_text))
+
+    def inside(
+        self,
+        *,
+        scope: Scope | None = None,
+        mode: Mode = Mode.CONDITION,
+        event: str = "",
+        own: Mapping[str, PropertyType] | None = None,
+        expanding: tuple[str, ...] | None = None,
+    ) -> Walk:
+        """Return the walk that goes on in another mode, reporting to the same list."""
+        return Walk(
+            scope=scope or self.scope,
+            problems=self.problems,
+            check_node=self.check_node,
+            mode=mode,
+            event=event,
+            own=own or {},
+            expanding=self.expanding if expanding is None else expanding,
+            parts=self.parts,
+        )
