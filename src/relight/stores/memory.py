@@ -1,0 +1,322 @@
+"""The store of `simulate` and of rule tests: dictionaries and lists, gone with the process. Same promises otherwise."""
+
+# ruff: noqa: D102  # what a method promises stands once, at interface.Store
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from relight.base.errors import StoreError
+from relight.messages.addresses import address_hash
+from relight.messages.ledger import LedgerRow, OutboxMessage
+from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
+from relight.stores.delivery_moves import is_refused, is_wider, next_state, suppression_of
+from relight.stores.interface import (
+    Appended,
+    Attempt,
+    Batch,
+    Claim,
+    Claimed,
+    EventIdentity,
+    MessageStatus,
+    Profile,
+    Settlement,
+    StoredLetter,
+    Suppression,
+    Tally,
+)
+from relight.streams.envelope import Event, Record
+
+
+@dataclass(slots=True)
+class _Parcel:
+    message: OutboxMessage
+    address_hash: str
+    due: int
+    #: Order of arrival.
+    number: int
+    state: MessageState = FIRST_STATE
+    token: int = 0
+    lease_until: int | None = None
+    owner: str = ""
+
+
+class MemoryStore:
+    """See `interface.Store` for what each method promises; nothing outlives the process."""
+
+    def __init__(self) -> None:
+        self._log: list[Record] = []
+        self._known: dict[EventIdentity, int] = {}
+        self._customers: dict[str | None, list[int]] = {}
+        self._positions: dict[str, str] = {}
+        self._reached: int | None = None
+        self._differing = 0
+        self._rows: dict[str, LedgerRow] = {}
+        self._tallies: dict[tuple[str, str, int], int] = {}
+        self._outbox: dict[str, _Parcel] = {}
+        #: (due, number, key) of what waits; entries of messages that moved on are passed over.
+        self._due: list[tuple[int, int, str]] = []
+        self._attempts: list[Attempt] = []
+        self._suppressions: dict[str, Suppression] = {}
+        self._letters: dict[int, StoredLetter] = {}
+        self._profiles: dict[str, Profile] = {}
+        self._checkpoint_position = 0
+        self._checkpoint_meta: dict[str, bytes] = {}
+        self._notes: dict[str, str] = {}
+        self._closed = False
+
+    def close(self) -> None:
+        self._closed = True
+
+    # -- the log ---------------------------------------------------------------------------------------------------
+    def append(self, batch: Batch) -> Appended:
+        if self._closed:
+            raise StoreError("the store cannot be used any more: closed")
+        for record, _ in batch.log:
+            self._append_record(record)
+        known, conflicts = self._insert_rows(batch.rows)
+        for message in batch.outbox:
+            if message.occurrence_key not in self._outbox:
+                parcel = _Parcel(message, address_hash(message.address), message.scheduled, len(self._outbox))
+                self._outbox[message.occurrence_key] = parcel
+                self._wait(parcel)
+        for letter in batch.dead:
+            number = len(self._letters) + 1
+            self._letters[number] = StoredLetter(number=number, letter=letter, replayed_at=None)
+        for tally in batch.tallies:
+            key = (tally.rule, tally.reason, tally.day)
+            self._tallies[key] = self._tallies.get(key, 0) + tally.count
+        self._positions.update(batch.positions)
+        if batch.reached is not None:
+            self._reached = batch.reached if self._reached is None else max(self._reached, batch.reached)
+        self._differing += batch.duplicates_differing
+        return Appended(last_position=len(self._log), rows_known=known, conflicts=conflicts)
+
+    def _append_record(self, record: Record) -> None:
+        self._log.append(record)
+        position = len(self._log)
+        self._customers.setdefault(record.customer, []).append(position)
+        if isinstance(record, Event):
+            self._known.setdefault((record.stream, record.customer, record.id), position)
+        elif (found := suppression_of(record)) is not None:
+            self.suppress(*found)
+
+    def _insert_rows(self, rows: Sequence[LedgerRow]) -> tuple[int, tuple[LedgerRow, ...]]:
+        known, conflicts = 0, []
+        for row in rows:
+            stands = self._rows.setdefault(row.occurrence_key, row)
+            if stands is not row:
+                known += 1
+                if stands != row:
+                    conflicts.append(row)
+        return known, tuple(conflicts)
+
+    def last_position(self) -> int:
+        return len(self._log)
+
+    def positions(self) -> dict[str, str]:
+        return dict(sorted(self._positions.items()))
+
+    def reached(self) -> int | None:
+        return self._reached
+
+    def read_log(self, after: int = 0, *, limit: int | None = None) -> Iterator[tuple[int, Record]]:
+        end = len(self._log) if limit is None else min(len(self._log), after + limit)
+        return ((position, self._log[position - 1]) for position in range(after + 1, end + 1))
+
+    def customer_log(self, customer: str, *, after: int = 0) -> Iterator[tuple[int, Record]]:
+        return self._log_of(customer, after)
+
+    def global_log(self, *, after: int = 0) -> Iterator[tuple[int, Record]]:
+        return self._log_of(None, after)
+
+    def _log_of(self, customer: str | None, after: int) -> Iterator[tuple[int, Record]]:
+        positions = list(self._customers.get(customer, ()))
+        return ((position, self._log[position - 1]) for position in positions if position > after)
+
+    def find_known(self, identities: Sequence[EventIdentity]) -> list[int | None]:
+        return [self._known.get(identity) for identity in identities]
+
+    def body_at(self, position: int) -> Record:
+        if not 0 < position <= len(self._log):
+            raise StoreError(f"the log has no record {position}")
+        return self._log[position - 1]
+
+    def duplicates_differing(self) -> int:
+        return self._differing
+
+    # -- checkpoints -----------------------------------------------------------------------------------------------
+    def save_checkpoints(
+        self, profiles: Iterable[Profile], *, position: int | None = None, meta: Mapping[str, bytes] | None = None
+    ) -> None:
+        self._profiles.update((one.customer, one) for one in profiles)
+        if position is not None:
+            self._checkpoint_position = position
+        if meta is not None:
+            self._checkpoint_meta = dict(meta)
+
+    def load_profile(self, customer: str) -> Profile | None:
+        return self._profiles.get(customer)
+
+    def profiles(self) -> Iterator[Profile]:
+        return (self._profiles[customer] for customer in sorted(self._profiles))
+
+    def customers(self) -> Iterator[str]:
+        return iter(sorted(self._profiles))
+
+    def checkpoint_position(self) -> int:
+        return self._checkpoint_position
+
+    def checkpoint_meta(self) -> dict[str, bytes]:
+        return dict(sorted(self._checkpoint_meta.items()))
+
+    # -- the ledger ------------------------------------------------------------------------------------------------
+    def ledger(
+        self,
+        *,
+        rule: str | None = None,
+        customer: str | None = None,
+        since: int | None = None,
+        limit: int | None = None,
+    ) -> Iterator[LedgerRow]:
+        found = (
+            row
+            for row in list(self._rows.values())
+            if (rule is None or row.rule == rule)
+            and (customer is None or row.customer == customer)
+            and (since is None or row.judged >= since)
+        )
+        return islice(found, limit)
+
+    def ledger_for(self, occurrence_key: str) -> LedgerRow | None:
+        return self._rows.get(occurrence_key)
+
+    def tallies(self) -> list[Tally]:
+        return [
+            Tally(rule=rule, reason=reason, day=day, count=count)
+            for (rule, reason, day), count in sorted(self._tallies.items())
+        ]
+
+    # -- the outbox ------------------------------------------------------------------------------------------------
+    def claim(self, now: int, limit: int, *, owner: str, lease: int) -> Claimed:
+        ready: list[Claim] = []
+        suppressed: list[OutboxMessage] = []
+        expired: list[OutboxMessage] = []
+        for parcel in self._take_due(now, limit):
+            message = parcel.message
+            why = self._suppressions.get(parcel.address_hash)
+            if why is not None and is_refused(message.message_class, why.scope):
+                text = f"the address is suppressed ({why.scope}): {why.cause}"
+                self._refuse(message, MessageCause.SUPPRESSED_BEFORE_SENDING, now, text)
+                suppressed.append(message)
+            elif message.expires_at is not None and now > message.expires_at:
+                self._refuse(message, MessageCause.EXPIRED_BEFORE_SENDING, now, "")
+                expired.append(message)
+            else:
+                parcel.state = advance_message(parcel.state, MessageCause.TAKEN)
+                parcel.token, parcel.lease_until, parcel.owner = parcel.token + 1, now + lease, owner
+                ready.append(Claim(message=message, token=parcel.token, lease_until=now + lease, owner=owner))
+        return Claimed(ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired))
+
+    def _wait(self, parcel: _Parcel) -> None:
+        heapq.heappush(self._due, (parcel.due, parcel.number, parcel.message.occurrence_key))
+
+    def _take_due(self, now: int, limit: int) -> list[_Parcel]:
+        found: list[_Parcel] = []
+        while self._due and len(found) < limit and self._due[0][0] <= now:
+            due, _number, key = heapq.heappop(self._due)
+            parcel = self._outbox[key]
+            if parcel.state is MessageState.PENDING and parcel.due == due:
+                found.append(parcel)
+        return found
+
+    def _refuse(self, message: OutboxMessage, cause: MessageCause, now: int, text: str) -> None:
+        self._settle(Settlement(occurrence_key=message.occurrence_key, token=None, cause=cause, text=text, at=now))
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[MessageState | None]:
+        return [self._settle(one) for one in settlements]
+
+    def _settle(self, one: Settlement) -> MessageState | None:
+        parcel = self._outbox.get(one.occurrence_key)
+        state = None if parcel is None else next_state(parcel.state, parcel.token, one)
+        if parcel is None or state is None:
+            return None
+        parcel.state, parcel.lease_until = state, None
+        if state is MessageState.PENDING:
+            parcel.due = parcel.due if one.retry_at is None else one.retry_at
+            self._wait(parcel)
+        message = parcel.message
+        self._attempts.append(
+            Attempt(
+                number=len(self._attempts) + 1, occurrence_key=message.occurrence_key, rule=message.rule,
+                customer=message.customer, step=message.step, token=parcel.token, state=state, cause=one.cause,
+                text=one.text, provider_id=one.provider_id, at=one.at,
+            )
+        )  # fmt: skip
+        return state
+
+    def expired_leases(self, now: int) -> list[Claim]:
+        late = [
+            (parcel.lease_until, parcel)
+            for parcel in self._outbox.values()
+            if parcel.state is MessageState.SENDING and parcel.lease_until is not None and parcel.lease_until < now
+        ]
+        late.sort(key=lambda pair: pair[0])
+        return [
+            Claim(message=parcel.message, token=parcel.token, lease_until=until, owner=parcel.owner)
+            for until, parcel in late
+        ]
+
+    def message(self, occurrence_key: str) -> MessageStatus | None:
+        parcel = self._outbox.get(occurrence_key)
+        return None if parcel is None else _status(parcel)
+
+    def messages(self, *, state: MessageState | None = None, limit: int | None = None) -> Iterator[MessageStatus]:
+        found = (_status(one) for one in list(self._outbox.values()) if state is None or one.state is state)
+        return islice(found, limit)
+
+    def message_counts(self) -> dict[MessageState, int]:
+        counts: dict[MessageState, int] = {}
+        for parcel in self._outbox.values():
+            counts[parcel.state] = counts.get(parcel.state, 0) + 1
+        return dict(sorted(counts.items()))
+
+    def pending_count(self) -> int:
+        return sum(one.state in {MessageState.PENDING, MessageState.SENDING} for one in self._outbox.values())
+
+    def attempts(self, after: int = 0, *, limit: int | None = None) -> Iterator[Attempt]:
+        return islice(iter(self._attempts[after:]), limit)
+
+    # -- suppressions, dead letters, notes -------------------------------------------------------------------------
+    def suppress(self, address_hash: str, suppression: Suppression) -> None:
+        if is_wider(suppression, self._suppressions.get(address_hash)):
+            self._suppressions[address_hash] = suppression
+
+    def suppression(self, address_hash: str) -> Suppression | None:
+        return self._suppressions.get(address_hash)
+
+    def dead_letters(self, *, stream: str | None = None, limit: int | None = None) -> Iterator[StoredLetter]:
+        return islice((one for one in list(self._letters.values()) if stream in {None, one.letter.stream}), limit)
+
+    def dead_letter(self, number: int) -> StoredLetter | None:
+        return self._letters.get(number)
+
+    def mark_replayed(self, numbers: Iterable[int], at: int) -> None:
+        for number in numbers:
+            kept = self._letters.get(number)
+            if kept is not None:
+                self._letters[number] = StoredLetter(number=number, letter=kept.letter, replayed_at=at)
+
+    def note(self, name: str) -> str | None:
+        return self._notes.get(name)
+
+    def set_note(self, name: str, value: str) -> None:
+        self._notes[name] = value
+
+
+def _status(parcel: _Parcel) -> MessageStatus:
+    return MessageStatus(
+        message=parcel.message, state=parcel.state, token=parcel.token, due=parcel.due, lease_until=parcel.lease_until
+    )

@@ -1,0 +1,132 @@
+"""How records, rows and messages become bytes, and how damage is noticed when they come back (I16).
+
+Every blob has a CRC-32 seeded with where it stands, so that a flipped bit and a blob in another's place are both seen.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TypeVar
+
+import msgspec
+
+from relight.base.errors import StoreError
+from relight.messages.ledger import LedgerRow, OutboxMessage
+from relight.streams.envelope import Control, Event, Rank, Record, rank_of
+
+_T = TypeVar("_T")
+
+_ENCODER = msgspec.msgpack.Encoder()
+_SORTING_ENCODER = msgspec.msgpack.Encoder(order="sorted")
+_EVENT = msgspec.msgpack.Decoder(Event)
+_CONTROL = msgspec.msgpack.Decoder(Control)
+_ROW = msgspec.msgpack.Decoder(LedgerRow)
+_MESSAGE = msgspec.msgpack.Decoder(OutboxMessage)
+_RANK_SPACE = len(Rank)
+
+
+def encode_record(record: Record) -> bytes:
+    """Return the MessagePack form of a record."""
+    return _ENCODER.encode(record)
+
+
+def seal_record(record: Record, position: int, body: bytes) -> tuple[int, int, int, bytes, int]:
+    """Return the row of the log: position, kind, ingest time, body, CRC."""
+    kind = int(rank_of(record))
+    return position, kind, record.ingest_time, body, zlib.crc32(body, _record_seed(position, kind))
+
+
+def open_record(position: int, kind: int, body: bytes, crc: int) -> Record:
+    """Return the record of a row of the log; raises StoreError for a damaged one."""
+    place = f"log record {position}"
+    if not _is_sound(body, _record_seed(position, kind), crc):
+        raise _damage(place)
+    if kind == Rank.CONTROL:
+        return _decode(_CONTROL, body, place)
+    return _decode(_EVENT, body, place)
+
+
+def _is_sound(body: object, seed: int, crc: int) -> bool:
+    # A flipped bit in SQLite's own type byte makes a blob come back as text, a number or nothing.
+    return isinstance(body, bytes) and zlib.crc32(body, seed) == crc
+
+
+def _record_seed(position: int, kind: int) -> int:
+    return (position * _RANK_SPACE + kind) & 0xFFFF_FFFF
+
+
+def seal(place: str, body: bytes) -> int:
+    """Return the CRC of a blob that stands at `place` (`checkpoint of ada at 17`)."""
+    return zlib.crc32(body, _seed(place))
+
+
+def open_sealed(place: str, body: bytes, crc: int) -> bytes:
+    """Return the blob; raises StoreError naming the place when its CRC does not match."""
+    if not _is_sound(body, _seed(place), crc):
+        raise _damage(place)
+    return body
+
+
+def _seed(place: str) -> int:
+    return zlib.crc32(place.encode("utf-8", "surrogatepass"))
+
+
+def encode_row(row: LedgerRow | OutboxMessage) -> bytes:
+    """Return the MessagePack form of a ledger row or a message."""
+    return _ENCODER.encode(row)
+
+
+def open_row(key: str, body: bytes, crc: int) -> LedgerRow:
+    """Return a ledger row; raises StoreError for a damaged one."""
+    place = row_place(key)
+    return _decode(_ROW, open_sealed(place, body, crc), place)
+
+
+def open_message(key: str, body: bytes, crc: int) -> OutboxMessage:
+    """Return a message; raises StoreError for a damaged one, so that it is never sent (I16)."""
+    place = message_place(key)
+    return _decode(_MESSAGE, open_sealed(place, body, crc), place)
+
+
+def row_place(key: str) -> str:
+    """Return how a ledger row is named in seals and errors."""
+    return f"ledger row {key}"
+
+
+def message_place(key: str) -> str:
+    """Return how a message is named in seals and errors."""
+    return f"message {key}"
+
+
+def profile_place(customer: str, position: int) -> str:
+    """Return how a profile's checkpoint is named in seals and errors."""
+    return f"checkpoint of customer {customer!r} at position {position}"
+
+
+def is_same_body(first: Event, second: Event) -> bool:
+    """Return whether two copies of an event say the same (V1).
+
+    Ingest time and what derives from it (late, the clamp of event time by H5) are no part of the body.
+    """
+    clamped = first.event_time == first.ingest_time or second.event_time == second.ingest_time
+    if first.event_time != second.event_time and not clamped:
+        return False
+    return _body_bytes(first) == _body_bytes(second)
+
+
+def _body_bytes(event: Event) -> bytes:
+    return _SORTING_ENCODER.encode((event.name, event.properties, event.traits, event.consent, event.account))
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[_T], body: bytes, place: str) -> _T:
+    try:
+        return decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise _damage(place, str(error)) from error
+
+
+def _damage(place: str, detail: str = "its checksum does not match") -> StoreError:
+    return StoreError(
+        f"the store is damaged at {place}: {detail}",
+        help_text="stop here and restore the file from a backup; nothing of the damaged row was used",
+    )

@@ -1,0 +1,190 @@
+"""How the SQLite file is opened and how a transaction ends: WAL, synchronous=FULL, faults told apart.
+
+With NORMAL, simulated power losses lost acknowledged rows; with FULL none, so a file that will not take both settings
+is refused. A full disk is backpressure (nothing of the batch is kept, try again); any other fault of input or output
+ends the store's use, since after a failed fsync nothing that the kernel says about the file can be trusted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from relight.base.errors import BackpressureError, StoreError
+from relight.stores.crash import crash_point
+from relight.stores.sqlite_schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+from relight.stores.store_lock import acquire_lock
+
+#: How long a reader or writer waits for SQLite's own short locks, seconds.
+BUSY_TIMEOUT_S = 10.0
+#: SQLite's page cache, KiB.
+PAGE_CACHE_KIB = 32_768
+#: Pages in the WAL before SQLite moves them into the file (4 KiB each).
+WAL_PAGES_MAX = 4_000
+_SYNCHRONOUS_FULL = 2
+
+
+class Connection:
+    """An open SQLite file: its lock, its transactions and what its faults mean."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open or create the file, brought to the current version; raises StoreError naming what is in the way."""
+        self.path = path
+        self.read_only = read_only
+        self._lock: int | None = None
+        #: Why the store may not be used any more.
+        self._broken: str | None = None
+        if read_only and not path.is_file():
+            raise StoreError(f"there is no store at {path}", help_text="run the engine once, or name another store")
+        if not read_only:
+            self._lock = acquire_lock(path)
+        try:
+            self.sql = _connect(path, read_only=read_only)
+            try:
+                self._prepare()
+            except BaseException:
+                self.sql.close()
+                raise
+        except sqlite3.Error as error:
+            self._unlock()
+            raise StoreError(f"the store {path} cannot be opened: {error}") from error
+        except BaseException:
+            self._unlock()
+            raise
+
+    def close(self) -> None:
+        """Close the file and drop the lock; twice is once."""
+        if self._broken != "closed":
+            self._broken = "closed"
+            self.sql.close()
+            self._unlock()
+
+    @contextlib.contextmanager
+    def transaction(self, before: str, after: str) -> Iterator[sqlite3.Cursor]:
+        """Commit what the block does, durably, or nothing; `before` and `after` are the crash points around it."""
+        self._check_usable()
+        cursor = self.sql.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            yield cursor
+            crash_point(before)
+            cursor.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, sqlite3.Error):
+                raise self._translate(error) from error
+            raise
+        crash_point(after)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Cursor]:
+        """Let the block see one state of the file, whatever a writer does meanwhile."""
+        with self.reading() as cursor:
+            nested = self.sql.in_transaction
+            if not nested:
+                cursor.execute("BEGIN")
+            try:
+                yield cursor
+            finally:
+                if not nested:
+                    self._roll_back()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Cursor]:
+        """Translate the faults of a block that only reads."""
+        self._check_usable()
+        try:
+            yield self.sql.cursor()
+        except sqlite3.Error as error:
+            raise self._translate(error) from error
+
+    def _check_usable(self) -> None:
+        if self._broken is not None:
+            raise StoreError(f"the store {self.path} cannot be used any more: {self._broken}")
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+            if self.sql.in_transaction:
+                self.sql.execute("ROLLBACK")
+
+    def _translate(self, error: sqlite3.Error) -> BackpressureError | StoreError:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_FULL:
+            return BackpressureError(
+                f"no room on the disk of {self.path}; nothing of this batch was kept and nothing acknowledged is lost",
+                help_text="make room on the disk; the engine goes on from where it stood",
+            )
+        primary = None if code is None else code & 0xFF
+        if primary == sqlite3.SQLITE_IOERR:
+            self._broken = f"the disk failed ({error})"
+            return StoreError(
+                f"the disk of {self.path} failed: {error}; nothing of this batch was acknowledged",
+                help_text="look at the disk, then start again: the store recovers everything that was acknowledged",
+            )
+        if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            self._broken = f"the file is damaged ({error})"
+            return StoreError(f"the store {self.path} is damaged: {error}", help_text="restore it from a backup")
+        return StoreError(f"the store {self.path} refused: {error}")
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _prepare(self) -> None:
+        version = int(self._pragma("user_version"))
+        if version and int(self._pragma("application_id")) != APPLICATION_ID:
+            raise StoreError(f"{self.path} is an SQLite file of another program; it was not touched")
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"the store {self.path} is of version {version}; this program knows up to {SCHEMA_VERSION}",
+                help_text="use the newer program; a store is never brought back to an older version",
+            )
+        if self.read_only:
+            if version < SCHEMA_VERSION:
+                raise StoreError(f"the store {self.path} is of version {version}; run the engine once to upgrade it")
+            return
+        if not version and self.sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StoreError(f"{self.path} is an SQLite file of another program; it was not touched")
+        self._make_durable()
+        for start in range(version, SCHEMA_VERSION):
+            with self.transaction("before_migration_commit", "after_migration_commit") as cursor:
+                for statement in MIGRATIONS[start]:
+                    cursor.execute(statement)
+                cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                cursor.execute(f"PRAGMA user_version = {start + 1}")
+        _sync_folder(self.path.parent)
+
+    def _make_durable(self) -> None:
+        mode = self.sql.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        self.sql.execute("PRAGMA synchronous = FULL")
+        level = int(self._pragma("synchronous"))
+        if mode != "wal" or level != _SYNCHRONOUS_FULL:
+            raise StoreError(
+                f"the store {self.path} did not take journal_mode=WAL and synchronous=FULL (it says {mode}, {level})",
+                help_text="put the store on a local disk: without both, a power loss loses acknowledged events",
+            )
+        self.sql.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+
+    def _pragma(self, name: str) -> str:
+        return str(self.sql.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    target = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    sql = sqlite3.connect(target, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+    for setting in (f"cache_size = -{PAGE_CACHE_KIB}", "trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
+        sql.execute(f"PRAGMA {setting}")
+    return sql
+
+
+def _sync_folder(folder: Path) -> None:
+    # A new file is only there after a power loss when its folder was synced too.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

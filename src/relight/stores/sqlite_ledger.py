@@ -1,0 +1,124 @@
+"""Ledger rows, counts, dead letters and suppressions in SQLite.
+
+Functions of a cursor inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from relight.messages.ledger import LedgerRow
+from relight.stores.interface import StoredLetter, Suppression, Tally
+from relight.stores.record_codec import encode_row, open_row, open_sealed, row_place, seal
+from relight.streams.envelope import DeadLetter
+
+#: Rows of an answer that are held in memory at a time.
+ROW_PAGE = 1_000
+
+_LETTER = msgspec.msgpack.Decoder(DeadLetter)
+
+
+def insert_rows(cursor: sqlite3.Cursor, rows: Sequence[LedgerRow]) -> tuple[int, tuple[LedgerRow, ...]]:
+    """Write rows whose key is new; return how many keys were known and the rows that say otherwise than theirs."""
+    if not rows:
+        return 0, ()
+    bodies = [encode_row(row) for row in rows]
+    cursor.executemany(
+        "INSERT OR IGNORE INTO ledger (key, rule, customer, step, state, reason, judged, body, crc)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (row.occurrence_key, row.rule, row.customer, row.step, row.state, row.reason, row.judged, body,
+             seal(row_place(row.occurrence_key), body))
+            for row, body in zip(rows, bodies, strict=True)
+        ],
+    )  # fmt: skip
+    known = len(rows) - cursor.rowcount
+    if not known:
+        return 0, ()
+    conflicts = []
+    for row, body in zip(rows, bodies, strict=True):
+        stands = cursor.execute("SELECT body FROM ledger WHERE key = ?", (row.occurrence_key,)).fetchone()
+        if stands[0] != body:
+            conflicts.append(row)
+    return known, tuple(conflicts)
+
+
+def read_rows(
+    cursor: sqlite3.Cursor, rule: str | None, customer: str | None, *, since: int | None, after: int
+) -> list[tuple[int, LedgerRow]]:
+    """Return one page of rows after a sequence number."""
+    wishes = {"rule = ?": rule, "customer = ?": customer, "judged >= ?": since}
+    where = [clause for clause, value in wishes.items() if value is not None]
+    values = [value for value in wishes.values() if value is not None]
+    found = cursor.execute(
+        "SELECT seq, key, body, crc FROM ledger WHERE "  # noqa: S608  # the clauses above
+        + " AND ".join([*where, "seq > ?"])
+        + " ORDER BY seq LIMIT ?",
+        (*values, after, ROW_PAGE),
+    ).fetchall()
+    return [(seq, open_row(key, body, crc)) for seq, key, body, crc in found]
+
+
+def read_row(cursor: sqlite3.Cursor, key: str) -> LedgerRow | None:
+    """Return the row of a key."""
+    found = cursor.execute("SELECT body, crc FROM ledger WHERE key = ?", (key,)).fetchone()
+    return None if found is None else open_row(key, *found)
+
+
+def add_tallies(cursor: sqlite3.Cursor, tallies: Iterable[Tally]) -> None:
+    """Add counts to those that stand."""
+    cursor.executemany(
+        "INSERT INTO tallies VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (rule, reason, day) DO UPDATE SET count = count + excluded.count",
+        [(one.rule, one.reason, one.day, one.count) for one in tallies],
+    )
+
+
+def read_tallies(cursor: sqlite3.Cursor) -> list[Tally]:
+    """Return all counts, sorted."""
+    rows = cursor.execute("SELECT rule, reason, day, count FROM tallies ORDER BY rule, reason, day").fetchall()
+    return [Tally(rule=rule, reason=reason, day=day, count=count) for rule, reason, day, count in rows]
+
+
+def insert_letters(cursor: sqlite3.Cursor, letters: Iterable[DeadLetter]) -> None:
+    """Keep dead letters."""
+    rows = []
+    for letter in letters:
+        body = msgspec.msgpack.encode(letter)
+        rows.append((letter.stream, body, seal(_letter_place(letter.stream), body)))
+    cursor.executemany("INSERT INTO dead_letters (stream, body, crc) VALUES (?, ?, ?)", rows)
+
+
+def read_letters(
+    cursor: sqlite3.Cursor, where: str, values: tuple[object, ...], limit: int | None
+) -> list[StoredLetter]:
+    """Return the dead letters of a WHERE clause, oldest first."""
+    rows = cursor.execute(
+        f"SELECT number, stream, body, crc, replayed_at FROM dead_letters {where} ORDER BY number LIMIT ?",  # noqa: S608  # callers' constants
+        (*values, -1 if limit is None else limit),
+    ).fetchall()
+    return [
+        StoredLetter(
+            number=number,
+            letter=_LETTER.decode(open_sealed(_letter_place(stream), body, crc)),
+            replayed_at=replayed_at,
+        )
+        for number, stream, body, crc, replayed_at in rows
+    ]
+
+
+def _letter_place(stream: str) -> str:
+    return f"a dead letter of stream {stream}"
+
+
+def insert_suppressions(cursor: sqlite3.Cursor, found: Iterable[tuple[str, Suppression]]) -> None:
+    """Add addresses; the first reason stays, unless a wider scope comes."""
+    cursor.executemany(
+        "INSERT INTO suppressions VALUES (?, ?, ?, ?) ON CONFLICT (address_hash) DO UPDATE"
+        " SET scope = excluded.scope, cause = excluded.cause, at = excluded.at"
+        " WHERE suppressions.scope = 'marketing' AND excluded.scope <> 'marketing'",
+        [(key, one.scope, one.cause, one.at) for key, one in found],
+    )

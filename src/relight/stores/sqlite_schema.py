@@ -1,0 +1,68 @@
+"""The tables of the SQLite store, version by version; a store of an older version is brought forward at open."""
+
+from __future__ import annotations
+
+#: Statements that lead from one version to the next; the index is the version they start from. Never edited once
+#: released: a new version appends a tuple.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        (
+            "CREATE TABLE log (pos INTEGER PRIMARY KEY, kind INTEGER NOT NULL, ingest_time INTEGER NOT NULL,"
+            " body BLOB NOT NULL, crc INTEGER NOT NULL)"
+        ),
+        (
+            "CREATE TABLE ledger (seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, rule TEXT NOT NULL,"
+            " customer TEXT NOT NULL, step TEXT NOT NULL, state TEXT NOT NULL, reason TEXT, judged INTEGER NOT NULL,"
+            " body BLOB NOT NULL, crc INTEGER NOT NULL)"
+        ),
+        "CREATE INDEX ledger_customer ON ledger (customer)",
+        "CREATE INDEX ledger_judged ON ledger (judged)",
+        (
+            "CREATE TABLE tallies (rule TEXT NOT NULL, reason TEXT NOT NULL, day INTEGER NOT NULL,"
+            " count INTEGER NOT NULL, PRIMARY KEY (rule, reason, day)) WITHOUT ROWID"
+        ),
+        (
+            "CREATE TABLE outbox (seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, address_hash TEXT NOT NULL,"
+            " message_class TEXT NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL, token INTEGER NOT NULL,"
+            " lease_until INTEGER, owner TEXT, body BLOB NOT NULL, crc INTEGER NOT NULL)"
+        ),
+        "CREATE INDEX outbox_due ON outbox (due, seq) WHERE state = 'pending'",
+        "CREATE INDEX outbox_lease ON outbox (lease_until) WHERE state = 'sending'",
+        (
+            "CREATE TABLE attempts (number INTEGER PRIMARY KEY, key TEXT NOT NULL, rule TEXT NOT NULL,"
+            " customer TEXT NOT NULL, step TEXT NOT NULL, token INTEGER NOT NULL, state TEXT NOT NULL,"
+            " cause TEXT NOT NULL, text TEXT NOT NULL, provider_id TEXT, at INTEGER NOT NULL)"
+        ),
+        (
+            "CREATE TABLE suppressions (address_hash TEXT PRIMARY KEY, scope TEXT NOT NULL, cause TEXT NOT NULL,"
+            " at INTEGER NOT NULL) WITHOUT ROWID"
+        ),
+        (
+            "CREATE TABLE dead_letters (number INTEGER PRIMARY KEY, stream TEXT NOT NULL, body BLOB NOT NULL,"
+            " crc INTEGER NOT NULL, replayed_at INTEGER)"
+        ),
+        "CREATE TABLE positions (input TEXT PRIMARY KEY, position TEXT NOT NULL) WITHOUT ROWID",
+        (
+            "CREATE TABLE checkpoints (customer TEXT PRIMARY KEY, pos INTEGER NOT NULL, body BLOB NOT NULL,"
+            " crc INTEGER NOT NULL) WITHOUT ROWID"
+        ),
+        "CREATE TABLE checkpoint_meta (name TEXT PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
+        (
+            "CREATE TABLE segments (segment INTEGER PRIMARY KEY, level INTEGER NOT NULL, last_pos INTEGER NOT NULL,"
+            " entries INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL)"
+        ),
+        (
+            "CREATE TABLE segment_blocks (number INTEGER PRIMARY KEY, segment INTEGER NOT NULL, body BLOB NOT NULL,"
+            " crc INTEGER NOT NULL)"
+        ),
+        (
+            "CREATE TABLE segment_filters (segment INTEGER NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL,"
+            " crc INTEGER NOT NULL, PRIMARY KEY (segment, part)) WITHOUT ROWID"
+        ),
+    ),
+)
+#: Version this program writes.
+SCHEMA_VERSION = len(MIGRATIONS)
+#: Marks a file as ours (`PRAGMA application_id`): the letters RLGT.
+APPLICATION_ID = 0x524C4754

@@ -1,0 +1,278 @@
+"""What every store promises. A test file of an adapter subclasses StoreConformance and gives a fresh store."""
+
+from __future__ import annotations
+
+import abc
+from pathlib import Path
+
+import pytest
+
+from relight.base.errors import StoreError
+from relight.messages.addresses import address_hash
+from relight.messages.life import MessageCause, MessageState
+from relight.stores.interface import Batch, Claim, Profile, Settlement, Store, Suppression, Tally
+from relight.streams.envelope import Control, Event, Record
+from tests.adapters.stores.examples import (
+    MINUTE,
+    T0,
+    batch_of,
+    entries,
+    make_control,
+    make_event,
+    make_letter,
+    make_message,
+    make_row,
+    plain,
+)
+
+
+def claim_one(store: Store, now: int = T0) -> Claim:
+    claimed = store.claim(now, 10, owner="sender", lease=MINUTE)
+    assert len(claimed.ready) == 1
+    return claimed.ready[0]
+
+
+def settlement(claim: Claim, cause: MessageCause, *, retry_at: int | None = None) -> Settlement:
+    return Settlement(
+        occurrence_key=claim.message.occurrence_key,
+        token=claim.token,
+        cause=cause,
+        text="250 ok",
+        provider_id="p-1",
+        at=T0 + 1,
+        retry_at=retry_at,
+    )
+
+
+class StoreConformance(abc.ABC):
+    @abc.abstractmethod
+    def make_store(self, folder: Path) -> Store: ...
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return self.make_store(tmp_path)
+
+    def test_a_new_store_is_empty(self, store: Store) -> None:
+        """A new store has no record, no position and has reached no instant."""
+        assert (store.last_position(), store.positions(), store.reached()) == (0, {}, None)
+        assert (list(store.read_log()), list(store.ledger()), list(store.customers())) == ([], [], [])
+        assert (store.checkpoint_position(), store.checkpoint_meta(), store.pending_count()) == (0, {}, 0)
+
+    def test_records_come_back_in_order(self, store: Store) -> None:
+        """Records get positions from 1 on in the order of the batch and come back equal."""
+        records: list[Record] = [
+            make_event(1),
+            make_control(given=True),
+            make_event(2, customer=None),
+            make_event(3, customer="böb"),
+        ]
+        assert store.append(batch_of(*records[:3])).last_position == 3
+        assert store.append(batch_of(records[3])).last_position == 4
+        assert [(p, plain(r)) for p, r in store.read_log()] == [(i, plain(r)) for i, r in enumerate(records, 1)]
+        assert [p for p, _ in store.read_log(1, limit=2)] == [2, 3]
+        assert plain(store.body_at(2)) == plain(records[1])
+        with pytest.raises(StoreError, match="no record 5"):
+            store.body_at(5)
+
+    def test_kinds_of_records_are_kept_apart(self, store: Store) -> None:
+        """A control record comes back as one, an event as one."""
+        store.append(batch_of(make_control(), make_event(1)))
+        assert [type(record) for _, record in store.read_log()] == [Control, Event]
+
+    def test_one_customers_log(self, store: Store) -> None:
+        """A customer's log holds its events and control records; global records have a log of their own."""
+        store.append(batch_of(make_event(1), make_event(2, customer="bob"), make_control()))
+        store.append(batch_of(make_control("pause", customer=None), make_event(1, customer=None), make_event(3)))
+        assert [p for p, _ in store.customer_log("ada")] == [1, 3, 6]
+        assert [p for p, _ in store.customer_log("ada", after=1)] == [3, 6]
+        assert [p for p, _ in store.customer_log("bob")] == [2]
+        assert [p for p, _ in store.customer_log("eve")] == []
+        assert [p for p, _ in store.global_log()] == [4, 5]
+
+    def test_known_events_are_found(self, store: Store) -> None:
+        """An event is known by (stream, customer, id) together, whatever its body."""
+        store.append(batch_of(make_event(1), make_event(1, customer=None), make_event(2)))
+        asked = [("app", "ada", "1"), ("app", None, "1"), ("web", "ada", "1"), ("app", "bob", "1"), ("app", "ada", "2")]
+        assert store.find_known([*asked, ("app", "ada", "3")]) == [1, 2, None, None, 3, None]
+        assert store.find_known([]) == []
+
+    def test_a_batch_carries_positions_and_counts(self, store: Store) -> None:
+        """Positions replace, tallies and differing duplicates add, and the instant reached never goes back."""
+        tally = Tally(rule="quiet", reason="already_entered", day=739_000, count=2)
+        store.append(Batch(positions={"b": "7", "a": "1"}, reached=T0, tallies=[tally], duplicates_differing=1))
+        store.append(Batch(positions={"a": "2"}, reached=T0 - 5, tallies=[tally], duplicates_differing=2))
+        assert store.positions() == {"a": "2", "b": "7"}
+        assert store.reached() == T0
+        assert store.tallies() == [Tally(rule="quiet", reason="already_entered", day=739_000, count=4)]
+        assert store.duplicates_differing() == 3
+
+    def test_a_ledger_row_is_written_once(self, store: Store) -> None:
+        """A second row of a key changes nothing: it is counted, and returned when it says something else."""
+        assert store.append(Batch(rows=[make_row(1), make_row(2)])).rows_known == 0
+        other = make_row(2, leaf="plan = 'pro'")
+        again = store.append(Batch(rows=[make_row(1), other, make_row(3)]))
+        assert (again.rows_known, again.conflicts) == (2, (other,))
+        assert list(store.ledger()) == [make_row(1), make_row(2), make_row(3)]
+        assert store.ledger_for(other.occurrence_key) == make_row(2)
+        assert store.ledger_for("0" * 32) is None
+
+    def test_the_ledger_is_asked_by_rule_customer_and_time(self, store: Store) -> None:
+        """Each wish narrows the rows; together they narrow further."""
+        whose = [("q", "a"), ("q", "b"), ("r", "a"), ("r", "b"), ("r", "a")]
+        rows = [make_row(i, rule=r, customer=c, judged=T0 + i) for i, (r, c) in enumerate(whose)]
+        store.append(Batch(rows=rows))
+        assert list(store.ledger(rule="r")) == rows[2:]
+        assert list(store.ledger(customer="a")) == [rows[0], rows[2], rows[4]]
+        assert list(store.ledger(rule="r", customer="a", since=T0 + 3)) == [rows[4]]
+        assert list(store.ledger(limit=2)) == rows[:2]
+
+    def test_a_message_is_claimed_when_it_is_due(self, store: Store) -> None:
+        """A message is not claimed before its time; claimed, it is sending with its lease, and no other claim gets it."""
+        store.append(Batch(outbox=[make_message(1, scheduled=T0 + 1), make_message(2)]))
+        store.append(Batch(outbox=[make_message(2)]))
+        claim = claim_one(store)
+        assert (claim.message, claim.token, claim.lease_until) == (make_message(2), 1, T0 + MINUTE)
+        assert store.claim(T0, 10, owner="other", lease=MINUTE).ready == ()
+        assert store.message_counts() == {MessageState.PENDING: 1, MessageState.SENDING: 1}
+        assert store.pending_count() == 2
+
+    def test_claims_come_in_order_and_within_the_limit(self, store: Store) -> None:
+        """What is due longest is claimed first."""
+        store.append(Batch(outbox=[make_message(i, scheduled=T0 - i) for i in range(4)]))
+        taken = store.claim(T0, 3, owner="sender", lease=MINUTE).ready
+        assert [one.message.scheduled for one in taken] == [T0 - 3, T0 - 2, T0 - 1]
+
+    def test_a_settled_message_has_an_attempt(self, store: Store) -> None:
+        """An accepted message is accepted, and the journal says by which token, when and with what answer."""
+        store.append(Batch(outbox=[make_message(1)]))
+        claim = claim_one(store)
+        assert store.settle([settlement(claim, MessageCause.PROVIDER_ACCEPTED)]) == [MessageState.ACCEPTED]
+        (attempt,) = store.attempts()
+        assert (attempt.occurrence_key, attempt.token, attempt.state) == (claim.message.occurrence_key, 1, "accepted")
+        assert (attempt.number, attempt.text, attempt.provider_id, attempt.at) == (1, "250 ok", "p-1", T0 + 1)
+        assert (attempt.rule, attempt.customer, attempt.step) == ("quiet", "ada", "mail")
+        assert list(store.attempts(1)) == []
+        assert store.pending_count() == 0
+
+    def test_an_older_claim_is_fenced_off(self, store: Store) -> None:
+        """After a retry and a second claim, the first claim's answer changes nothing (I14)."""
+        store.append(Batch(outbox=[make_message(1)]))
+        first = claim_one(store)
+        assert store.settle([settlement(first, MessageCause.RETRY, retry_at=T0 + 9)]) == [MessageState.PENDING]
+        assert store.claim(T0 + 8, 10, owner="sender", lease=MINUTE).ready == ()
+        second = claim_one(store, T0 + 9)
+        assert second.token == 2
+        assert store.settle([settlement(first, MessageCause.PROVIDER_ACCEPTED)]) == [None]
+        assert store.settle([settlement(second, MessageCause.PROVIDER_REJECTED)]) == [MessageState.REJECTED]
+        assert store.settle([settlement(second, MessageCause.PROVIDER_ACCEPTED)]) == [None]
+        assert len(list(store.attempts())) == 2
+
+    def test_a_word_without_token_does_not_settle_what_is_being_sent(self, store: Store) -> None:
+        """Without a token a message in `sending` stays; once accepted, a webhook moves it on; unknown keys are None."""
+        store.append(Batch(outbox=[make_message(1)]))
+        claim = claim_one(store)
+        word = Settlement(
+            occurrence_key=claim.message.occurrence_key, token=None, cause=MessageCause.PROVIDER_DELIVERED, at=T0 + 2
+        )
+        assert store.settle([word]) == [None]
+        store.settle([settlement(claim, MessageCause.PROVIDER_ACCEPTED)])
+        stray = Settlement(occurrence_key="0" * 32, token=None, cause=MessageCause.PROVIDER_DELIVERED, at=T0)
+        assert store.settle([word, word, stray]) == [MessageState.DELIVERED, None, None]
+
+    def test_an_expired_lease_becomes_unknown(self, store: Store) -> None:
+        """A lease that ran out is listed with its token, and settles as unknown (S2)."""
+        store.append(Batch(outbox=[make_message(1)]))
+        claim = claim_one(store)
+        assert store.expired_leases(T0 + MINUTE) == []
+        (late,) = store.expired_leases(T0 + MINUTE + 1)
+        assert late == claim
+        assert store.settle([settlement(late, MessageCause.LEASE_RAN_OUT)]) == [MessageState.UNKNOWN]
+        assert store.expired_leases(T0 + 9 * MINUTE) == []
+        status = store.message(claim.message.occurrence_key)
+        assert status is not None
+        assert (status.state, status.token, status.lease_until) == (MessageState.UNKNOWN, 1, None)
+
+    @pytest.mark.parametrize(
+        ("scope", "message_class", "state"),
+        [
+            ("all", "marketing", "suppressed"),
+            ("all", "transactional", "suppressed"),
+            ("all", "internal", "sending"),
+            ("marketing", "marketing", "suppressed"),
+            ("marketing", "transactional", "sending"),
+        ],
+    )
+    def test_a_suppressed_address_is_not_claimed(
+        self, store: Store, scope: str, message_class: str, state: str
+    ) -> None:
+        """After the commit of a suppression no claim hands out a message to that address, however written (S4)."""
+        message = make_message(1, address="Ada@Mail.example", message_class=message_class)
+        word = make_control(
+            "suppression", customer=None, subject=address_hash("ada@mail.example"), scope=scope, cause="bounced"
+        )
+        store.append(Batch(outbox=[message]))
+        store.append(batch_of(word))
+        claimed = store.claim(T0, 10, owner="sender", lease=MINUTE)
+        assert [m.occurrence_key for m in claimed.suppressed] == [message.occurrence_key] * (state == "suppressed")
+        status = store.message(message.occurrence_key)
+        assert status is not None
+        assert status.state == state
+        if state == "suppressed":
+            (attempt,) = store.attempts()
+            assert "bounced" in attempt.text
+
+    def test_a_message_past_its_time_is_not_claimed(self, store: Store) -> None:
+        """A message may leave at `expires_at`, and is expired after it."""
+        store.append(Batch(outbox=[make_message(1, expires_at=T0), make_message(2, expires_at=T0 - 1)]))
+        claimed = store.claim(T0, 10, owner="sender", lease=MINUTE)
+        assert [one.message for one in claimed.ready] == [make_message(1, expires_at=T0)]
+        assert claimed.expired == (make_message(2, expires_at=T0 - 1),)
+        assert [one.message for one in store.messages(state=MessageState.EXPIRED)] == list(claimed.expired)
+
+    def test_a_wider_suppression_replaces_a_narrower_one(self, store: Store) -> None:
+        """The first reason stays, unless the scope grows from marketing to all."""
+        narrow, wide = (Suppression(scope=s, cause=c, at=T0) for s, c in (("marketing", "left"), ("all", "bounced")))
+        later = Suppression(scope="all", cause="again", at=T0 + 1)
+        for one, expected in ((narrow, narrow), (wide, wide), (later, wide), (narrow, wide)):
+            store.suppress("h", one)
+            assert store.suppression("h") == expected
+        assert store.suppression("other") is None
+
+    def test_checkpoints_replace_each_other(self, store: Store) -> None:
+        """A profile's checkpoint carries its position; position and blobs of a checkpoint are those of the last one."""
+        old, new = Profile(customer="ada", position=3, blob=b"a"), Profile(customer="ada", position=9, blob=b"\0b")
+        other = Profile(customer="", position=1, blob=b"")
+        store.save_checkpoints([old, other], position=3, meta={"timers": b"t", "world": b"w"})
+        store.save_checkpoints([new], position=8, meta={"timers": b"u"})
+        store.save_checkpoints([])
+        assert store.load_profile("ada") == new
+        assert store.load_profile("bob") is None
+        assert list(store.profiles()) == [other, new]
+        assert list(store.customers()) == ["", "ada"]
+        assert (store.checkpoint_position(), store.checkpoint_meta()) == (8, {"timers": b"u"})
+
+    def test_dead_letters_are_kept_until_replayed(self, store: Store) -> None:
+        """Dead letters come back with their bytes, by stream, and say when they were replayed."""
+        letters = [make_letter(1), make_letter(2, "web"), make_letter(3)]
+        store.append(Batch(dead=letters))
+        assert [one.letter for one in store.dead_letters()] == letters
+        assert [one.number for one in store.dead_letters(stream="app", limit=1)] == [1]
+        store.mark_replayed([2, 77], T0)
+        replayed = store.dead_letter(2)
+        assert replayed is not None
+        assert (replayed.letter, replayed.replayed_at) == (letters[1], T0)
+        assert store.dead_letter(77) is None
+
+    def test_notes(self, store: Store) -> None:
+        """A note is what was last written; its name cannot reach the store's own counters."""
+        assert store.note("project") is None
+        store.set_note("project", "shop")
+        store.set_note("reached", "never")
+        assert (store.note("project"), store.reached()) == ("shop", None)
+
+    def test_a_closed_store_refuses(self, store: Store) -> None:
+        """After close nothing is taken any more; a second close does nothing."""
+        store.close()
+        store.close()
+        with pytest.raises(StoreError, match="closed"):
+            store.append(Batch(log=entries(make_event(1))))
