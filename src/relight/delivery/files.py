@@ -48,7 +48,7 @@ class FilesTransport:
     def write_batch(self, batch: Sequence[OutgoingMessage]) -> list[Delivery]:
         """Return what `deliver` returns; blocks."""
         results: list[Delivery] = []
-        written: list[tuple[Path, Path]] = []
+        written: dict[Path, Path] = {}
         for message in batch:
             path = self.path_of(message)
             try:
@@ -57,17 +57,17 @@ class FilesTransport:
                 results.append(outcome_of(message, Outcome.REJECTED, str(error)))
                 continue
             try:
-                if not path.exists():
+                if path not in written and not path.exists():
                     part = path.with_suffix(PART_SUFFIX)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     part.write_bytes(content)
-                    written.append((part, path))
+                    written[path] = part
             except OSError as error:
                 results.append(outcome_of(message, Outcome.RETRY, _reason(error)))
                 continue
             results.append(outcome_of(message, Outcome.ACCEPTED, str(path), path.stem))
         try:
-            self._make_durable(written)
+            self._make_durable([(part, path) for path, part in written.items()])
         except OSError as error:
             # What was renamed stays; the next attempt finds it by name.
             return [

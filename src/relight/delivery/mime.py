@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BASE64_SHARE = 0.17
 #: Characters of a line of base64 (RFC 2045 6.8).
 BASE64_LINE_CHARACTERS = 76
+_FOREIGN = bytes(range(128, 256))
 _PARSER = BytesHeaderParser(policy=compat32)
 
 
@@ -74,7 +75,7 @@ def header_fields(message: OutgoingMessage) -> list[tuple[str, bytes]]:
 def _part(kind: str, text: str) -> bytes:
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     raw = lines.encode("utf-8", "replace").replace(b"\n", b"\r\n")
-    foreign = sum(map(len, raw.split())) and len(raw) - len(raw.decode("utf-8").encode("ascii", "ignore"))
+    foreign = len(raw) - len(raw.translate(None, _FOREIGN))
     if foreign > len(raw) * BASE64_SHARE:
         encoding, body = "base64", _base64_lines(raw)
     else:

@@ -1,6 +1,7 @@
 """How we say it: template environment, rendering, locales and the checks on a template's content."""
 
 from relight.templates.letters import CompiledLetter, Rendered, RenderPolicy, RenderRefusal, compile_letters
+from relight.templates.lint import lint_letters
 from relight.templates.scan import Expression, LetterScan, Read, scan_letters
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "RenderRefusal",
     "Rendered",
     "compile_letters",
+    "lint_letters",
     "scan_letters",
 ]

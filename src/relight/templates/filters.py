@@ -55,14 +55,14 @@ def _locale(state: RenderState) -> Locale:
 def _number(value: object) -> Decimal | int:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         to_text(value)  # a missing value refuses by its own name
-        raise jinja2.TemplateRuntimeError(f"'{value}' is no number")
+        raise jinja2.TemplateRuntimeError(f"{value!r:.60} is no number")
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 def _local(value: object, state: RenderState) -> dt.datetime | dt.date:
     if isinstance(value, bool) or not isinstance(value, (int, dt.date)):
         to_text(value)
-        raise jinja2.TemplateRuntimeError(f"'{value}' is no instant and no date")
+        raise jinja2.TemplateRuntimeError(f"{value!r:.60} is no instant and no date")
     return to_local(value, state.zone) if isinstance(value, int) else value
 
 

@@ -132,12 +132,12 @@ class CompiledLetter:
         token = RENDER.set(state)
         part = variant.subject
         try:
-            subject = _header_text(_render(part, names, SUBJECT_CHARACTERS_MAX), "subject")
+            subject = _header_text(_render(part, names, 4 * SUBJECT_CHARACTERS_MAX), "subject")
             names["subject"] = subject
             preheader = ""
             if variant.preheader is not None:
                 part = variant.preheader
-                preheader = " ".join(_render(part, names, PREHEADER_CHARACTERS_MAX).split())
+                preheader = " ".join(_render(part, names, 4 * PREHEADER_CHARACTERS_MAX).split())
                 names["preheader"] = preheader
             part = variant.html
             html = _render(part, names, RENDERED_HTML_MAX)

@@ -1,0 +1,179 @@
+"""The content checks of `relight check`: every letter is rendered for made-up customers in each language and read back.
+
+Syntax and names are the scan's; here is what only a rendered mail shows. Nothing here stops a mail from leaving.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from relight.base.problems import Place, Problem, Severity, sort_problems
+from relight.templates.letters import Rendered, RenderRefusal
+from relight.templates.page import contrast, read_page
+from relight.templates.samples import sample_letter
+
+if TYPE_CHECKING:
+    from relight.base.kinds import Kind
+    from relight.templates.letters import CompiledLetter
+    from relight.templates.page import Page
+    from relight.templates.scan import LetterScan
+
+#: Bytes of HTML from which a mail is near the size that Gmail clips (102 kB).
+HTML_BYTES_WARNING = 90 * 1024
+#: Characters of a subject that mail apps show.
+SUBJECT_CHARACTERS_WARNING = 60
+#: Least contrast of text, and of large text (WCAG 2.2, 1.4.3).
+CONTRAST_MIN, CONTRAST_LARGE_MIN = 4.5, 3.0
+#: Least share of the words of the HTML that the text part must have.
+TEXT_SHARE_MIN = 0.5
+#: Letters of a subject from which all capitals are shouting.
+SHOUTING_LETTERS_MIN = 6
+
+_PLACEHOLDER = re.compile(r"lorem ipsum|\b(?:TODO|FIXME|TBD|XXX)\b|\{\{|\{%|\[(?:first ?name|name)\]", re.IGNORECASE)
+_EMOJI = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff]")
+_SUFFIX_AFTER_VARIABLE = re.compile(r"\}\}(?:</\w+>)?['\u2019]\w")
+_LINK_VALUE = re.compile(r"(?:href|src)\s*=\s*[\"']\s*(\{\{.*?\}\})", re.DOTALL | re.IGNORECASE)
+_FROM_DATA = re.compile(r"\b(?:customer|entry|event|request|release)\b")
+
+
+def lint_letters(
+    scan: LetterScan,
+    letters: Mapping[str, CompiledLetter],
+    *,
+    marketing: Collection[str] | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    properties: Mapping[str, Kind] | None = None,
+) -> list[Problem]:
+    """Return what is wrong with the letters' content, by place.
+
+    Args:
+        scan: the sources.
+        letters: compiled.
+        marketing: letters that marketing rules send; None takes all.
+        kinds: expression text -> kind of its value; a number where unknown.
+        properties: property of an event -> its kind; text where unknown.
+    """
+    problems = [problem for path, text in scan.sources.items() for problem in _lint_source(f"{scan.root}/{path}", text)]
+    for name, letter in letters.items():
+        for language in letter.variants:
+            folder = f"{scan.root}/{name}" + (f"/{language}" if language else "")
+            wanted = language or letter.policy.locale
+            for sample in sample_letter(letter, wanted, kinds=kinds or {}, properties=properties or {}):
+                made = sample.letter.render(sample.reading, sample.extra)
+                if isinstance(made, RenderRefusal):
+                    problems += _refused(made, sample.name)
+                elif sample.name == "typical":
+                    is_marketing = marketing is None or name in marketing
+                    problems += _lint_mail(made, folder, letter, marketing=is_marketing)
+                elif sample.name == "hostile":
+                    problems += _lint_hostile(made, folder)
+    return sort_problems(problems)
+
+
+def _refused(refusal: RenderRefusal, sample: str) -> Iterator[Problem]:
+    place = Place(file=refusal.file, line=refusal.line)
+    if refusal.reason == "template_error":
+        yield Problem(code="template-error", message=f"for a {sample} customer: {refusal.what}", place=place)
+    elif sample == "typical":
+        message = f"not even a customer who has everything gets this mail: {refusal.what} is missing"
+        yield Problem(code="never-rendered", message=message, place=place, severity="warning")
+
+
+def _lint_source(file: str, text: str) -> Iterator[Problem]:
+    turkish = re.search(r"(^|/)tr(-TR)?/", file) is not None
+    for number, line in enumerate(text.split("\n"), start=1):
+        found = _SUFFIX_AFTER_VARIABLE.search(line) if turkish else None
+        if found:
+            yield Problem(
+                code="suffix-after-variable", message="a suffix after a variable cannot follow vowel harmony",
+                place=Place(file=file, line=number, column=found.start() + 1), severity="warning",
+                help="word the sentence so that the name stands without a suffix",
+            )  # fmt: skip
+    for found in _LINK_VALUE.finditer(text):
+        if _FROM_DATA.search(found[1]) and "safe_url" not in found[1]:
+            line = text.count("\n", 0, found.start(1)) + 1
+            column = found.start(1) - text.rfind("\n", 0, found.start(1))
+            yield Problem(
+                code="unsafe-link", message="a link made of data needs the filter safe_url",
+                place=Place(file=file, line=line, column=column), help="write {{ … | safe_url }}",
+            )  # fmt: skip
+
+
+def _lint_mail(made: Rendered, folder: str, letter: CompiledLetter, *, marketing: bool) -> Iterator[Problem]:
+    page, body, text = read_page(made.html), f"{folder}/body.html", f"{folder}/body.txt"
+    if marketing:
+        for part, file in ((" ".join(page.links), body), (made.text, text)):
+            if "/u/sample" not in part:
+                yield _found(
+                    "no-unsubscribe-link", "a marketing mail has no unsubscribe link", file, "{{ unsubscribe_url }}"
+                )
+        address = " ".join(str(letter.policy.sender.get("postal_address", "")).split())
+        if not address or address not in page.text or address not in " ".join(made.text.split()):
+            yield _found("no-postal-address", "a marketing mail lacks the sender's postal address", body,
+                         "{{ sender.postal_address }}, set under `sender` in the config")  # fmt: skip
+    yield from _lint_subject(made, folder)
+    yield from _lint_page(page, made, body)
+    for part, file in ((page.text, body), (made.text, text), (made.subject, f"{folder}/subject.txt")):
+        if placeholder := _PLACEHOLDER.search(part):
+            yield _found("placeholder-text", f"'{placeholder[0]}' was left over", file)
+    if len(made.text.split()) < TEXT_SHARE_MIN * len(page.text.split()):
+        yield _found("text-differs", "the text part says much less than the HTML", text, severity="warning")
+
+
+def _lint_subject(made: Rendered, folder: str) -> Iterator[Problem]:
+    file, subject = f"{folder}/subject.txt", made.subject
+    letters = [c for c in subject if c.isalpha()]
+    if len(letters) >= SHOUTING_LETTERS_MIN and "".join(letters).isupper():
+        yield _found("shouting-subject", "the subject is all capitals", file, severity="warning")
+    if "!!" in subject or _EMOJI.search(subject):
+        yield _found("loud-subject", "the subject has an emoji or '!!'", file, severity="warning")
+    if len(subject) > SUBJECT_CHARACTERS_WARNING:
+        message = f"the subject has {len(subject)} characters; mail apps show {SUBJECT_CHARACTERS_WARNING}"
+        yield _found("long-subject", message, file, severity="warning")
+    if made.preheader and made.preheader.casefold() == subject.casefold():
+        yield _found("preheader-repeats", "the preheader only repeats the subject", f"{folder}/preheader.txt",
+                     severity="warning")  # fmt: skip
+
+
+def _lint_page(page: Page, made: Rendered, body: str) -> Iterator[Problem]:
+    size = len(made.html.encode("utf-8"))
+    if size > HTML_BYTES_WARNING:
+        message = f"the HTML has {size // 1024} kB; Gmail cuts off near 102 kB"
+        yield _found("mail-size", message, body, severity="warning")
+    if not page.lang or page.lang.split("-")[0] != made.locale.split("-")[0]:
+        message = f"<html lang> is '{page.lang or ''}', the mail is in '{made.locale}'"
+        yield _found("page-language", message, body)
+    for source in page.pictures_without_alt:
+        yield _found("no-alt", f"the picture '{source}' has no alt text", body, 'alt="" for mere decoration')
+    own = made.html.count("http://127.0.0.1")
+    for link in dict.fromkeys(page.links):
+        if not link or link == "#":
+            yield _found("bad-link", "a link leads nowhere", body)
+        elif not link.startswith(("https://", "mailto:")) and not (own and link.startswith("http://127.0.0.1")):
+            yield _found("bad-link", f"'{link}' is no https or mailto link", body, "write the whole address")
+    seen: set[tuple[str, str]] = set()
+    for one in page.colours:
+        ratio = contrast(one.colour, one.background)
+        least = CONTRAST_LARGE_MIN if one.large else CONTRAST_MIN
+        if ratio < least and one.text.strip("\xa0 ") and (one.colour, one.background) not in seen:
+            seen.add((one.colour, one.background))
+            message = (
+                f"'{one.text[:30]}' has a contrast of {ratio:.1f}, {least} is needed ({one.colour} on {one.background})"
+            )
+            yield _found("low-contrast", message, body, severity="warning")
+
+
+def _lint_hostile(made: Rendered, folder: str) -> Iterator[Problem]:
+    if "<script>alert(1)" in made.html:
+        yield _found("unescaped-data", "a customer's value reaches the page as markup", f"{folder}/body.html")
+    for link in read_page(made.html).links:
+        if link.lower().startswith(("javascript:", "data:", "vbscript:")):
+            yield _found("unsafe-link", f"'{link[:40]}' reaches a link", f"{folder}/body.html", "{{ … | safe_url }}")
+
+
+def _found(
+    code: str, message: str, file: str, help_text: str | None = None, *, severity: Severity = "error"
+) -> Problem:  # fmt: skip
+    return Problem(code=code, message=message, place=Place(file=file), help=help_text, severity=severity)
