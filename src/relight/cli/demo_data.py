@@ -24,19 +24,19 @@ BROKEN_SHARE = 0.0012
 
 #: Each breaks another thing: syntax, encoding of a value, a missing name, a missing customer, a bare value, a time.
 BROKEN_JSON = (
-    '{"id":"x%d","event":"session_started","customer":"c00001","at":"2026-0',
-    '{"id":"x%d","event":"session_started","customer":"c00001","at":"2026-13-45T99:00:00Z","arrives":"%s"}',
-    '{"id":"x%d","customer":"c00001","at":"2026-05-01T10:00:00.000Z","arrives":"%s"}',
-    '{"id":"x%d","event":"report_created","report":"r1","at":"2026-05-01T10:00:00.000Z","arrives":"%s"}',
-    '{"id":"x%d","event":"import_finished","customer":"c00001","cards":"many","at":"2026-05-01T10:00:00.000Z","arrives":"%s"}',
-    "[%d]",
-    "-- restarted, attempt %d --",
+    '{"id":"x%(n)d","event":"session_started","customer":"c00001","at":"2026-0',
+    '{"id":"x%(n)d","event":"session_started","customer":"c00001","at":"2026-13-45T99:00:00Z","arrives":"%(at)s"}',
+    '{"id":"x%(n)d","customer":"c00001","at":"%(at)s","arrives":"%(at)s"}',
+    '{"id":"x%(n)d","event":"report_created","report":"r1","at":"%(at)s","arrives":"%(at)s"}',
+    '{"id":"x%(n)d","event":"import_finished","customer":"c00001","cards":"many","at":"%(at)s","arrives":"%(at)s"}',
+    "[%(n)d]",
+    "-- restarted, attempt %(n)d --",
 )
 BROKEN_DESK = (
-    '{"id":"y%d","type":"ticket_opened","requester":"c00001","ticket_id":',
-    '{"id":"y%d","type":"csat_answered","requester":"c00001","score":"fine","at":"2026-05-01T10:00:00","arrives":"%s"}',
+    '{"id":"y%(n)d","type":"ticket_opened","requester":"c00001","ticket_id":',
+    '{"id":"y%(n)d","type":"csat_answered","requester":"c00001","score":"fine","at":"%(at)s","arrives":"%(at)s"}',
 )
-BROKEN_TILL = ("z%d,placed,TB-X", "z%d,placed,TB-Y,c00001,Wall kit,1,free,2026-05-01 10:00:00,%s")
+BROKEN_TILL = ("z%(n)d,placed,TB-X", "z%(n)d,placed,TB-Y,c00001,Wall kit,1,free,%(at)s,%(at)s")
 
 #: (instant in UTC, zone): the hours around these are full of visits of people who live there.
 CLOCK_CHANGES = (
@@ -163,7 +163,7 @@ def _blemish(tape: Tape, rows: list[tuple[int, int, str]], broken: tuple[str, ..
             repeated += 1
         elif luck > 1 - BROKEN_SHARE:
             pattern = broken[spoilt % len(broken)]
-            lines.append(pattern % ((spoilt, utc_text(arrives)) if "%s" in pattern else spoilt))
+            lines.append(pattern % {"n": spoilt, "at": utc_text(arrives)})
             spoilt += 1
     for left in again.values():
         lines += left

@@ -110,6 +110,7 @@ def _spend_days(tape: Tape, person: Person, course: Course) -> None:
     rng = tape.rng
     trial_end = person.joined + TRIAL_DAYS * DAY
     joined = person.joined - person.joined % DAY
+    program_since = course.subscribes if person.calls_api else None
     for day in range(joined, END, DAY):
         if course.cancels is not None and day >= course.cancels:
             break
@@ -121,8 +122,8 @@ def _spend_days(tape: Tape, person: Person, course: Course) -> None:
             chance *= 0.05
         if rng.random() < chance:
             _visit(tape, person, course, max(local_instant(rng, person.zone, day), person.joined + 2 * MINUTE))
-        if person.calls_api and course.mood > 0 and course.subscribes is not None and happens(rng, 0.6):
-            called = max(day + rng.randint(0, DAY - 1), course.subscribes)
+        if program_since is not None and course.mood > 0 and happens(rng, 0.6):
+            called = max(day + rng.randint(0, DAY - 1), program_since)
             record_app(tape, called, person.key, "api_called", calls=rng.randint(1, 900))
 
 

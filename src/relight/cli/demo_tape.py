@@ -52,16 +52,14 @@ class Tape:
 
 def utc_text(at: int) -> str:
     """An instant in ms as ISO 8601 in UTC with milliseconds."""
-    day, rest = divmod(at, DAY)
-    hours, rest = divmod(rest, HOUR)
-    minutes, rest = divmod(rest, MINUTE)
-    return f"{_date_text(day)}T{hours:02d}:{minutes:02d}:{rest // SECOND:02d}.{rest % SECOND:03d}Z"
+    hour, rest = divmod(at, HOUR)
+    return f"{_hour_text(hour)}:{rest // MINUTE:02d}:{rest // SECOND % 60:02d}.{rest % SECOND:03d}Z"
 
 
 @cache
-def _date_text(day: int) -> str:
-    """Calendar date of the `day`-th day after 1970-01-01; a year has few enough of them to keep."""
-    return datetime.fromtimestamp(day * DAY // SECOND, UTC).date().isoformat()
+def _hour_text(hour: int) -> str:
+    """Date and hour of the `hour`-th hour after 1970; a year has few enough of them to keep."""
+    return datetime.fromtimestamp(hour * HOUR // SECOND, UTC).strftime("%Y-%m-%dT%H")
 
 
 def wall_text(at: int, zone: ZoneInfo, separator: str) -> str:
