@@ -57,10 +57,11 @@ class YamlNode:
         return node if depth == len(path) else None
 
     def place_of(self, path: Path, *, key: bool = False) -> Place:
-        """Return where the value at a path stands, or its key; where it does not exist, the key of what would hold it."""
+        """Return where the value at a path stands, or its key; where it does not exist, of what would hold it."""
         node, depth = self.find(path)
         if depth < len(path):
-            return self.place_of(path[:depth], key=True)
+            is_scalar = node.entries is None and node.items is None
+            return node.place if is_scalar else self.place_of(path[:depth], key=True)
         if not path or not key:
             return node.place
         parent, _ = self.find(path[:-1])

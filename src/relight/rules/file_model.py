@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator
+from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
+from pydantic_core import PydanticCustomError
 
 #: Tag of a union member that is written as text or number.
 SCALAR = "<scalar>"
@@ -24,6 +25,25 @@ class FileModel(BaseModel):
     noun: ClassVar[str] = "this mapping"
     #: Keys of which exactly one must stand there; empty for no such choice.
     one_of: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if not self.one_of:
+            return self
+        given = [key for key in self.one_of if getattr(self, key) is not None]
+        if not given:
+            words = ", ".join(f"'{key}'" for key in self.one_of)
+            raise PydanticCustomError(
+                "missing-form", "{expected}", {"expected": f"{self.noun} needs one of {words}", "help": ""}
+            )
+        if len(given) > 1:
+            words = " and ".join(f"'{key}'" for key in given)
+            raise PydanticCustomError(
+                "two-forms",
+                "{expected}",
+                {"expected": f"{self.noun} has {words}, but only one of them may stand", "help": "keep one of them"},
+            )
+        return self
 
 
 def by_shape() -> Discriminator:

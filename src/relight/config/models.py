@@ -1,0 +1,181 @@
+"""How config/default.yaml is written. One model feeds parser, JSON Schema and reference page; meaning is in settings.py and policy.py."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from relight.config.adapter_models import DeliveryModel, EngineModel, KafkaModel, StoreModel, WebModel
+from relight.config.secret import Secret
+from relight.rules.field_kinds import (
+    BudgetField,
+    CapField,
+    ClockField,
+    ConditionField,
+    CurrencyField,
+    ElapsedField,
+    EmailField,
+    LocaleField,
+    LooseText,
+    NameField,
+    ShareField,
+    ZoneField,
+)
+from relight.rules.file_model import FileModel
+
+#: Most caps of one class.
+CAPS_MAX = 20
+
+
+class ProjectModel(FileModel):
+    """What the project is called, and what holds where a customer says nothing."""
+
+    noun: ClassVar[str] = "the project"
+    name: LooseText = Field(description="Its name; part of every occurrence key, so renaming it sends again.")
+    zone: ZoneField = Field(description="Time zone of customers without one.")
+    locale: LocaleField = Field(description="Language of customers without one.")
+    currency: CurrencyField = Field(description="Currency of sums that name none.")
+
+
+class SenderModel(FileModel):
+    """Whom mails come from."""
+
+    noun: ClassVar[str] = "the sender"
+    name: LooseText = Field(description="Name that the mail program shows.")
+    address: EmailField = Field(description="Address in From.")
+    reply_to: EmailField | None = Field(default=None, description="Address that answers go to; left out: the sender's.")
+    postal_address: LooseText = Field(
+        min_length=1, description="Postal address in every marketing mail, as the law asks."
+    )
+
+
+class TopicModel(FileModel):
+    """What somebody may want to hear of."""
+
+    noun: ClassVar[str] = "a topic"
+    default: Literal["opted_out", "opted_in"] = Field(description="What holds for somebody who said nothing.")
+    title: LooseText | None = Field(default=None, description="What the preference page calls it.")
+
+
+class ClassModel(FileModel):
+    """What holds for all rules of a class."""
+
+    noun: ClassVar[str] = "a class"
+    topic: NameField | None = Field(default=None, description="The consent its rules need where they name none.")
+    caps: list[CapField] = Field(
+        default_factory=list,
+        max_length=CAPS_MAX,
+        description="At most so many messages a customer: `[1 per day, 3 per 7 days]`.",
+    )
+    account_caps: list[CapField] = Field(
+        default_factory=list, max_length=CAPS_MAX, description="The same for all people of one account."
+    )
+
+
+class ClassesModel(FileModel):
+    """What holds for all rules of each class."""
+
+    noun: ClassVar[str] = "the classes"
+    marketing: ClassModel = Field(default_factory=ClassModel, description="Messages that need consent.")
+    transactional: ClassModel = Field(default_factory=ClassModel, description="Messages that answer what somebody did.")
+    internal: ClassModel = Field(default_factory=ClassModel, description="Messages to the team.")
+
+
+class QuietHoursModel(FileModel):
+    """Local times in which no marketing leaves."""
+
+    noun: ClassVar[str] = "quiet hours"
+    from_: ClockField = Field(alias="from", description="Where they begin.")
+    to: ClockField = Field(description="Where they end, on the next day if earlier.")
+
+
+class HoldoutModel(FileModel):
+    """The share of people kept without messages, to see what messages change."""
+
+    noun: ClassVar[str] = "the holdout"
+    share: ShareField = Field(description="0% to 100%; nothing is implied.")
+    salt: LooseText = Field(description="Changes who is held out; leave it alone while you measure.")
+
+
+class SunsetModel(FileModel):
+    """When marketing gives up."""
+
+    noun: ClassVar[str] = "the sunset"
+    after: ElapsedField = Field(description="Time without any sign of life.")
+
+
+class VolumeModel(FileModel):
+    """What the volume guard lets through."""
+
+    noun: ClassVar[str] = "the volume guard"
+    per_hour: int = Field(
+        ge=1, description="Most messages an hour; beyond it sending stops until an operator releases it."
+    )
+
+
+class SurveyModel(FileModel):
+    """A survey of one question."""
+
+    noun: ClassVar[str] = "a survey"
+    scale: Annotated[str, Field(pattern=r"^\d{1,2}-\d{1,2}$")] = Field(description="Lowest and highest answer: `0-10`.")
+    satisfied: int | None = Field(default=None, description="The lowest answer that counts as satisfied.")
+
+
+class AccountsModel(FileModel):
+    """How people belong to accounts."""
+
+    noun: ClassVar[str] = "the accounts"
+    key: NameField = Field(description="The field or trait that names the account.")
+    manager: NameField | None = Field(default=None, description="The trait that names who looks after it.")
+
+
+class BudgetModel(FileModel):
+    """What `plan` warns beyond."""
+
+    noun: ClassVar[str] = "the budget"
+    per_customer: BudgetField | None = Field(default=None, description="Most messages a customer: `4 in 30 days`.")
+    per_hour: int | None = Field(default=None, ge=1, description="Most messages an hour.")
+
+
+class PlanModel(FileModel):
+    """What `plan` looks at."""
+
+    noun: ClassVar[str] = "the plan settings"
+    budget: BudgetModel | None = Field(default=None, description="What `plan` warns beyond.")
+
+
+class ConfigModel(FileModel):
+    """What holds for the whole project."""
+
+    noun: ClassVar[str] = "the config"
+    project: ProjectModel = Field(
+        description="What the project is called, and what holds where a customer says nothing."
+    )
+    sender: SenderModel = Field(description="Whom mails come from.")
+    topics: dict[NameField, TopicModel] = Field(default_factory=dict, description="What somebody may want to hear of.")
+    classes: ClassesModel = Field(default_factory=ClassesModel, description="What holds for all rules of a class.")
+    quiet_hours: QuietHoursModel | None = Field(
+        default=None, description="Local times in which no marketing leaves; none if left out."
+    )
+    sensitive: ConditionField | None = Field(default=None, description="Where it holds, marketing is kept back.")
+    holdout: HoldoutModel | None = Field(default=None, description="The share of people kept without messages.")
+    sunset: SunsetModel | None = Field(default=None, description="When marketing gives up.")
+    store: StoreModel | None = Field(default=None, description="Where state is kept.")
+    delivery: DeliveryModel | None = Field(default=None, description="How mails leave.")
+    volume: VolumeModel | None = Field(default=None, description="What the volume guard lets through.")
+    web: WebModel | None = Field(default=None, description="The pages and links.")
+    catch_up: ElapsedField | None = Field(
+        default=None, description="Time after a start in which late senders deliver; 5 minutes if left out."
+    )
+    arbitration: ElapsedField | None = Field(
+        default=None, description="How long marketing is held so that a better message can overtake it; 0 if left out."
+    )
+    engine: EngineModel = Field(default_factory=EngineModel, description="What the engine may use.")
+    kafka: KafkaModel | None = Field(default=None, description="The cluster, for `--engine kafka`.")
+    webhooks: dict[NameField, Secret] = Field(default_factory=dict, description="Addresses for webhook steps by name.")
+    alerts: dict[NameField, EmailField] = Field(default_factory=dict, description="Addresses for alert steps by name.")
+    codes: dict[NameField, str] = Field(default_factory=dict, description="Files of codes by the name of their pool.")
+    surveys: dict[NameField, SurveyModel] = Field(default_factory=dict, description="Surveys by name.")
+    accounts: AccountsModel | None = Field(default=None, description="How people belong to accounts.")
+    plan: PlanModel | None = Field(default=None, description="What `plan` looks at.")
