@@ -17,8 +17,9 @@ from relight.base.suggest import suggest_words
 from relight.streams.brake import BRAKE_SHARE_DEFAULT, Brake
 from relight.streams.declared_fields import Declarer, PlaceOf
 from relight.streams.envelope import IDENTIFY
-from relight.streams.plan import EventPlan, FieldReader, GroupPlan, SourcePlan, StreamPlan
+from relight.streams.plan import EventPlan, FieldReader, GroupPlan, PlainKeys, SourcePlan, StreamPlan
 from relight.streams.refusals import RefusalError
+from relight.streams.rows import with_decoder
 from relight.streams.schema import LATENESS_DEFAULT, EventType
 from relight.streams.schema_merge import merge_schemas
 from relight.streams.stream_file import EventModel, StreamModel
@@ -72,6 +73,12 @@ class _Compiler:
             arrives_field=model.arrives.field if model.arrives else "",
             read_customer=declare.reader(model.customer, ("customer",)),
             read_account=declare.reader(model.account, ("account",)),
+            keys=PlainKeys(
+                name=declare.plain(model.name),
+                id=None if id_is_content else declare.plain(model.id),
+                event_time=declare.plain(model.time),
+                customer=declare.plain(model.customer),
+            ),
             fixed_name=model.name.is_,
             read_name=declare.reader(model.name, ("name",)) if model.name.is_ is None else None,
             lateness=self._lateness(),
@@ -86,7 +93,7 @@ class _Compiler:
             trait_places={key: declare.place(("traits", key)) for key in model.traits},
         )
         problems = declare.problems
-        return (None if any(p.severity == "error" for p in problems) else plan), problems
+        return (None if any(p.severity == "error" for p in problems) else with_decoder(plan)), problems
 
     def _source(self) -> SourcePlan:
         model, source = self._model, self._model.source

@@ -11,7 +11,7 @@ from relight.streams.plan import ConsentPlan, FieldReader, PropertyPlan
 from relight.streams.refusals import RefusalError
 from relight.streams.row_expressions import compile_expression
 from relight.streams.schema import PropertyType
-from relight.streams.stream_file import ConsentModel, FieldModel, PropertyModel, StreamModel
+from relight.streams.stream_file import ConsentModel, FieldModel, PropertyModel, StreamModel, TimeModel
 from relight.streams.times import TimeReader, make_time_reader
 from relight.streams.values import coercer_of
 
@@ -42,6 +42,11 @@ class Declarer:
     def path(self, field: str) -> FieldReader:
         """Return the reader of one field."""
         return field_reader((field,), flat=self._flat)
+
+    def plain(self, model: FieldModel | TimeModel | None) -> str | None:
+        """Return the key of a field that stands at top level, None for every other."""
+        paths = () if model is None else _paths(model.field)
+        return paths[0] if len(paths) == 1 and (self._flat or "." not in paths[0]) else None
 
     def reader(self, model: FieldModel | None, path: _Path) -> FieldReader | None:
         """Return the reader of a field, of several, or of an expression; None for nothing declared."""

@@ -14,7 +14,6 @@ import msgspec
 from relight.streams.envelope import DeadLetter, Event
 from relight.streams.plan import Row, StreamPlan
 from relight.streams.refusals import Counts, RefusalError, show_value
-from relight.streams.rows import Where, decode_row
 
 #: Largest record in bytes; a longer one is a dead letter.
 RECORD_BYTES_MAX = 2**20
@@ -48,7 +47,7 @@ def decode_record(  # noqa: PLR0913 -- the record and what its reader knows of i
         counts.rows += 1
     try:
         row = parse_json(raw) if isinstance(raw, bytes) else raw
-        events = decode_row(plan, row, Where(position, source, ingest_time), counts)
+        events = plan.decode(row, position, source, ingest_time, counts)  # type: ignore[misc]  # never None in a whole plan
     except RefusalError as refusal:
         letter = make_dead_letter(plan.name, raw, refusal, position=position, source=source, ingest_time=ingest_time)
         if counts is not None:
@@ -76,7 +75,7 @@ def parse_json(raw: bytes) -> Row:
         raise RefusalError(
             "not-json", str(error) if isinstance(error, ValueError) else "a number is too large"
         ) from None
-    if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _is_deeper(row):
+    if len(raw) > 2 * DEPTH_MAX and raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _is_deeper(row):
         raise RefusalError("too-deep", f"objects and lists are nested deeper than {DEPTH_MAX}")
     if type(row) is not dict:
         raise RefusalError("not-an-object", f"the record is {show_value(row)}, expected a JSON object")

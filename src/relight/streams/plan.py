@@ -8,6 +8,8 @@ from typing import Literal
 
 from relight.base.problems import Place
 from relight.streams.brake import Brake
+from relight.streams.envelope import Event
+from relight.streams.refusals import Counts
 from relight.streams.schema import LATENESS_DEFAULT, EventType, PropertyType
 from relight.streams.times import TimeReader
 from relight.streams.values import Coercer
@@ -16,6 +18,9 @@ from relight.streams.values import Coercer
 Row = Mapping[str, object]
 #: Reads one field of a row; None where it is absent, empty or null.
 FieldReader = Callable[[Row], object]
+
+#: A row to its events: (row, position, source, ingest time or None, counts or None); None where `rows` filters it out.
+RowDecoder = Callable[[Row, int, str, "int | None", "Counts | None"], "list[Event] | None"]
 
 Format = Literal["ndjson", "csv", "fixed"]
 
@@ -104,6 +109,16 @@ class GroupPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlainKeys:
+    """Keys that stand at top level and need no reader; None where one is needed, or nothing was declared."""
+
+    name: str | None = None
+    id: str | None = None
+    event_time: str | None = None
+    customer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPlan:
     """One stream, ready to decode."""
 
@@ -130,6 +145,8 @@ class StreamPlan:
     arrives_field: str = ""
     read_customer: FieldReader | None = None
     read_account: FieldReader | None = None
+    #: The same fields as the readers around here, for the hot path.
+    keys: PlainKeys = PlainKeys()
     fixed_name: str | None = None
     read_name: FieldReader | None = None
     #: µs (H5).
@@ -141,6 +158,8 @@ class StreamPlan:
     keep_undeclared: bool = False
     #: Some expression reads the row with its properties at top level.
     needs_flat: bool = False
+    #: Made of everything above by relight.streams.rows; None only while the plan is being made.
+    decode: RowDecoder | None = None
     event_types: Mapping[str, EventType]
     trait_types: Mapping[str, PropertyType]
     topics: tuple[str, ...] = ()

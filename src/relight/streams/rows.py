@@ -1,108 +1,113 @@
-"""A parsed row to events: name, identity, times, customer, properties, traits, consent. Pure; refuses with RefusalError."""
+"""A parsed row to events: name, identity, times, customer, properties, traits, consent. Pure; refuses with RefusalError.
+
+`make_row_decoder` takes the plan apart once: this is the hot path of every input.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import replace
 
-from relight.base.kinds import UNKNOWN
 from relight.streams.envelope import IDENTIFY, SKEW_MAX, Event
-from relight.streams.fields import (
-    ABSENT,
-    SEGMENT_FIELDS,
-    SEGMENT_TYPES,
-    flatten,
-    inner_object,
-    read_property,
-    read_trait,
-    trait_homes,
-)
+from relight.streams.fields import SEGMENT_FIELDS, SEGMENT_TYPES, flatten, inner_object, read_property
 from relight.streams.ids import CUSTOMER_LENGTH_MAX, content_id, read_identifier
-from relight.streams.plan import EventPlan, FieldReader, PropertyPlan, Row, StreamPlan
+from relight.streams.plan import EventPlan, PropertyPlan, Row, RowDecoder, StreamPlan
 from relight.streams.refusals import Counts, RefusalError, show_value
-from relight.streams.values import keep_value
+from relight.streams.row_traits import bad_value, evaluate, read_consent, read_traits
+from relight.streams.times import TimeReader
+from relight.streams.values import Coercer, keep_value
 
 _IDENTIFY_ONLY = (EventPlan(name=IDENTIFY, properties=()),)
-_FAULTS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError)
 
 
-class Where(NamedTuple):
-    """What the reader of a record knows of it."""
-
-    position: int
-    source: str
-    ingest_time: int | None
+def with_decoder(plan: StreamPlan) -> StreamPlan:
+    """Return the plan with its decoder made."""
+    return replace(plan, decode=make_row_decoder(plan))
 
 
-class _Times(NamedTuple):
-    event_time: int
-    ingest_time: int
-    late: bool
+def make_row_decoder(plan: StreamPlan) -> RowDecoder:
+    """Return the decoder of one stream: a row to its events, None where `rows` filters it out; raises RefusalError."""
+    rows, needs_flat, fixed_name, events = plan.rows, plan.needs_flat, plan.fixed_name, plan.events
+    name_key, read_name = plan.keys.name, plan.read_name
+    times_of, identity_of = _times_reader(plan), _identity_reader(plan)
+    make_event = _event_maker(plan)
+    has_more = bool(plan.traits_anywhere or plan.consents)
 
-
-def decode_row(plan: StreamPlan, row: Row, where: Where, counts: Counts | None) -> list[Event] | None:
-    """Return the events of a row, None where `rows` filters it out; raises RefusalError."""
-    flat = flatten(row) if plan.needs_flat else row
-    if plan.rows is not None and _evaluate(plan.rows, flat, "rows") is not True:
-        return None
-    wire = plan.fixed_name or _wire_name(plan, row)
-    identifies = wire == IDENTIFY or row.get("type") == IDENTIFY
-    kinds = plan.events.get(wire)
-    kept: dict[str, object] = {}
-    if kinds is None:
-        if identifies:
-            kinds = _IDENTIFY_ONLY
-        elif plan.keep_undeclared:
-            kinds = (EventPlan(name=wire, properties=()),)
-            kept = _kept_properties(row)
+    def decode(row: Row, position: int, source: str, arrived: int | None, counts: Counts | None) -> list[Event] | None:
+        flat = flatten(row) if needs_flat else row
+        if rows is not None and evaluate(rows, flat, "rows") is not True:
+            return None
+        if name_key is not None:
+            wire = row.get(name_key)
         else:
-            if counts is not None:
-                counts.add_undeclared(wire)
-            return []
-    return _events(plan, row, where, kinds, flat=flat, kept=kept, identifies=identifies)
+            wire = fixed_name if read_name is None else read_name(row)
+        if type(wire) is not str or not wire:
+            wire = _wire_name(wire, row)
+        kinds = events.get(wire)
+        identifies = wire == IDENTIFY or row.get("type") == IDENTIFY
+        if kinds is None:
+            if not identifies and not plan.keep_undeclared:
+                if counts is not None:
+                    counts.add_undeclared(wire)
+                return []
+            kinds = _IDENTIFY_ONLY if identifies else (EventPlan(name=read_identifier(wire, "name"), properties=()),)
+        times = times_of(row, arrived)
+        identity = identity_of(row, source)
+        found = []
+        for kind in kinds:  # no comprehension: it would turn the names it reads into cells, slower for every row
+            event = make_event(kind, row, flat, identity, times)
+            event.position = position
+            found.append(event)
+        if identifies or has_more:
+            _add_traits(plan, found, row, flat, identifies=identifies)
+        if plan.keep_undeclared and wire not in events and not identifies:
+            found[0].properties = _kept_properties(row)
+        return found
+
+    return decode
 
 
-def _events(  # noqa: PLR0913 -- one row, seen from its sides
-    plan: StreamPlan,
-    row: Row,
-    where: Where,
-    kinds: tuple[EventPlan, ...],
-    *,
-    flat: Row,
-    kept: dict[str, object],
-    identifies: bool,
-) -> list[Event]:
-    event_time, ingest_time, late = _times(plan, row, where.ingest_time)
-    account = plan.read_account(row) if plan.read_account is not None else None
-    traits = _traits(plan, row, flat, identifies=identifies) if identifies or plan.traits_anywhere else {}
-    consent = _consent(plan, row) if plan.consents else {}
-    base = _identity(plan, row, where)
-    inner = inner_object(row, "properties")
-    events = []
-    for kind in kinds:
-        customer = plan.read_customer(row) if plan.read_customer is not None and not kind.is_global else None
-        events.append(
-            Event(
-                stream=plan.name,
-                id=base + kind.suffix,
-                customer=None if kind.is_global else read_identifier(customer, "customer", CUSTOMER_LENGTH_MAX),
-                name=kind.name,
-                event_time=event_time,
-                ingest_time=ingest_time,
-                properties=_properties(kind.properties, row, flat, inner) if kind.properties else dict(kept),
-                traits={} if kind.is_global else traits,
-                consent={} if kind.is_global else consent,
-                account=None if account is None else read_identifier(account, "account", CUSTOMER_LENGTH_MAX),
-                late=late,
-                position=where.position,
-            )
+def _event_maker(plan: StreamPlan) -> Callable[[EventPlan, Row, Row, str, tuple[int, int, bool]], Event]:
+    stream, read_account = plan.name, plan.read_account
+    specs = {kind.name: _specs(kind.properties) for kinds in plan.events.values() for kind in kinds if kind.properties}
+    customer_key, read_customer = plan.keys.customer, plan.read_customer
+
+    def make(kind: EventPlan, row: Row, flat: Row, identity: str, times: tuple[int, int, bool]) -> Event:
+        event_time, ingest_time, late = times
+        customer: object = None
+        if not kind.is_global:
+            if customer_key is not None:
+                customer = row.get(customer_key)
+            elif read_customer is not None:
+                customer = read_customer(row)
+            customer = read_identifier(customer, "customer", CUSTOMER_LENGTH_MAX)
+        account = None
+        if read_account is not None and (account := read_account(row)) is not None:
+            account = read_identifier(account, "account", CUSTOMER_LENGTH_MAX)
+        return Event(
+            stream=stream,
+            id=identity + kind.suffix if kind.suffix else identity,
+            customer=customer,  # type: ignore[arg-type]  # None or checked
+            name=kind.name,
+            event_time=event_time,
+            ingest_time=ingest_time,
+            properties=_properties(specs[kind.name], row, flat) if kind.properties else {},
+            account=account,
+            late=late,
         )
-    return events
+
+    return make
 
 
-def _wire_name(plan: StreamPlan, row: Row) -> str:
-    value = plan.read_name(row) if plan.read_name is not None else None
-    if type(value) is str and value:
-        return value
+def _add_traits(plan: StreamPlan, events: list[Event], row: Row, flat: Row, *, identifies: bool) -> None:
+    traits = read_traits(plan, row, flat, identifies=identifies) if identifies or plan.traits_anywhere else {}
+    consent = read_consent(plan, row) if plan.consents else {}
+    for event in events:
+        if event.customer is not None:
+            event.traits, event.consent = dict(traits), dict(consent)
+
+
+def _wire_name(value: object, row: Row) -> str:
     if value is None or value == "":
         kind = row.get("type")
         if type(kind) is str and kind in SEGMENT_TYPES:
@@ -111,40 +116,51 @@ def _wire_name(plan: StreamPlan, row: Row) -> str:
     return read_identifier(value, "name")
 
 
-def _identity(plan: StreamPlan, row: Row, where: Where) -> str:
-    if plan.read_id is not None:
-        return read_identifier(plan.read_id(row), "id")
+def _identity_reader(plan: StreamPlan) -> Callable[[Row, str], str]:
+    key, read_id = plan.keys.id, plan.read_id
+    if key is not None:
+        return lambda row, _source: read_identifier(row.get(key), "id")
+    if read_id is not None:
+        return lambda row, _source: read_identifier(read_id(row), "id")
     if plan.id_is_content:
+        return lambda row, _source: content_id(row)
+    return lambda _row, source: read_identifier(source, "id")
+
+
+def _times_reader(plan: StreamPlan) -> Callable[[Row, int | None], tuple[int, int, bool]]:
+    """Return a reader of (event time, ingest time, late) by H1 and H5.
+
+    The ingest time is what the record's reader says; where it says nothing, `arrives`; else the event time.
+    """
+    read_arrives, read_time, event_time_of = plan.read_arrives, plan.read_event_time, plan.event_time_of
+    lateness, time_key = plan.lateness, plan.keys.event_time
+
+    def times(row: Row, arrived: int | None) -> tuple[int, int, bool]:
+        if arrived is None and read_arrives is not None:
+            arrived = _time(read_arrives(row), plan.arrives_of, plan.arrives_field)
+        if read_time is None:
+            if arrived is None:
+                raise RefusalError("missing-time", "the record has no time")
+            return arrived, arrived, False
+        value = row.get(time_key) if time_key is not None else read_time(row)
         try:
-            return content_id(row)
-        except (RecursionError, *_FAULTS):
-            raise RefusalError("bad-id", "the record's content cannot be hashed") from None
-    return read_identifier(where.source, "id")
-
-
-def _times(plan: StreamPlan, row: Row, arrived: int | None) -> _Times:
-    """Return the times by H1 and H5: what the reader says it arrived, else `arrives`, else the event time."""
-    if arrived is None and plan.read_arrives is not None:
-        arrived = _time(plan.read_arrives(row), plan, "arrives")
-    if plan.read_event_time is None:
+            happened = event_time_of(value)
+        except RefusalError:
+            happened = _time(value, event_time_of, plan.time_field)
         if arrived is None:
-            raise RefusalError("missing-time", "the record has no time")
-        return _Times(arrived, arrived, False)
-    happened = _time(plan.read_event_time(row), plan, "time")
-    if arrived is None or happened == arrived:
-        return _Times(happened, happened, False)
-    if happened > arrived:
-        if happened - arrived > SKEW_MAX:
-            ahead = (happened - arrived) / 1_000_000
-            raise RefusalError(
-                "future-time", f"{plan.time_field} is {ahead:,.6f} s after its arrival, at most 600 s are allowed"
-            )
-        return _Times(arrived, arrived, False)
-    return _Times(happened, arrived, arrived - happened > plan.lateness)
+            return happened, happened, False
+        ahead = happened - arrived
+        if ahead <= 0:
+            return happened, arrived, -ahead > lateness
+        if ahead > SKEW_MAX:
+            text = f"{plan.time_field} is {ahead / 1_000_000:,.6f} s after its arrival, at most 600 s are allowed"
+            raise RefusalError("future-time", text)
+        return arrived, arrived, False
+
+    return times
 
 
-def _time(value: object, plan: StreamPlan, what: str) -> int:
-    name, read = (plan.time_field, plan.event_time_of) if what == "time" else (plan.arrives_field, plan.arrives_of)
+def _time(value: object, read: TimeReader, name: str) -> int:
     if value is None or value == "":
         raise RefusalError("missing-time", f"the record has no {name}")
     try:
@@ -153,80 +169,35 @@ def _time(value: object, plan: StreamPlan, what: str) -> int:
         raise RefusalError(refusal.code, f"{name}: {refusal}") from None
 
 
-def _properties(
-    plans: tuple[PropertyPlan, ...], row: Row, flat: Row, inner: dict[str, object] | None
-) -> dict[str, object]:
+#: (name, key, coerce, whether it is neither dotted nor computed, the plan): a tuple is taken apart faster than a plan is read.
+_Spec = tuple[str, str, Coercer, bool, PropertyPlan]
+
+
+def _specs(plans: tuple[PropertyPlan, ...]) -> tuple[_Spec, ...]:
+    return tuple((plan.name, plan.key, plan.coerce, plan.read is None, plan) for plan in plans)
+
+
+def _properties(specs: tuple[_Spec, ...], row: Row, flat: Row) -> dict[str, object]:
     properties: dict[str, object] = {}
-    for plan in plans:
-        if plan.computed:
-            value = _evaluate(plan.read, flat, plan.name)
-        elif plan.read is None and inner is None:
-            value = row.get(plan.key)
+    inner = row.get("properties")
+    nested = inner if type(inner) is dict else None
+    for name, key, coerce, is_plain, plan in specs:
+        if is_plain:
+            value = (
+                row.get(key) if nested is None else nested[key] if key in nested else read_property(row, nested, plan)
+            )
         else:
-            value = read_property(row, inner, plan)
-        if value is None or (value == "" and plan.empty_is_absent):
+            assert plan.read is not None
+            value = evaluate(plan.read, flat, name) if plan.computed else plan.read(row)
+        if value is None or (type(value) is str and not value and plan.empty_is_absent):
             if plan.default is not None:
-                properties[plan.name] = plan.default
+                properties[name] = plan.default
             continue
         try:
-            properties[plan.name] = plan.coerce(value)
-        except ValueError as error:
-            raise _bad_value("property", plan, value, str(error)) from None
-        except RefusalError as error:
-            raise _bad_value("property", plan, value, str(error)) from None
-    return properties
-
-
-def _bad_value(what: str, plan: PropertyPlan, value: object, expected: str) -> RefusalError:
-    return RefusalError("bad-value", f"{what} {plan.name} is {show_value(value)}, expected {expected}")
-
-
-def _traits(plan: StreamPlan, row: Row, flat: Row, *, identifies: bool) -> dict[str, object]:
-    """Return the traits a row sets: all of an identify, of another row those whose field was named; null takes one away."""
-    if row.get("type") == "group":
-        return {}
-    homes = trait_homes(row, with_properties=not identifies)
-    traits: dict[str, object] = {}
-    for trait in plan.traits if identifies else plan.traits_anywhere:
-        value = _evaluate(trait.read, flat, trait.name) if trait.computed else read_trait(row, trait, homes)
-        if value is ABSENT or (value == "" and trait.empty_is_absent) or (value is None and not identifies):
-            if trait.default is not None and identifies:
-                traits[trait.name] = trait.default
-            continue
-        if value is None:
-            traits[trait.name] = None
-            continue
-        try:
-            traits[trait.name] = trait.coerce(value)
+            properties[name] = coerce(value)
         except (ValueError, RefusalError) as error:
-            raise _bad_value("trait", trait, value, str(error)) from None
-    return traits
-
-
-def _consent(plan: StreamPlan, row: Row) -> dict[str, bool]:
-    consent: dict[str, bool] = {}
-    homes = trait_homes(row, with_properties=True)
-    for one in plan.consents:
-        topic = one.topic if one.topic_from is None else read_trait(row, one.topic_from, homes)
-        given = read_trait(row, one.given, homes)
-        if any(value is ABSENT or value is None or value == "" for value in (topic, given)):
-            continue
-        try:
-            consent[read_identifier(topic, "topic")] = bool(one.given.coerce(given))
-        except ValueError as error:
-            raise _bad_value("consent", one.given, given, str(error)) from None
-    return consent
-
-
-def _evaluate(read: FieldReader | None, flat: Row, what: str) -> object:
-    """Return an expression's value, None for unknown; whatever goes wrong in it is the record's fault."""
-    if read is None:
-        return None
-    try:
-        value = read(flat)
-    except _FAULTS as error:
-        raise RefusalError("bad-expression", f"{what}: {error}") from None
-    return None if value is UNKNOWN else value
+            raise bad_value("property", plan, value, error) from None
+    return properties
 
 
 def _kept_properties(row: Row) -> dict[str, object]:

@@ -51,6 +51,10 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> Decimal:
+    if type(value) is Decimal:
+        text = str(value)
+        if len(text) < NUMBER_DIGITS_MAX and "E" not in text and value.is_finite():
+            return value
     try:
         if type(value) is Decimal:
             number = value

@@ -19,6 +19,7 @@ from relight.streams.envelope import DeadLetter, Event
 from relight.streams.grouping import GroupedRow, GroupLimitError, group_rows
 from relight.streams.plan import Row, StreamPlan
 from relight.streams.refusals import Counts, RefusalError
+from relight.streams.rows import with_decoder
 from relight.transports.errors import InputError
 from relight.transports.formats import Unreadable, read_rows
 from relight.transports.merge import Merged, record_key
@@ -110,7 +111,7 @@ def _decoded(reader: RecordReader, rows: Iterable[tuple[int, str, Body]]) -> Ite
 def _grouped(reader: RecordReader, rows: Iterable[tuple[int, str, Body]]) -> Iterator[Merged]:
     """Fold rows to events; a stream's `rows` has filtered before, and an id that is not declared is the group's key."""
     plan = reader.plan
-    decoding = RecordReader(replace(plan, rows=None), Path(), reader.counts)
+    decoding = RecordReader(with_decoder(replace(plan, rows=None)), Path(), reader.counts)
     refused: list[Merged] = []
     parsed = _parsed(reader, rows, refused)
     try:

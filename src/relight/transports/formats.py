@@ -168,6 +168,16 @@ def _cells(columns: tuple[str, ...], cells: list[str], lines: list[bytes]) -> Ma
     return dict(zip(columns, cells, strict=True))
 
 
+def read_csv_row(text: bytes, columns: tuple[str, ...], delimiter: str) -> Mapping[str, object] | Unreadable:
+    """Return the cells of the one CSV row that `text` is."""
+    csv.field_size_limit(RECORD_BYTES_MAX)
+    try:
+        cells = next(csv.reader(iter([text.decode("utf-8", "surrogateescape")]), delimiter=delimiter), [])
+    except csv.Error as error:
+        return Unreadable("bad-csv", str(error), text)
+    return _cells(columns, cells, [text])
+
+
 def _is_utf8(line: bytes) -> bool:
     try:
         line.decode()
@@ -186,10 +196,11 @@ def _fixed(lines: Iterator[bytes], source: SourcePlan, on_blank: Callable[[], No
             on_blank()
             continue
         number += 1
-        yield RawRow(number, _cut(body, source.widths))
+        yield RawRow(number, cut_fixed(body, source.widths))
 
 
-def _cut(line: bytes, widths: tuple[tuple[str, int], ...]) -> Mapping[str, object] | Unreadable:
+def cut_fixed(line: bytes, widths: tuple[tuple[str, int], ...]) -> Mapping[str, object] | Unreadable:
+    """Return the cells of one line of fixed width, without the spaces around them."""
     try:
         text = line.decode()
     except UnicodeDecodeError:
