@@ -175,7 +175,7 @@ def _patch(tag: _Tag, style: str, source: str) -> tuple[int, int, str]:
     """Return (start, end, text) that puts a style into a tag; the tag's own style comes last and wins."""
     if tag.style is None:
         return tag.at, tag.at, f' style="{style}"'
-    start, end = tag.style
+    start = tag.style[0]
     quote = source[start - 1]
     computed = style.replace("&quot;", "'") if quote == '"' else style.replace("'", "&#39;")
     return start, start, computed.rstrip("; ") + "; "

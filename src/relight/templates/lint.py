@@ -93,11 +93,11 @@ def _lint_source(file: str, text: str) -> Iterator[Problem]:
             )  # fmt: skip
     for found in _LINK_VALUE.finditer(text):
         if _FROM_DATA.search(found[1]) and "safe_url" not in found[1]:
-            line = text.count("\n", 0, found.start(1)) + 1
+            above = text.count("\n", 0, found.start(1))
             column = found.start(1) - text.rfind("\n", 0, found.start(1))
             yield Problem(
                 code="unsafe-link", message="a link made of data needs the filter safe_url",
-                place=Place(file=file, line=line, column=column), help="write {{ … | safe_url }}",
+                place=Place(file=file, line=above + 1, column=column), help="write {{ … | safe_url }}",
             )  # fmt: skip
 
 

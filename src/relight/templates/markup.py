@@ -1,4 +1,4 @@
-"""Which start tags a page will hold, found in template sources without rendering: blocks, includes and macros put in place.
+"""Which start tags a page will hold, found in sources without rendering: blocks, includes and macros put in place.
 
 Only an approximation is needed: what is found here decides which CSS rule reaches which tag, and the sources themselves
 keep every byte. Both arms of an `if` count, a loop's body counts once, a macro stands where it is called.
@@ -151,7 +151,7 @@ class _Page:
                 where, macro = self.macros[node.name]
                 yield from self.walk(where, macro.children, level + 1, [*callers, (path, node)])
             elif node.kind == "value":
-                yield from self._value(path, node, level, callers)
+                yield from self._value(node, level, callers)
 
     def _block(
         self, name: str, depth: int, level: int, callers: list[tuple[str, Node]]
@@ -166,7 +166,7 @@ class _Page:
                     yield from self.walk(where, [node], level + 1, callers)
 
     def _value(
-        self, path: str, node: Node, level: int, callers: list[tuple[str, Node]]
+        self, node: Node, level: int, callers: list[tuple[str, Node]]
     ) -> Iterator[tuple[str, int, int]]:  # fmt: skip
         for called in _CALLED.finditer(node.name):
             if called[1] == "caller" and callers:

@@ -1,4 +1,4 @@
-"""Made-up customers that `check` renders every letter with: one who has everything, one who has nothing, a hostile one."""
+"""Made-up customers that `check` renders letters with: one who has everything, one who has nothing, a hostile one."""
 
 from __future__ import annotations
 

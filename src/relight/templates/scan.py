@@ -33,6 +33,7 @@ EVENT_NAMES = frozenset({"entry", "event", "request", "release"})
 PARTS = ("subject.txt", "body.html", "body.txt", "preheader.txt")
 #: Bytes of one template source.
 SOURCE_CHARACTERS_MAX = 200_000
+_WISHED = (("body.txt", "it is made from the HTML then"), ("preheader.txt", "mail apps show body text instead"))
 _LOCALE_FOLDER = re.compile(r"[a-z]{2,3}(?:[-_](?:[A-Z]{2}|[A-Z][a-z]{3}|\d{3}))*")
 
 
@@ -128,7 +129,7 @@ def _find_letters(sources: Mapping[str, str], root: str) -> tuple[dict[str, dict
             letters.setdefault(parent, {})[last.replace("_", "-")] = folders[folder]
         else:
             letters.setdefault(folder, {})[""] = folders[folder]
-    problems = []
+    problems: list[Problem] = []
     for variants in letters.values():
         for parts in variants.values():
             problems += _missing_parts(parts, root)
@@ -144,7 +145,8 @@ def _missing_parts(parts: Mapping[str, str], root: str) -> Iterator[Problem]:
     for part in ("subject.txt", "body.html"):
         if part not in parts:
             yield Problem(
-                code="missing-part", message=f"this template has no {part}", place=Place(file=f"{root}/{folder}/{part}"),
+                code="missing-part", message=f"this template has no {part}",
+                place=Place(file=f"{root}/{folder}/{part}"),
                 help="each template folder, and each language folder in it, needs subject.txt and body.html",
             )  # fmt: skip
     for part, reason in (
@@ -209,7 +211,8 @@ def _scan_attributes(tree: nodes.Template, found: _Found, file: str, lines: list
                 _scan_question(call, target.attr, found, place)
             else:
                 found.problems.append(_unknown(f"customer.{target.attr}()", place, target.attr, QUESTIONS))
-    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+    read: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
+    for node in read:
         name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
         if id(node) in asked or not isinstance(node.node, nodes.Name) or not isinstance(name, str):
             continue

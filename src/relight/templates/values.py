@@ -34,7 +34,7 @@ PERSON_NAME_CHARACTERS_MAX = 40
 #: Traits that hold a person's name and are greeted with.
 PERSON_NAME_TRAITS = frozenset({"name", "first_name", "last_name", "full_name", "given_name", "family_name"})
 #: C0 controls but tab and line feed, DEL, C1 controls and lone surrogates: never part of what a person reads.
-_CONTROLS = {code: None for code in (*range(9), *range(11, 32), *range(127, 160), *range(0xD800, 0xE000))}
+_CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160), *range(0xD800, 0xE000)))
 
 
 class Reading(Protocol):
@@ -80,11 +80,13 @@ class Missing(jinja2.StrictUndefined):
         name: str | None = None,
         exc: type[jinja2.TemplateRuntimeError] = MissingDataError,
     ) -> None:
-        super().__init__(hint=hint or name, obj=obj, name=name, exc=MissingDataError if exc is not None else exc)
+        super().__init__(
+            hint=hint or name, obj=obj, name=name, exc=MissingDataError if exc is jinja2.UndefinedError else exc
+        )
 
     def refuse(self) -> NoReturn:
-        """Raise MissingDataError with the dotted name."""
-        raise MissingDataError(self._undefined_message)
+        """Raise MissingDataError with the dotted name; SecurityError for what a template may not touch."""
+        raise self._undefined_exception(self._undefined_message)
 
 
 class Moment(int):
