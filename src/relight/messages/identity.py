@@ -107,5 +107,7 @@ def _link(base_url: str, page: str, token: str, topic: str) -> str:
 
 
 def _mac(key: TokenKey, purpose: TokenPurpose, name: bytes, topic: str) -> bytes:
-    message = b"\x1f".join((purpose.encode("ascii"), bytes([key.id]), name.hex().encode("ascii"), topic.encode("utf-8")))
+    message = b"\x1f".join(
+        (purpose.encode("ascii"), bytes([key.id]), name.hex().encode("ascii"), topic.encode("utf-8"))
+    )
     return hmac.digest(key.secret, message, hashlib.sha256)[:TOKEN_MAC_BYTES]

@@ -1,0 +1,124 @@
+"""What a condition or a template may read: one customer as of an instant, with the events known by then (H3, R4).
+
+Conditions read events with event time <= `at`; caps, quiet hours and pauses use `now`. No clock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relight.base.instants import INSTANT_MAX, is_zone
+from relight.base.kinds import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from relight.customers.profile import Profile
+    from relight.streams.envelope import Event
+
+
+class Reading:
+    """A view of one profile. Cheap to make; not kept.
+
+    Args (all keyword): profile; globals: the global events this profile has seen, in log order; at: reads events up to here;
+    now: the judgement instant; default_zone, default_locale: the project's; event, entry: properties of the event at hand and of the
+    entry's trigger; threshold: elapsed µs; arm; milestone.
+    """
+
+    __slots__ = (
+        "_zone",
+        "arm",
+        "at",
+        "default_locale",
+        "default_zone",
+        "entry",
+        "event",
+        "globals",
+        "milestone",
+        "now",
+        "profile",
+        "threshold",
+        "watch",
+    )
+
+    def __init__(  # noqa: PLR0913 - one view, all of it by keyword
+        self,
+        *,
+        profile: Profile,
+        global_events: Sequence[Event] = (),
+        at: int,
+        now: int,
+        default_zone: str = "UTC",
+        default_locale: str = "en",
+        event: Mapping[str, object] | None = None,
+        entry: Mapping[str, object] | None = None,
+        threshold: int | None = None,
+        arm: str | None = None,
+        milestone: str | None = None,
+    ) -> None:
+        """Hold the view; nothing is computed yet."""
+        self.profile = profile
+        self.globals = global_events
+        self.at = at
+        self.now = now
+        self.default_zone = default_zone
+        self.default_locale = default_locale
+        self.event = event
+        self.entry = entry
+        self.threshold = UNKNOWN if threshold is None else threshold
+        self.arm = UNKNOWN if arm is None else arm
+        self.milestone = UNKNOWN if milestone is None else milestone
+        #: Where a fact notes the next instant at which time alone changes it; INSTANT_MAX when none did.
+        self.watch = INSTANT_MAX
+        self._zone: str | None = None
+
+    @property
+    def customer(self) -> str:
+        """The customer's id."""
+        return self.profile.customer
+
+    @property
+    def zone(self) -> str:
+        """The customer's zone: trait `timezone`, else the project's (V3)."""
+        if self._zone is None:
+            self._zone = zone_of(self.profile, self.at, self.default_zone)
+        return self._zone
+
+    @property
+    def locale(self) -> str:
+        """The customer's locale: trait `locale`, else the project's."""
+        found = self.trait("locale")
+        return found if isinstance(found, str) else self.default_locale
+
+    @property
+    def first_seen(self) -> object:
+        """The earliest on-time event, else the earliest (R1); UNKNOWN when nothing was seen."""
+        first = self.profile.first_on_time
+        if first is None:
+            first = self.profile.first_any
+        return UNKNOWN if first is None or first > self.at else first
+
+    def trait(self, name: str) -> object:
+        """Return the last write of a trait by event time up to `at`, or UNKNOWN."""
+        return trait_of(self.profile, name, self.at)
+
+    def note_change(self, instant: int) -> None:
+        """Let a fact say when time alone changes it next."""
+        if self.at < instant < self.watch:
+            self.watch = instant
+
+
+def trait_of(profile: Profile, name: str, at: int) -> object:
+    """Return the trait's value as of an instant, or UNKNOWN (R5)."""
+    writes = profile.traits.get(name)
+    if writes:
+        for write in reversed(writes):
+            if write.order[0] <= at:
+                return UNKNOWN if write.value is None else write.value
+    return UNKNOWN
+
+
+def zone_of(profile: Profile, at: int, default: str) -> str:
+    """Return the zone of the customer as of an instant; one that the tz database lacks falls back to the default."""
+    found = trait_of(profile, "timezone", at)
+    return found if isinstance(found, str) and is_zone(found) else default

@@ -1,0 +1,120 @@
+"""Dates and schedules (R7): a trait's date with an offset at a local time, and cron in the customer's zone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cronsim import CronSim
+
+from relight.base.durations import add_months
+from relight.base.instants import INSTANT_MIN, day_start, from_local, to_instant, to_local
+from relight.decide.occurrences import Happening, occur
+from relight.rules.plan import DateTrigger, ScheduleTrigger
+
+if TYPE_CHECKING:
+    from relight.customers.profile import TraitWrite
+    from relight.decide.turn import Turn
+    from relight.rules.plan import Rule
+
+#: Years of a yearly date that are looked through for the next one.
+YEARS_MAX = 150
+
+
+def date_deadlines(turn: Turn, rule: Rule) -> Iterator[int]:
+    """Yield the next deadline (µs) of a date rule, if its trait names one that was known in time and is not done.
+
+    A date that is learned after its own deadline (+ settle) makes no deadline, as a silence (H3).
+    """
+    trigger = rule.trigger
+    assert isinstance(trigger, DateTrigger)  # noqa: S101 - the index holds only such rules
+    writes = turn.profile.traits.get(trigger.trait)
+    if not writes or writes[-1].value is None:
+        return
+    write = writes[-1]
+    known = max(_known_at(writes), (turn.state.rule_since or {}).get(rule.id, INSTANT_MIN))
+    after = max(known - rule.settle, turn.profile.cursors.get(rule.id, INSTANT_MIN) + 1)
+    done = turn.profile.done.get(rule.id, ())
+    for year in range(YEARS_MAX if trigger.yearly else 1):
+        due = _due(turn, trigger, write.value, year)
+        if due is None:
+            return
+        if due >= after and f"date:{due}" not in done:
+            yield due
+            return
+
+
+def _known_at(writes: list[TraitWrite]) -> int:
+    """Return when the last value was learned: a value repeated later was known before."""
+    known = writes[-1].ingest_time
+    for write in reversed(writes):
+        if write.value != writes[-1].value:
+            break
+        known = min(known, write.ingest_time)
+    return known
+
+
+def _due(turn: Turn, trigger: DateTrigger, value: object, year: int) -> int | None:
+    if isinstance(value, dt.date):
+        instant = day_start(value, turn.zone)
+    elif isinstance(value, int):
+        instant = value
+    else:
+        return None
+    if year:
+        instant = add_months(instant, 12 * year, turn.zone)
+    if trigger.before is not None:
+        instant = trigger.before.before(instant, turn.zone)
+    if trigger.after is not None:
+        instant = trigger.after.after(instant, turn.zone)
+    if trigger.at_minute is not None:
+        day = to_local(instant, turn.zone).date()
+        instant = from_local(dt.datetime.combine(day, dt.time(trigger.at_minute // 60, trigger.at_minute % 60)), turn.zone)
+    return instant
+
+
+def judge_date(turn: Turn, rule: Rule, due: int) -> None:
+    """A date fell due."""
+    trigger = rule.trigger
+    assert isinstance(trigger, DateTrigger)  # noqa: S101 - the index holds only such rules
+    if trigger.yearly:
+        turn.profile.cursors[rule.id] = due
+    else:
+        turn.profile.done.setdefault(rule.id, set()).add(f"date:{due}")
+    day = to_local(due, turn.zone).date().isoformat()
+    occur(turn, rule, Happening(occurrence=f"date:{day}", instant=due, anchor=due, is_deadline=True, is_keyed=False))
+
+
+def schedule_deadline(turn: Turn, rule: Rule) -> int | None:
+    """Return the next instant of a cron rule after the last judged one, the customer's first record and the rule's plan record."""
+    trigger = rule.trigger
+    assert isinstance(trigger, ScheduleTrigger)  # noqa: S101 - the index holds only such rules
+    begun = turn.profile.cursors.get(f"{rule.id}\x1fbegun")
+    last = turn.profile.cursors.get(rule.id, begun)
+    if last is None:
+        return None
+    since = (turn.state.rule_since or {}).get(rule.id, INSTANT_MIN)
+    start = to_local(max(last, since - 1), turn.zone)
+    try:
+        found = next(CronSim(trigger.cron, start))
+    except StopIteration:
+        return None
+    return to_instant(found)
+
+
+def begin_schedules(turn: Turn) -> None:
+    """Let schedules count from the customer's first record."""
+    for rule in turn.index.scheduled:
+        key = f"{rule.id}\x1fbegun"
+        if key not in turn.profile.cursors:
+            turn.profile.cursors[key] = turn.now
+            turn.rearm = True
+
+
+def judge_schedule(turn: Turn, rule: Rule, due: int) -> None:
+    """A schedule fell due."""
+    turn.profile.cursors[rule.id] = due
+    occur(turn, rule, Happening(occurrence=f"schedule:{due}", instant=due, anchor=due, is_deadline=True, is_keyed=False))
+
+

@@ -1,0 +1,54 @@
+"""The competition of a minute (G2): all candidates of a customer run the gate in (priority, rule id, key) order, then take their places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relight.decide.entries import walk
+from relight.decide.minutes import allowed_minute, judge_message
+from relight.decide.standing import is_inside, priority_of, step_of
+
+if TYPE_CHECKING:
+    from relight.customers.profile import Entry
+    from relight.decide.turn import Turn
+
+
+def move_candidates(turn: Turn) -> None:
+    """Place waiting messages again: a new zone, other quiet hours or a gap moved their minute (H6)."""
+    for entry in turn.profile.entries:
+        if entry.candidate is not None:
+            held = max(entry.candidate.ready, turn.now)
+            entry.candidate.scheduled = allowed_minute(turn, held, step_of(turn, entry))
+            turn.rearm = True
+
+
+def compete(turn: Turn, minute: int) -> None:
+    """Run the gate over all candidates of one minute in (priority, rule id, key) order (G2)."""
+    turn.closing = 1
+    for entry in _field_of(turn, minute):
+        if not is_inside(turn, entry) or entry.candidate is None:
+            continue
+        step = step_of(turn, entry)
+        assert step is not None  # noqa: S101 - a candidate stands at its send step
+        if judge_message(turn, entry, step, born=entry.candidate.born, scheduled=minute) and is_inside(turn, entry):
+            entry.candidate = None
+            entry.floor = None
+            entry.entered = entry.since = minute
+            entry.step = step.next
+            walk(turn, entry, minute)
+    turn.closing = 0
+    turn.rearm = True
+
+
+def _field_of(turn: Turn, minute: int) -> list[Entry]:
+    """Return the candidates of a minute; with arbitration also the held ones that rank before one of them."""
+    def rank(entry: Entry) -> tuple[int, str, str]:
+        return (-priority_of(turn, entry), entry.rule, entry.occurrence)
+
+    waiting = [e for e in turn.profile.entries if e.candidate is not None]
+    due = [e for e in waiting if e.candidate and e.candidate.scheduled == minute]
+    if turn.plan.policy.arbitration and due:
+        last = max(rank(e) for e in due)
+        held = [e for e in waiting if e.candidate and e.candidate.scheduled == e.candidate.first > minute]
+        due += [e for e in held if rank(e) < last and e.candidate and e.candidate.ready <= minute]
+    return sorted(due, key=rank)

@@ -1,0 +1,187 @@
+"""The one function that decides. Pure: a profile and one record or deadline in, the profile and what follows out.
+
+    decide(plan, world, profile, record | deadline, now) -> (profile, effects)
+
+The profile handed in is consumed: it comes back changed, and the caller keeps only what comes back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relight.base.instants import INSTANT_MAX
+from relight.customers.fold import fold_event, write_consent, write_trait
+from relight.decide.calendar import begin_schedules, judge_date, judge_schedule
+from relight.decide.competition import compete, move_candidates
+from relight.decide.deadlines import Deadline, next_deadline
+from relight.decide.edits import change_plan
+from relight.decide.effects import Effects
+from relight.decide.entries import exit_by_condition, exit_by_event, finish_wait, meet_event
+from relight.decide.minutes import give_back_place
+from relight.decide.silences import judge_silence
+from relight.decide.standing import is_inside
+from relight.decide.triggers import pull_global, pull_triggers
+from relight.decide.turn import Turn
+from relight.decide.watches import check_watches, look
+from relight.streams.envelope import Control, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from relight.customers.profile import Profile
+    from relight.rules.plan import Plan
+    from relight.rules.world import World
+
+#: Outcomes that give a place in the caps back (G2).
+GIVES_BACK = frozenset({"rejected", "bounced", "suppressed"})
+
+
+def decide(  # noqa: PLR0913 - the arguments of the theorem, and where to find history
+    plan: Plan | None,
+    world: World,
+    profile: Profile,
+    occasion: Event | Control | Deadline,
+    now: int,
+    *,
+    effects: Effects | None = None,
+    history: Callable[[], Iterable[Event]] | None = None,
+) -> tuple[Profile, Effects]:
+    """Return the profile after one occasion and what follows from it.
+
+    Args:
+        plan: the plan before the occasion; None before the first plan record.
+        world: global facts; the profile's own mark says how many of them it has seen.
+        profile: consumed.
+        occasion: the next record of the customer's log, or the next deadline.
+        now: the record's ingest time, or the deadline's judgement instant (µs).
+        effects: collected into this, so that a batch makes one; a new one when None.
+        history: the customer's own events so far, read only when a new plan keeps what the old did not.
+
+    Raises:
+        ValueError: when a record comes before the first plan record.
+    """
+    effects = Effects() if effects is None else effects
+    profile.now = max(profile.now, now)
+    is_global = not isinstance(occasion, Deadline) and occasion.customer is None
+    if is_global:
+        profile.world += 1
+    turn = Turn(world=world, state=world.states[profile.world], profile=profile, effects=effects)
+    match occasion:
+        case Deadline():
+            _judge(turn, occasion)
+        case Event() if is_global:
+            pull_global(turn, occasion)
+        case Event():
+            _fold(turn, occasion)
+        case Control():
+            _control(turn, plan, occasion, history)
+    _rearm(turn, occasion)
+    return profile, effects
+
+
+# ---------------------------------------------------------------- records
+def _fold(turn: Turn, event: Event) -> None:
+    """The customer's own event: fold, exits and goals, triggers, watches (E3 before triggers, as in one history)."""
+    profile = turn.profile
+    is_new = profile.first_any is None
+    never_before = (profile.first_on_time, profile.first_any)
+    fold_event(turn.plan.layout, profile, event, turn.state.past_gaps)
+    if event.traits or is_new:
+        turn.rearm = True
+        _follow_zone(turn)
+    if turn.index.has_never and never_before != (profile.first_on_time, profile.first_any):
+        turn.rearm = True
+    if turn.index.has_personal:
+        turn.rearm = True
+    if turn.index.scheduled:
+        begin_schedules(turn)
+    if profile.entries:
+        for entry in sorted(profile.entries, key=lambda e: (e.rule, e.occurrence)):
+            if is_inside(turn, entry) and not exit_by_event(turn, entry, event) and not exit_by_condition(turn, entry):
+                meet_event(turn, entry, event)
+    pull_triggers(turn, event)
+    if turn.index.watched:
+        check_watches(turn, is_new=is_new)
+
+
+def _control(
+    turn: Turn, old: Plan | None, control: Control, history: Callable[[], Iterable[Event]] | None
+) -> None:
+    profile = turn.profile
+    match control.kind:
+        case "plan":
+            changed = old is None or needs_history(old, turn.plan)
+            change_plan(turn, old, history() if history is not None and changed and profile.first_any is not None else None)
+        case "gap" | "pause" | "resume":
+            if control.kind == "gap":
+                move_candidates(turn)
+            turn.rearm = True
+        case "consent":
+            given = control.detail.get("given") is True
+            write_consent(profile, control.subject, given=given, order=(control.ingest_time, "", ""))
+        case "trait":
+            order = (control.ingest_time, "", "")
+            value = control.detail.get("value")
+            keep = turn.plan.layout.slack
+            write_trait(profile, control.subject, value, order=order, ingest_time=control.ingest_time, keep=keep)
+            turn.rearm = True
+            _follow_zone(turn)
+        case "outcome":
+            if control.detail.get("state") in GIVES_BACK:
+                give_back_place(turn, control.subject)
+        case "measures":
+            profile.measures.update(control.detail)
+        case _:
+            pass
+    for entry in sorted(profile.entries, key=lambda e: (e.rule, e.occurrence)):
+        if is_inside(turn, entry):
+            exit_by_condition(turn, entry)
+
+
+def needs_history(old: Plan, new: Plan) -> bool:
+    """Return whether the new plan keeps something that profiles under the old one do not hold."""
+    if old.layout.version != new.layout.version:
+        return True
+    shapes = {rule.id: rule.trigger_shape for rule in old.rules.values()}
+    return any(shapes.get(rule.id) != rule.trigger_shape for rule in new.rules.values())
+
+
+def _follow_zone(turn: Turn) -> None:
+    zone = turn.zone
+    if zone != turn.profile.zone:
+        turn.profile.zone = zone
+        move_candidates(turn)
+
+
+# ---------------------------------------------------------------- deadlines
+def _judge(turn: Turn, deadline: Deadline) -> None:
+    rule = turn.plan.rules.get(deadline.rule)
+    if deadline.kind == "minute":
+        compete(turn, deadline.instant)
+    elif deadline.kind == "wait" and deadline.entry is not None:
+        finish_wait(turn, deadline.entry, deadline.instant)
+    elif rule is None:
+        return
+    elif deadline.kind == "silence" and deadline.silence is not None:
+        judge_silence(turn, rule, deadline.silence)
+    elif deadline.kind == "date":
+        judge_date(turn, rule, deadline.instant)
+    elif deadline.kind == "schedule":
+        judge_schedule(turn, rule, deadline.instant)
+    elif deadline.kind == "watch":
+        look(turn, rule)
+
+
+# ---------------------------------------------------------------- the next time to look
+def _rearm(turn: Turn, occasion: Event | Control | Deadline) -> None:
+    """Set the profile's wake: exactly when something may have made a deadline earlier, lazily else (H6)."""
+    profile = turn.profile
+    if turn.rearm or isinstance(occasion, Deadline):
+        found = next_deadline(turn)
+        profile.wake = INSTANT_MAX if found is None else found.judged
+        return
+    if isinstance(occasion, Event) and occasion.customer is not None:
+        fold = turn.plan.layout.folds.get(occasion.name)
+        for activity in fold.activities if fold else ():
+            first = occasion.event_time + activity.shortest
+            profile.wake = min(profile.wake, max(first, turn.now))

@@ -1,0 +1,115 @@
+"""A new plan for a customer (E4, E5): people who wait follow the new version; an edit never looks back and never repeats.
+
+What the new plan keeps and the old did not is folded again from the customer's own events, which the caller hands in.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import TYPE_CHECKING
+
+from relight.customers.fold import fold_event
+from relight.customers.profile import Ask, Profile
+from relight.decide.competition import move_candidates
+from relight.decide.entries import leave_entry, walk
+from relight.decide.silences import spend_past_silences
+from relight.decide.standing import drop_entry
+from relight.decide.triggers import grown
+from relight.messages.reasons import Reason, RowState
+from relight.rules.plan import MilestoneKind, MilestoneTrigger, ReleasedTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from relight.customers.profile import Entry
+    from relight.decide.turn import Turn
+    from relight.rules.plan import Plan, Rule, Step
+    from relight.streams.envelope import Event
+
+
+def change_plan(turn: Turn, old: Plan | None, history: Iterable[Event] | None) -> None:
+    """Move one customer to the plan in force. history: their own events in log order; None when the layout stands."""
+    if history is not None:
+        refold(turn, history)
+        spend_past_silences(turn)
+    if old is not None:
+        for entry in sorted(turn.profile.entries, key=lambda e: (e.rule, e.occurrence)):
+            _move_entry(turn, old, entry)
+    move_candidates(turn)
+    turn.profile.plan_version = turn.plan.version
+    turn.rearm = True
+
+
+# ---------------------------------------------------------------- people inside (E4)
+def _move_entry(turn: Turn, old: Plan, entry: Entry) -> None:
+    was = old.rules[entry.rule].program
+    rule = turn.plan.rules.get(entry.rule)
+    before = was.steps[entry.step] if entry.step is not None else None
+    step: Step | None = before
+    while step is not None and (rule is None or step.id not in rule.program.steps):
+        step = was.steps[step.next] if step.next is not None and rule is not None else None
+    if step is None or rule is None or before is None:
+        turn.write_row(
+            entry.rule, entry.occurrence, entry.step or "", RowState.ENDED, reason=Reason.RULE_REMOVED, instant=turn.now
+        )
+        drop_entry(turn, entry)
+        return
+    entry.step = step.id
+    new = rule.program.steps[step.id]
+    if step.id != before.id or new.kind is not before.kind:
+        entry.entered = entry.since = turn.now
+        entry.floor = entry.candidate = None
+        walk(turn, entry, turn.now)
+    elif new.shape != before.shape and entry.candidate is None:
+        entry.floor = turn.now
+
+
+# ---------------------------------------------------------------- what we know (E5)
+def refold(turn: Turn, history: Iterable[Event]) -> None:
+    """Fold the customer's events again under the new layout; what is not a fold of events stays."""
+    layout, profile = turn.plan.layout, turn.profile
+    fresh = Profile(customer=profile.customer)
+    totals: dict[str, object] = {}
+    milestones = [r for r in turn.plan.rules.values() if isinstance(r.trigger, MilestoneTrigger)]
+    releases = [r for r in turn.plan.rules.values() if isinstance(r.trigger, ReleasedTrigger)]
+    for event in history:
+        fold_event(layout, fresh, event, turn.state.past_gaps)
+        _recount(turn, milestones, totals, event)
+        for rule in releases:
+            _ask_again(turn, rule, fresh, event)
+    for name, writes in profile.traits.items():
+        for write in writes:
+            if not write.order[1]:
+                # Set by a control record, which is not among the events.
+                insort(fresh.traits.setdefault(name, []), write, key=lambda w: w.order)
+    for name in ("traits", "series", "starts", "first_activity", "things", "slots", "trail", "asks"):
+        setattr(profile, name, getattr(fresh, name))
+    profile.totals = totals
+
+
+def _recount(turn: Turn, rules: list[Rule], totals: dict[str, object], event: Event) -> None:
+    for rule in rules:
+        trigger = rule.trigger
+        if not isinstance(trigger, MilestoneTrigger) or trigger.match is None or trigger.match.event != event.name:
+            continue
+        if trigger.kind is MilestoneKind.STREAK:
+            continue
+        where = trigger.match.where
+        if where is None or where.evaluate(turn.reading(event=event.properties, own=event.properties)) is True:
+            totals[rule.id] = grown(trigger, totals.get(rule.id), event.properties)[2]
+
+
+def _ask_again(turn: Turn, rule: Rule, fresh: Profile, event: Event) -> None:
+    trigger = rule.trigger
+    if not isinstance(trigger, ReleasedTrigger) or trigger.asked.event != event.name:
+        return
+    where = trigger.asked.where
+    value = event.properties.get(trigger.by)
+    if value is None:
+        return
+    if where is not None and where.evaluate(turn.reading(event=event.properties, own=event.properties)) is not True:
+        return
+    asks = fresh.asks.setdefault(rule.id, {})
+    old = asks.get(str(value))
+    if old is None or event.order < tuple(old.order):
+        asks[str(value)] = Ask(event.order, dict(event.properties), late=event.late)

@@ -1,0 +1,36 @@
+"""What follows from decisions: ledger rows, mails to send, counts of what got no row. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from relight.customers.profile import Entry
+    from relight.messages.ledger import LedgerRow
+    from relight.rules.plan import Rule, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """A message that passed the gate: its row, and what was rendered."""
+
+    row: LedgerRow
+    rule: Rule
+    step: Step
+    entry: Entry
+    address: str
+    #: `templates.Rendered`.
+    rendered: Any
+    #: µs after which it is no longer worth sending.
+    expires_at: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Effects:
+    """Collected in the order they follow."""
+
+    rows: list[LedgerRow] = field(default_factory=list)
+    mails: list[Mail] = field(default_factory=list)
+    #: (rule, reason, local day of the project) -> how often (R6).
+    counted: dict[tuple[str, str, int], int] = field(default_factory=dict)

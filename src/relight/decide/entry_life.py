@@ -1,0 +1,82 @@
+"""The life of an entry as one table: state × cause → state (E2). A missing key is a move that cannot happen.
+
+The diagram in the docs is drawn from this table. Steps that come later (wait_for, split, set, webhook, alert) are in it already.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EntryState(StrEnum):
+    """Where an entry stands."""
+
+    #: Walking its steps at one instant.
+    RUNNING = "running"
+    #: A message waits in its send step for its minute.
+    CANDIDATE = "candidate"
+    #: A wait runs to its deadline.
+    WAITING = "waiting"
+    #: A wait_for waits for its event or its time-out.
+    AWAITING = "awaiting"
+    ENDED = "ended"
+
+
+class EntryCause(StrEnum):
+    """What moves it."""
+
+    REACHED_SEND = "reached_send"
+    REACHED_WAIT = "reached_wait"
+    REACHED_WAIT_FOR = "reached_wait_for"
+    #: branch, split, set, webhook, alert, and messages that go at once.
+    WALKED = "walked"
+    LAST_STEP = "last_step"
+    #: The gate ran; a refused message ends nothing.
+    GATE = "gate"
+    #: No room in the caps: it waits for another minute.
+    CAPPED = "capped"
+    #: Quiet hours, a zone or a gap moved its minute.
+    MOVED = "moved"
+    DEADLINE = "deadline"
+    MATCHED = "matched"
+    #: Its step stands in the new version of the plan, or the next one that does.
+    EDITED = "edited"
+    EXIT = "exit"
+    GOAL = "goal_met"
+    GROUP = "group"
+    REMOVED = "rule_removed"
+    EXPIRED = "expired"
+
+
+_R, _C, _W, _A, _E = EntryState
+_ENDS = {c: _E for c in (EntryCause.EXIT, EntryCause.GOAL, EntryCause.GROUP, EntryCause.REMOVED)}
+
+TRANSITIONS: dict[EntryState, dict[EntryCause, EntryState]] = {
+    _R: {
+        EntryCause.REACHED_SEND: _C,
+        EntryCause.REACHED_WAIT: _W,
+        EntryCause.REACHED_WAIT_FOR: _A,
+        EntryCause.WALKED: _R,
+        EntryCause.LAST_STEP: _E,
+        **_ENDS,
+    },
+    _C: {EntryCause.GATE: _R, EntryCause.CAPPED: _C, EntryCause.MOVED: _C, EntryCause.EDITED: _R, **_ENDS},
+    _W: {EntryCause.DEADLINE: _R, EntryCause.EDITED: _R, EntryCause.EXPIRED: _E, **_ENDS},
+    _A: {
+        EntryCause.MATCHED: _R,
+        EntryCause.DEADLINE: _R,
+        EntryCause.EDITED: _R,
+        EntryCause.EXPIRED: _E,
+        **_ENDS,
+    },
+    _E: {},
+}
+
+
+def next_state(state: EntryState, cause: EntryCause) -> EntryState:
+    """Return the state after a cause. Raises ValueError for a move that the table does not have."""
+    try:
+        return TRANSITIONS[state][cause]
+    except KeyError:
+        message = f"an entry that is {state} cannot be moved by {cause}"
+        raise ValueError(message) from None

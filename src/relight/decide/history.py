@@ -1,0 +1,77 @@
+"""One customer's history in order (H2, H8): pending global records and deadlines first, then the next own record.
+
+The same few lines carry live, replay, simulate, rule tests and the cluster.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relight.decide.deadlines import next_deadline
+from relight.decide.decide import decide
+from relight.decide.turn import Turn
+from relight.streams.envelope import Control, Event, Rank, rank_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from relight.customers.profile import Profile
+    from relight.decide.effects import Effects
+    from relight.rules.world import World
+
+
+def live_until(
+    world: World,
+    profile: Profile,
+    until: int,
+    effects: Effects,
+    *,
+    rank: Rank = Rank.EVENT,
+    history: Callable[[], Iterable[Event]] | None = None,
+) -> None:
+    """Apply the global records up to (until, rank) and judge every deadline with j < until, in order, in place.
+
+    until: instant (µs) to which time has come; rank: class of the own record that follows at that instant, so that global records
+    of the same instant and a lower class come first (H1).
+    """
+    while True:
+        pending = world.records[profile.world] if profile.world < len(world.records) else None
+        if pending is not None and (pending.ingest_time, rank_of(pending)) > (until, rank):
+            pending = None
+        bound = until if pending is None else pending.ingest_time
+        if profile.wake < bound and judge_next(world, profile, bound, effects):
+            continue
+        if pending is None:
+            return
+        plan = world.states[profile.world].plan
+        decide(plan, world, profile, pending, pending.ingest_time, effects=effects, history=history)
+
+
+def judge_next(world: World, profile: Profile, bound: int, effects: Effects) -> bool:
+    """Judge the next deadline if its j < bound (µs); otherwise set the wake exactly. Returns whether one was judged."""
+    state = world.states[profile.world]
+    if state.plan is None:
+        return False
+    turn = Turn(world=world, state=state, profile=profile, effects=effects)
+    deadline = next_deadline(turn)
+    if deadline is None or deadline.judged >= bound:
+        profile.wake = deadline.judged if deadline is not None else 2**62
+        return False
+    decide(state.plan, world, profile, deadline, deadline.judged, effects=effects)
+    return True
+
+
+def take_record(
+    world: World,
+    profile: Profile,
+    record: Event | Control,
+    effects: Effects,
+    *,
+    history: Callable[[], Iterable[Event]] | None = None,
+) -> None:
+    """Bring one customer to their next own record and decide on it. A smaller ingest time is raised to the last one (H1)."""
+    now = max(record.ingest_time, profile.now)
+    if now != record.ingest_time:
+        record.ingest_time = now
+    live_until(world, profile, now, effects, rank=rank_of(record), history=history)
+    decide(world.states[profile.world].plan, world, profile, record, now, effects=effects, history=history)

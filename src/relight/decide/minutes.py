@@ -1,0 +1,140 @@
+"""The scheduled minute (G1, G2): when a message stands before the gate, who competes with it, and what the gate's word does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relight.base.ids import digest
+from relight.customers.profile import Candidate, Place
+from relight.decide.effects import Mail
+from relight.decide.standing import drop_entry
+from relight.messages.caps import keep_places_for, next_minute_with_room
+from relight.messages.gate import Case, Verdict, caps_of, pass_gate, taken_places
+from relight.messages.quiet_hours import first_allowed_minute
+from relight.messages.reasons import Reason, RowState
+from relight.rules.plan import MessageClass
+
+if TYPE_CHECKING:
+    from relight.customers.profile import Entry
+    from relight.decide.turn import Turn
+    from relight.rules.plan import Rule, Step
+
+
+def allowed_minute(turn: Turn, instant: int, step: Step | None) -> int:
+    """Return the first minute at or after an instant at which this step may send."""
+    return first_allowed_minute(
+        instant, turn.zone, turn.plan.policy.quiet, past_gaps=turn.state.past_gaps, step=step
+    )
+
+
+def make_candidate(turn: Turn, entry: Entry, step: Step) -> None:
+    """Let a marketing message wait in its send step for its minute."""
+    ready = turn.state.past_gaps(turn.now) + turn.closing
+    minute = allowed_minute(turn, ready + turn.plan.policy.arbitration, step)
+    entry.candidate = Candidate(born=turn.now, ready=ready, scheduled=minute, first=minute)
+    turn.rearm = True
+
+
+def judge_message(turn: Turn, entry: Entry, step: Step, *, born: int, scheduled: int) -> bool:
+    """Run the gate for one message and write its row; return False when it goes on waiting for room in the caps."""
+    rule = turn.plan.rules[entry.rule]
+    case = Case(
+        plan=turn.plan,
+        state=turn.state,
+        world=turn.world,
+        profile=turn.profile,
+        rule=rule,
+        entry=entry,
+        step=step,
+        reading=turn.reading(entry=entry),
+        born=born,
+        scheduled=scheduled,
+        extra=template_names(turn, entry, step),
+    )
+    verdict = pass_gate(case)
+    if case.capped and rule.when_capped is not None and _wait_for_room(turn, entry, step, rule):
+        return False
+    _finish(turn, case, verdict)
+    return True
+
+
+def _wait_for_room(turn: Turn, entry: Entry, step: Step, rule: Rule) -> bool:
+    candidate = entry.candidate
+    assert candidate is not None and rule.when_capped is not None  # noqa: S101, PT018 - only candidates are capped
+    minute = next_minute_with_room(
+        caps_of(turn.plan, rule),
+        taken_places(turn.profile, rule),
+        after=candidate.scheduled,
+        until=candidate.first + rule.when_capped,
+        zone=turn.zone,
+        allowed=lambda at: allowed_minute(turn, at, step),
+    )
+    if minute is None:
+        return False
+    candidate.scheduled = candidate.ready = minute
+    turn.rearm = True
+    return True
+
+
+def _finish(turn: Turn, case: Case, verdict: Verdict) -> None:
+    entry, step, rule = case.entry, case.step, case.rule
+    passed = verdict.state in (RowState.PENDING, RowState.HELD_OUT)
+    rendered = case.rendered if passed else None
+    row = turn.write_row(
+        rule,
+        entry.occurrence,
+        step.id,
+        verdict.state,
+        reason=verdict.reason,
+        instant=case.born,
+        scheduled=case.scheduled,
+        verdict=verdict,
+        content_hash=None if rendered is None else digest(rendered.subject, rendered.text, rendered.html),
+    )
+    if passed and rule.message_class is MessageClass.MARKETING:
+        _take_place(turn, rule, entry, step, case.scheduled)
+    if verdict.state is RowState.PENDING:
+        mail = Mail(
+            row=row,
+            rule=rule,
+            step=step,
+            entry=entry,
+            address=case.address,
+            rendered=rendered,
+            expires_at=case.born + rule.expires,
+        )
+        turn.effects.mails.append(mail)
+    ends = verdict.state is RowState.ENDED or (verdict.reason is Reason.EXIT)
+    if ends:
+        drop_entry(turn, entry)
+    else:
+        entry.sent.append(step.id)
+
+
+def _take_place(turn: Turn, rule: Rule, entry: Entry, step: Step, scheduled: int) -> None:
+    oldest = turn.now - keep_places_for(caps_of(turn.plan, rule))
+    kept = [p for p in turn.profile.places if p.scheduled >= oldest]
+    kept.append(Place(scheduled, rule.id, entry.occurrence, step.id, rule.message_class.value))
+    turn.profile.places = kept
+
+
+def give_back_place(turn: Turn, key: str) -> None:
+    """A rejected or bounced message gives its place in the caps back (G2)."""
+    turn.profile.places = [p for p in turn.profile.places if turn.key_of(p.rule, p.occurrence, p.step) != key]
+
+
+def template_names(turn: Turn, entry: Entry, step: Step) -> dict[str, object]:
+    """Return what a template may name beside the customer."""
+    rule = turn.plan.rules[entry.rule]
+    return {
+        "occurrence_key": turn.key_of(rule.id, entry.occurrence, step.id),
+        "topic": rule.topic,
+        "message_class": rule.message_class.value,
+        "entry": entry.properties,
+        "event": entry.release or entry.properties,
+        "request": entry.properties,
+        "release": entry.release,
+        "threshold": entry.threshold,
+        "threshold_id": entry.threshold_id,
+        "milestone": entry.milestone,
+    }

@@ -1,0 +1,54 @@
+"""Where an entry stands: its rule, its step, whether it still lives. Shared by everything that moves entries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relight.decide.entry_life import EntryState
+from relight.rules.plan import PRIORITY_DEFAULT, StepKind
+
+if TYPE_CHECKING:
+    from relight.customers.profile import Entry
+    from relight.decide.turn import Turn
+    from relight.rules.plan import Rule, Step
+
+
+def rule_of(turn: Turn, entry: Entry) -> Rule:
+    """Return the rule an entry is in, in the version in force."""
+    return turn.plan.rules[entry.rule]
+
+
+def step_of(turn: Turn, entry: Entry) -> Step | None:
+    """Return the step an entry is at; None when it has ended."""
+    return None if entry.step is None else rule_of(turn, entry).program.steps[entry.step]
+
+
+def priority_of(turn: Turn, entry: Entry) -> int:
+    """Return the priority of an entry's rule."""
+    rule = turn.plan.rules.get(entry.rule)
+    return rule.priority if rule else PRIORITY_DEFAULT
+
+
+def state_of(turn: Turn, entry: Entry) -> EntryState:
+    """Return where an entry stands in the table of its life."""
+    step = step_of(turn, entry)
+    if step is None:
+        return EntryState.ENDED
+    return {
+        StepKind.SEND: EntryState.CANDIDATE if entry.candidate else EntryState.RUNNING,
+        StepKind.WAIT: EntryState.WAITING,
+        StepKind.WAIT_FOR: EntryState.AWAITING,
+    }.get(step.kind, EntryState.RUNNING)
+
+
+def drop_entry(turn: Turn, entry: Entry) -> None:
+    """Take an entry out of the profile: it has ended."""
+    turn.profile.entries = [e for e in turn.profile.entries if e is not entry]
+    entry.step = None
+    entry.candidate = None
+    turn.rearm = True
+
+
+def is_inside(turn: Turn, entry: Entry) -> bool:
+    """Return whether the entry still lives."""
+    return any(e is entry for e in turn.profile.entries)

@@ -1,0 +1,123 @@
+"""Watched conditions: enters and leaves of segments, declining engagement, value milestones. Judged as known then (R3, R7, I8).
+
+A watch is looked at after each of the customer's own records that it reads, and at the instants at which time alone can change it: the
+facts note them while they are read, and a change in between is found by bisection to the µs.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from relight.base.instants import INSTANT_MAX
+from relight.base.kinds import UNKNOWN
+from relight.customers.profile import Flag
+from relight.customers.series import entries_between
+from relight.decide.occurrences import Happening, occur
+from relight.rules.plan import DeclinedTrigger, MilestoneTrigger, SegmentTrigger
+
+if TYPE_CHECKING:
+    from relight.decide.turn import Turn
+    from relight.rules.plan import Condition, Rule
+
+#: Mean events a window below which a person has no habit to fall from.
+DECLINE_MEAN_MIN = 1
+#: How far ahead a change that no fact announces is searched for (µs): two years.
+SEARCH_AHEAD = 2 * 366 * 86_400_000_000
+
+
+def check_watches(turn: Turn, *, is_new: bool) -> None:
+    """Look at every watched rule after one of the customer's records. is_new: it is the first one."""
+    for rule in turn.index.watched:
+        look(turn, rule, is_new=is_new)
+
+
+def look(turn: Turn, rule: Rule, *, is_new: bool = False) -> None:
+    """Judge one watch now: what changed since the last look happened now; note when to look again.
+
+    Somebody new was in no segment; for a rule that is new, the first look only takes note (E5). Unknown is neither: the last known
+    truth stands (R7).
+    """
+    old = turn.profile.flags.get(rule.id)
+    was = old.state if old is not None else (False if is_new else None)
+    match rule.trigger:
+        case SegmentTrigger() as trigger:
+            state, check_at = _truth(turn, trigger.condition)
+            _turned(turn, rule, was, state, wanted=trigger.enters)
+        case DeclinedTrigger() as trigger:
+            state, check_at = _declined(turn, trigger)
+            _turned(turn, rule, was, state, wanted=True)
+        case MilestoneTrigger() as trigger:
+            state, check_at = _reach_value(turn, rule, trigger, is_new=is_new or old is not None)
+        case _:
+            return
+    turn.profile.flags[rule.id] = Flag(state=was if state is None else state, check_at=check_at)
+    turn.profile.wake = min(turn.profile.wake, check_at)
+
+
+def _turned(turn: Turn, rule: Rule, was: bool | None, state: bool | None, *, wanted: bool) -> None:  # noqa: FBT001 - three-valued, not a switch
+    """Fire when the known truth changed to what the rule waits for."""
+    if state is not wanted or was is None or was is wanted:
+        return
+    kind = "enters" if wanted else "leaves"
+    if isinstance(rule.trigger, DeclinedTrigger):
+        kind = "declined"
+    occur(turn, rule, Happening(occurrence=f"{kind}:{turn.now}", instant=turn.now, anchor=turn.now, is_keyed=False))
+
+
+def _truth(turn: Turn, condition: Condition) -> tuple[bool | None, int]:
+    reading = turn.reading()
+    state = _known(condition.evaluate(reading))
+    limit = min(reading.watch, turn.now + SEARCH_AHEAD)
+    later = _known(condition.evaluate(turn.reading(limit)))
+    if later is state:
+        return state, (reading.watch if reading.watch < INSTANT_MAX else INSTANT_MAX)
+    low, high = turn.now, limit
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _known(condition.evaluate(turn.reading(middle))) is state else (low, middle)
+    return state, high
+
+
+def _known(value: object) -> bool | None:
+    return None if value is UNKNOWN else value is True
+
+
+def _declined(turn: Turn, trigger: DeclinedTrigger) -> tuple[bool | None, int]:
+    """Whether the window holds less than the share of the person's own mean of the windows before it."""
+    series = turn.profile.series.get(declined_series(trigger))
+    if series is None:
+        return False, INSTANT_MAX
+    begin = turn.now - trigger.window
+    current = entries_between(series, begin, turn.now)
+    before = entries_between(series, begin - trigger.against, begin)
+    mean = Decimal(len(before) * trigger.window) / Decimal(trigger.against)
+    changes = [e[0] + trigger.window for e in current[:1]] + [e[0] + trigger.window + trigger.against for e in before[:1]]  # type: ignore[operator]
+    check_at = min(changes, default=INSTANT_MAX)
+    if mean < DECLINE_MEAN_MIN:
+        return False, check_at
+    return Decimal(len(current)) < (1 - Decimal(str(trigger.by))) * mean, check_at
+
+
+def declined_series(trigger: DeclinedTrigger) -> str:
+    """Return the key of the series that a declined trigger reads: `config` keeps it under the selector's text."""
+    where = trigger.of.where.text if trigger.of.where is not None else ""
+    return f"{trigger.of.event} where {where}" if where else trigger.of.event
+
+
+def _reach_value(turn: Turn, rule: Rule, trigger: MilestoneTrigger, *, is_new: bool) -> tuple[bool | None, int]:
+    """A value's milestones: fired when first seen at or above each, as known then; a new rule's first look spends what was reached."""
+    assert trigger.value is not None  # noqa: S101 - only value milestones are watched
+    reading = turn.reading()
+    value = trigger.value.evaluate(reading)
+    if value is UNKNOWN:
+        return None, reading.watch
+    done = turn.profile.done.setdefault(rule.id, set())
+    for mark, label in zip(trigger.at, trigger.labels, strict=True):
+        occurrence = f"milestone:{label}"
+        if value >= mark and occurrence not in done:  # type: ignore[operator]  # numbers by type check
+            done.add(occurrence)
+            if is_new:
+                what = Happening(occurrence=occurrence, instant=turn.now, anchor=turn.now, milestone=label)
+                occur(turn, rule, what)
+    return True, reading.watch

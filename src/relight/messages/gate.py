@@ -1,0 +1,240 @@
+"""The gate: one ordered list of checks that every message passes once, at its scheduled minute (G1–G5). There is no second path.
+
+A check looks at one case and returns a refusal, or None. The order of CHECKS is the order of G1; the journal looks again at sending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from relight.base.ids import share_of
+from relight.base.kinds import UNKNOWN
+from relight.messages.addresses import address_hash, looks_like_address
+from relight.messages.caps import full_cap
+from relight.messages.reasons import Reason, RowState
+from relight.rules.plan import InactiveTrigger, MessageClass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from relight.customers.profile import Entry, Profile
+    from relight.customers.reading import Reading
+    from relight.rules.plan import Cap, Condition, Plan, Rule, Step
+    from relight.rules.world import World, WorldState
+
+
+@dataclass(slots=True, kw_only=True)
+class Case:
+    """One message before the gate."""
+
+    plan: Plan
+    state: WorldState
+    world: World
+    profile: Profile
+    rule: Rule
+    entry: Entry
+    step: Step
+    #: The customer with everything known at the scheduled minute.
+    reading: Reading
+    #: When the send step was reached, and the minute the gate runs at (µs).
+    born: int
+    scheduled: int
+    #: More for the template.
+    extra: Mapping[str, object]
+    #: Set by the render check.
+    rendered: Any = None
+    address: str = ""
+    #: Set when the cap refuses: it may wait for room.
+    capped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the gate says, with the leaf and the number that decided."""
+
+    state: RowState
+    reason: Reason | None = None
+    leaf: str | None = None
+    number: str | None = None
+    place: str | None = None
+
+
+Check = Callable[[Case], Verdict | None]
+
+
+def _refuse(reason: Reason, leaf: str | None = None, number: object = None, place: object = None) -> Verdict:
+    shown = None if number is None else str(number)
+    return Verdict(state=RowState.SUPPRESSED, reason=reason, leaf=leaf, number=shown, place=str(place) if place else None)
+
+
+def blame(condition: Condition, reading: Reading, reason: Reason, state: RowState = RowState.SUPPRESSED) -> Verdict:
+    """Return the refusal of a condition that is not true, with the leaf that decided and its value."""
+    leaf = condition.blame(reading)
+    if leaf is None:
+        return Verdict(state=state, reason=reason, leaf=condition.text, place=str(condition.place))
+    value = leaf.value(reading)
+    shown = "unknown" if value is UNKNOWN else str(value)
+    return Verdict(state=state, reason=reason, leaf=leaf.text, number=shown, place=str(leaf.place))
+
+
+def check_active(case: Case) -> Verdict | None:
+    """Refuse while the rule is paused."""
+    if case.rule.paused or case.state.is_paused(case.rule.id):
+        return _refuse(Reason.RULE_PAUSED, place=case.rule.place)
+    return None
+
+
+def check_exit(case: Case) -> Verdict | None:
+    """End on an exit condition; refuse the first send of an inactive rule when the customer came back (E3)."""
+    for condition in case.rule.exits_when:
+        if condition.evaluate(case.reading) is True:
+            return Verdict(state=RowState.ENDED, reason=Reason.EXIT, leaf=condition.text, place=str(condition.place))
+    trigger, deadline = case.rule.trigger, case.entry.deadline
+    if isinstance(trigger, InactiveTrigger) and case.rule.exit_on_activity and not case.entry.sent and deadline is not None:
+        key = (case.state.index.activity_keys if case.state.index else {}).get(case.rule.id, "")
+        starts = case.profile.starts.get(key)
+        if starts and starts[-1].event_time > deadline:
+            return _refuse(Reason.EXIT, "activity after the deadline", starts[-1].event_time, case.rule.place)
+    return None
+
+
+def check_audience(case: Case) -> Verdict | None:
+    """Refuse when the audience is no longer true (R5: unknown does not match), or the step's `unless` is."""
+    if case.rule.audience is not None and case.rule.audience.evaluate(case.reading) is not True:
+        return blame(case.rule.audience, case.reading, Reason.AUDIENCE_FALSE)
+    unless = case.step.unless
+    if unless is not None and unless.evaluate(case.reading) is True:
+        return _refuse(Reason.UNLESS, unless.text, place=unless.place)
+    return None
+
+
+def check_address(case: Case) -> Verdict | None:
+    """Refuse without an address that a mail could go to."""
+    address = case.reading.trait("email")
+    if not isinstance(address, str):
+        return _refuse(Reason.NO_ADDRESS, "email", "unknown")
+    if not looks_like_address(address):
+        return _refuse(Reason.NO_ADDRESS, "email", "not an address")
+    case.address = address.strip()
+    return None
+
+
+def check_suppression(case: Case) -> Verdict | None:
+    """Refuse a suppressed address; transactional mail only where the address itself is dead (G5)."""
+    scope = case.world.suppressed_by(address_hash(case.address), case.profile.now)
+    if scope == "all" or (scope == "marketing" and case.rule.message_class is MessageClass.MARKETING):
+        return _refuse(Reason.SUPPRESSED, "suppression list", scope)
+    return None
+
+
+def check_consent(case: Case) -> Verdict | None:
+    """Refuse without consent to the rule's topic."""
+    topic = case.rule.topic
+    if topic is None:
+        return None
+    given = case.profile.consent.get(topic)
+    if given[1] if given is not None else case.plan.policy.topics.get(topic, False):
+        return None
+    return _refuse(Reason.NO_CONSENT, f"topic {topic}", "withdrawn" if given is not None else "never given")
+
+
+def check_sensitive(case: Case) -> Verdict | None:
+    """Hold marketing back from somebody in trouble (B2); an unknown does not hold (G5)."""
+    sensitive = case.plan.policy.sensitive
+    if sensitive is not None and sensitive.evaluate(case.reading) is True:
+        held = next((leaf for leaf in sensitive.leaves if leaf.test(case.reading) is True), None)
+        if held is None:
+            return _refuse(Reason.SENSITIVE_HOLD, sensitive.text, place=sensitive.place)
+        return _refuse(Reason.SENSITIVE_HOLD, held.text, held.value(case.reading), held.place)
+    return None
+
+
+def check_render(case: Case) -> Verdict | None:
+    """Render; a missing variable suppresses, so that no broken sentence leaves (B1)."""
+    name = case.step.template or ""
+    letter = case.plan.letters.get(name)
+    if letter is None:
+        return _refuse(Reason.TEMPLATE_ERROR, f"templates/{name}/", "missing")
+    rendered = letter.render(case.reading, case.extra)
+    refused = getattr(rendered, "reason", None)
+    if refused is not None:
+        return _refuse(Reason(refused), str(rendered.what), place=f"{rendered.file}:{rendered.line}")
+    case.rendered = rendered
+    return None
+
+
+def check_expires(case: Case) -> Verdict | None:
+    """Refuse what was deferred past its worth (G3)."""
+    waited = case.scheduled - case.born
+    if waited > case.rule.expires:
+        return _refuse(Reason.EXPIRED, f"expires after {case.rule.expires} µs", f"{waited} µs", case.rule.place)
+    return None
+
+
+def caps_of(plan: Plan, rule: Rule) -> Sequence[Cap]:
+    """Return the caps that bind a rule's messages."""
+    return plan.policy.caps.get(rule.message_class, ())
+
+
+def taken_places(case_profile: Profile, rule: Rule) -> list[int]:
+    """Return the scheduled instants of the places that count against a rule's class."""
+    return [p.scheduled for p in case_profile.places if p.message_class == rule.message_class.value]
+
+
+def check_cap(case: Case) -> Verdict | None:
+    """Refuse when a frequency cap leaves no room; decide may then wait for room (G2)."""
+    full = full_cap(caps_of(case.plan, case.rule), taken_places(case.profile, case.rule), case.scheduled, case.reading.zone)
+    if full is None:
+        return None
+    cap, used = full
+    case.capped = True
+    return _refuse(Reason.FREQUENCY_CAP, str(cap), used, cap.place)
+
+
+def check_holdout(case: Case) -> Verdict | None:
+    """Keep the held-out share without messages: the last gate, so that both arms are alike (G4)."""
+    share = case.rule.holdout
+    if share > 0:
+        drawn = share_of(case.plan.policy.salt, case.rule.id, case.profile.customer)
+        if drawn < share:
+            return Verdict(
+                state=RowState.HELD_OUT, reason=Reason.HOLDOUT, leaf=f"holdout {share:.1%}", number=f"{drawn:.4f}"
+            )
+    return None
+
+
+#: G1, in its order. The names are what `explain` shows.
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("rule active", check_active),
+    ("exit", check_exit),
+    ("audience", check_audience),
+    ("address", check_address),
+    ("suppression", check_suppression),
+    ("consent", check_consent),
+    ("sensitive", check_sensitive),
+    ("render", check_render),
+    ("expires", check_expires),
+    ("frequency cap", check_cap),
+    ("holdout", check_holdout),
+)
+#: What each class skips (G5).
+SKIPS: dict[MessageClass, frozenset[str]] = {
+    MessageClass.MARKETING: frozenset(),
+    MessageClass.TRANSACTIONAL: frozenset({"consent", "sensitive", "expires", "frequency cap", "holdout"}),
+    MessageClass.INTERNAL: frozenset(
+        {"audience", "suppression", "consent", "sensitive", "expires", "frequency cap", "holdout"}
+    ),
+}
+
+
+def pass_gate(case: Case) -> Verdict:
+    """Run the checks of the message's class in order and return the first refusal, or `pending`."""
+    skipped = SKIPS[case.rule.message_class]
+    for name, check in CHECKS:
+        if name not in skipped:
+            verdict = check(case)
+            if verdict is not None:
+                return verdict
+    return Verdict(state=RowState.PENDING)

@@ -1,0 +1,97 @@
+"""Which rules an event, a global event or the passing of time concerns: a rule costs nothing on events it does not read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from relight.rules.plan import (
+    DateTrigger,
+    DeclinedTrigger,
+    EventTrigger,
+    GlobalTrigger,
+    InactiveTrigger,
+    MilestoneKind,
+    MilestoneTrigger,
+    ReleasedTrigger,
+    ScheduleTrigger,
+    SegmentTrigger,
+)
+
+if TYPE_CHECKING:
+    from relight.rules.plan import Plan, Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanIndex:
+    """Rules by what they wait for, each list in rule-id order."""
+
+    #: event name -> event, count-like milestone and released (asked) rules.
+    by_event: Mapping[str, tuple[Rule, ...]]
+    #: global event name -> released and global rules.
+    by_global: Mapping[str, tuple[Rule, ...]]
+    #: Rules that deadlines come from.
+    inactive: tuple[Rule, ...]
+    dated: tuple[Rule, ...]
+    scheduled: tuple[Rule, ...]
+    #: Rules whose condition is watched: declined, enters, leaves, value milestones.
+    watched: tuple[Rule, ...]
+    #: activity key of each inactive rule.
+    activity_keys: Mapping[str, str]
+    #: Any inactive rule includes the never active, or has a personal threshold: more events re-arm.
+    has_never: bool
+    has_personal: bool
+
+
+def activity_key(names: frozenset[str]) -> str:
+    """Return the key under which the starts of a set of activity are kept."""
+    return "|".join(sorted(names))
+
+
+def index_plan(plan: Plan) -> PlanIndex:
+    """Return the index of a plan."""
+    rules = [plan.rules[rule_id] for rule_id in sorted(plan.rules)]
+    by_event: dict[str, list[Rule]] = {}
+    by_global: dict[str, list[Rule]] = {}
+    for rule in rules:
+        for name in _event_names(rule):
+            by_event.setdefault(name, []).append(rule)
+        if isinstance(rule.trigger, ReleasedTrigger):
+            by_global.setdefault(rule.trigger.shipped, []).append(rule)
+        elif isinstance(rule.trigger, GlobalTrigger):
+            by_global.setdefault(rule.trigger.event, []).append(rule)
+    inactive = [r for r in rules if isinstance(r.trigger, InactiveTrigger)]
+    triggers = [r.trigger for r in inactive if isinstance(r.trigger, InactiveTrigger)]
+    return PlanIndex(
+        by_event={n: tuple(found) for n, found in by_event.items()},
+        by_global={n: tuple(found) for n, found in by_global.items()},
+        inactive=tuple(inactive),
+        dated=tuple(r for r in rules if isinstance(r.trigger, DateTrigger)),
+        scheduled=tuple(r for r in rules if isinstance(r.trigger, ScheduleTrigger)),
+        watched=tuple(r for r in rules if _is_watched(r)),
+        activity_keys={
+            r.id: activity_key(t.activity) for r, t in zip(inactive, triggers, strict=True)
+        },
+        has_never=any(t.include_never_active for t in triggers),
+        has_personal=any(th.personal is not None for t in triggers for th in t.thresholds),
+    )
+
+
+def _event_names(rule: Rule) -> tuple[str, ...]:
+    match rule.trigger:
+        case EventTrigger(match=match):
+            return (match.event,)
+        case MilestoneTrigger(match=match) if match is not None:
+            return (match.event,)
+        case ReleasedTrigger(asked=asked):
+            return (asked.event,)
+        case _:
+            return ()
+
+
+def _is_watched(rule: Rule) -> bool:
+    trigger = rule.trigger
+    if isinstance(trigger, MilestoneTrigger):
+        return trigger.kind is MilestoneKind.VALUE
+    return isinstance(trigger, DeclinedTrigger | SegmentTrigger)

@@ -1,0 +1,183 @@
+"""The world: what concerns everybody, in log order (H1, H8), and what stood at each point of it.
+
+A World is append-only; a profile notes how many of its records it has seen, so a view of a prefix never changes. Suppressions are looked
+up by address hash and ingest time instead, since there are many (H1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from relight.base.instants import INSTANT_MIN
+from relight.rules.index import PlanIndex, index_plan
+from relight.rules.plan import InactiveTrigger, Plan
+from relight.streams.envelope import Control, Event
+
+if TYPE_CHECKING:
+    from relight.rules.plan import Rule
+
+#: Pauses everything.
+ALL_RULES = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldState:
+    """What stands after a number of global records."""
+
+    plan: Plan | None = None
+    index: PlanIndex | None = None
+    #: Ingest time of the plan record in force.
+    plan_at: int = INSTANT_MIN
+    #: (rule, position of the threshold) -> its id in occurrence keys (R2).
+    threshold_ids: Mapping[tuple[str, int], str] | None = None
+    #: (rule, threshold id) -> plan record since which it stands unchanged (E4).
+    threshold_since: Mapping[tuple[str, str], int] | None = None
+    #: rule -> plan record since which its trigger stands unchanged (E5).
+    rule_since: Mapping[str, int] | None = None
+    paused: frozenset[str] = frozenset()
+    #: (from, until) of gaps (H9).
+    gaps: tuple[tuple[int, int], ...] = ()
+    #: Number of global events among the records.
+    events: int = 0
+
+    def past_gaps(self, instant: int) -> int:
+        """Return the instant, moved to the end of the gap it falls into (H9)."""
+        moved = True
+        while moved and self.gaps:
+            moved = False
+            for begin, until in self.gaps:
+                if begin <= instant < until:
+                    instant, moved = until, True
+        return instant
+
+    def is_paused(self, rule: str) -> bool:
+        """Return whether a rule, or everything, is paused."""
+        return rule in self.paused or ALL_RULES in self.paused
+
+
+class World:
+    """The global records so far. `states[n]` stands after the first n of them."""
+
+    def __init__(self) -> None:
+        """Start with nothing: no plan, no events."""
+        self.records: list[Event | Control] = []
+        self.states: list[WorldState] = [WorldState()]
+        self.events: list[Event] = []
+        #: address hash -> (ingest time, scope).
+        self.suppressions: dict[str, list[tuple[int, str]]] = {}
+        self._views: dict[int, tuple[Event, ...]] = {0: ()}
+        self._plans: dict[str, Plan] = {}
+
+    def __len__(self) -> int:
+        """Return the number of global records."""
+        return len(self.records)
+
+    def register(self, plan: Plan) -> None:
+        """Make a plan known by its version, so that a plan record can name it."""
+        self._plans[plan.version] = plan
+
+    def view(self, state: WorldState) -> tuple[Event, ...]:
+        """Return the global events that a state has seen, in log order."""
+        found = self._views.get(state.events)
+        if found is None:
+            found = self._views[state.events] = tuple(self.events[: state.events])
+        return found
+
+    def suppressed_by(self, address_hash: str, now: int) -> str | None:
+        """Return the scope (`all` or `marketing`) of a suppression in force at `now`, the widest first; None when there is none."""
+        scopes = {scope for at, scope in self.suppressions.get(address_hash, ()) if at <= now}
+        return "all" if "all" in scopes else "marketing" if scopes else None
+
+    def append(self, record: Event | Control) -> None:
+        """Add one global record. Raises KeyError for a plan record whose version was not registered."""
+        if isinstance(record, Control) and record.kind == "suppression":
+            scope = str(record.detail.get("scope", "all"))
+            self.suppressions.setdefault(record.subject, []).append((record.ingest_time, scope))
+            return
+        self.records.append(record)
+        self.states.append(self._next_state(self.states[-1], record))
+
+    def _next_state(self, state: WorldState, record: Event | Control) -> WorldState:
+        if isinstance(record, Event):
+            self.events.append(record)
+            return replace(state, events=state.events + 1)
+        match record.kind:
+            case "plan":
+                return _apply_plan(state, self._plans[record.subject], record.ingest_time)
+            case "pause":
+                return replace(state, paused=state.paused | {record.subject})
+            case "resume":
+                left = frozenset() if record.subject == ALL_RULES else state.paused - {record.subject}
+                return replace(state, paused=left)
+            case "gap":
+                return replace(state, gaps=(*state.gaps, (record.ingest_time, int(str(record.detail["until"])))))
+            case _:
+                return state
+
+
+def _apply_plan(state: WorldState, plan: Plan, now: int) -> WorldState:
+    old = state.plan
+    ids: dict[tuple[str, int], str] = {}
+    since: dict[tuple[str, str], int] = {}
+    rule_since: dict[str, int] = {}
+    for rule in plan.rules.values():
+        was = old.rules.get(rule.id) if old else None
+        stands = was is not None and was.trigger_shape == rule.trigger_shape
+        rule_since[rule.id] = (state.rule_since or {}).get(rule.id, now) if stands else now
+        if isinstance(rule.trigger, InactiveTrigger):
+            for position, id_ in enumerate(_threshold_ids(state, was, rule)):
+                ids[rule.id, position] = id_
+                since[rule.id, id_] = _since(state, was, rule, position, id_) or now
+    return replace(
+        state,
+        plan=plan,
+        index=index_plan(plan),
+        plan_at=now,
+        threshold_ids=ids,
+        threshold_since=since,
+        rule_since=rule_since,
+    )
+
+
+def _threshold_ids(state: WorldState, was: Rule | None, rule: Rule) -> list[str]:
+    """Return the ids of a rule's thresholds (R2): its name, else its place while their number stands, else its value."""
+    trigger = rule.trigger
+    assert isinstance(trigger, InactiveTrigger)  # noqa: S101 - our caller looked
+    old = was.trigger.thresholds if was and isinstance(was.trigger, InactiveTrigger) else ()
+    known = state.threshold_ids or {}
+    by_value = {_value(t): known[rule.id, t.position] for t in old if (rule.id, t.position) in known}
+    ids = []
+    for position, threshold in enumerate(trigger.thresholds):
+        if threshold.name is not None:
+            ids.append(threshold.name)
+        elif not old:
+            ids.append(str(position))
+        elif len(old) == len(trigger.thresholds):
+            ids.append(known.get((rule.id, position), str(position)))
+        else:
+            ids.append(by_value.get(_value(threshold), _value(threshold)))
+    return ids
+
+
+def _value(threshold: object) -> str:
+    span, personal = getattr(threshold, "span", None), getattr(threshold, "personal", None)
+    return str(span) if span is not None else personal.text if personal is not None else ""
+
+
+def _since(state: WorldState, was: Rule | None, rule: Rule, position: int, id_: str) -> int | None:
+    """Return since when a threshold stands unchanged with its activity and settle, or None when this record changed it (E4)."""
+    if was is None or not isinstance(was.trigger, InactiveTrigger) or not isinstance(rule.trigger, InactiveTrigger):
+        return None
+    if (was.trigger.activity, was.trigger.include_never_active, was.settle) != (
+        rule.trigger.activity,
+        rule.trigger.include_never_active,
+        rule.settle,
+    ):
+        return None
+    for old in was.trigger.thresholds:
+        if (state.threshold_ids or {}).get((rule.id, old.position)) == id_:
+            same = _value(old) == _value(rule.trigger.thresholds[position])
+            return (state.threshold_since or {}).get((rule.id, id_)) if same else None
+    return None
