@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,10 @@ class StoreConformance(abc.ABC):
     def make_store(self, folder: Path) -> Store: ...
 
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Store:
-        return self.make_store(tmp_path)
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        made = self.make_store(tmp_path)
+        yield made
+        made.close()
 
     def test_a_new_store_is_empty(self, store: Store) -> None:
         """A new store has no record, no position and has reached no instant."""
@@ -127,7 +130,7 @@ class StoreConformance(abc.ABC):
         assert list(store.ledger(limit=2)) == rows[:2]
 
     def test_a_message_is_claimed_when_it_is_due(self, store: Store) -> None:
-        """A message is not claimed before its time; claimed, it is sending with its lease, and no other claim gets it."""
+        """A message is not claimed before its time; then it is sending with its lease, and nobody else gets it."""
         store.append(Batch(outbox=[make_message(1, scheduled=T0 + 1), make_message(2)]))
         store.append(Batch(outbox=[make_message(2)]))
         claim = claim_one(store)
@@ -143,7 +146,7 @@ class StoreConformance(abc.ABC):
         assert [one.message.scheduled for one in taken] == [T0 - 3, T0 - 2, T0 - 1]
 
     def test_a_settled_message_has_an_attempt(self, store: Store) -> None:
-        """An accepted message is accepted, and the journal says by which token, when and with what answer."""
+        """An accepted message is accepted, and the journal says by which token and with what answer."""
         store.append(Batch(outbox=[make_message(1)]))
         claim = claim_one(store)
         assert store.settle([settlement(claim, MessageCause.PROVIDER_ACCEPTED)]) == [MessageState.ACCEPTED]

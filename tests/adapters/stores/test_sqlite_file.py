@@ -1,0 +1,231 @@
+"""The SQLite file itself: one writer, readers beside it, damage noticed, a full disk survived, versions told apart."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from relight.base.errors import RelightError, StoreError
+from relight.stores.interface import Batch, Profile
+from relight.stores.sqlite import SqliteStore
+from tests.adapters.stores.conftest import OpenStore
+from tests.adapters.stores.examples import MINUTE, T0, batch_of, make_event, make_letter, make_message, make_row
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+def test_what_was_written_is_there_after_a_restart(path: Path, open_store: OpenStore) -> None:
+    """Everything a batch carries outlives a close."""
+    store = open_store()
+    store.append(Batch(log=[(make_event(1), None)], rows=[make_row(1)], outbox=[make_message(1)], positions={"a": "1"}))
+    store.save_checkpoints([Profile(customer="ada", position=1, blob=b"x")], position=1)
+    store.close()
+    store = open_store()
+    assert (store.last_position(), store.positions(), list(store.ledger())) == (1, {"a": "1"}, [make_row(1)])
+    assert store.find_known([("app", "ada", "1")]) == [1]
+    assert store.load_profile("ada") == Profile(customer="ada", position=1, blob=b"x")
+
+
+def test_the_file_is_durable(path: Path, open_store: OpenStore) -> None:
+    """The store runs with a write-ahead log and syncs at each commit."""
+    sql = open_store()._connection.sql
+    assert sql.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert sql.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_second_engine_is_refused(path: Path, open_store: OpenStore) -> None:
+    """A second opener is told which process has the store, and nothing breaks for the first."""
+    first = open_store()
+    code = f"from relight.stores.sqlite import SqliteStore; SqliteStore.open({str(path)!r})"
+    second = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert f"is in use by process {os.getpid()}" in second.stderr
+    with pytest.raises(StoreError, match=f"is in use by process {os.getpid()}"):
+        open_store()
+    first.append(batch_of(make_event(1)))
+    first.close()
+    open_store().close()
+
+
+def test_a_reader_works_beside_the_engine(path: Path, open_store: OpenStore) -> None:
+    """A read-only store sees each committed batch while the engine runs, and cannot write."""
+    engine = open_store()
+    engine.append(batch_of(make_event(1)))
+    reader = open_store(read_only=True)
+    assert [position for position, _ in reader.customer_log("ada")] == [1]
+    engine.append(batch_of(make_event(2)))
+    assert [position for position, _ in reader.customer_log("ada")] == [1, 2]
+    assert reader.last_position() == 2
+    assert reader.find_known([("app", "ada", "2")]) == [2]
+    with pytest.raises(StoreError, match="readonly"):
+        reader.set_note("project", "shop")
+    reader.close()
+    engine.append(batch_of(make_event(3)))
+
+
+def test_a_reader_works_after_the_engine(path: Path, open_store: OpenStore) -> None:
+    """A read-only store opens when nobody else has the file, and leaves no lock."""
+    engine = open_store()
+    engine.append(batch_of(make_event(1)))
+    engine.close()
+    reader = open_store(read_only=True)
+    assert reader.last_position() == 1
+    open_store().close()
+    reader.close()
+
+
+def test_a_reader_needs_a_store(path: Path, open_store: OpenStore) -> None:
+    """Reading what is not there says so, and creates nothing."""
+    with pytest.raises(StoreError, match="there is no store at"):
+        open_store(read_only=True)
+    assert list(path.parent.iterdir()) == []
+
+
+def flip_bit(path: Path, needle: bytes) -> None:
+    """Flip one bit of the file in the middle of `needle`, behind SQLite's back."""
+    content = bytearray(path.read_bytes())
+    at = content.index(needle) + len(needle) // 2
+    content[at] ^= 0x04
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("needle", "look", "place"),
+    [
+        (b"unmistakable body", lambda store: list(store.read_log()), "log record 2"),
+        (b"unmistakable body", lambda store: store.body_at(2), "log record 2"),
+        (
+            b"unmistakable profile",
+            lambda store: store.load_profile("ada"),
+            "checkpoint of customer 'ada' at position 2",
+        ),
+        (b"unmistakable profile", lambda store: list(store.profiles()), "checkpoint of customer 'ada' at position 2"),
+        (b"unmistakable timers", lambda store: store.checkpoint_meta(), "checkpoint blob timers"),
+        (b"unmistakable leaf", lambda store: list(store.ledger()), f"ledger row {make_row(1).occurrence_key}"),
+        (
+            b"ada@unmistakable.example",
+            lambda store: store.claim(T0, 9, owner="test", lease=MINUTE),
+            f"message {make_row(1).occurrence_key}",
+        ),
+        (b"'soon' is no time", lambda store: list(store.dead_letters()), "a dead letter of stream app"),
+    ],
+)
+def test_a_flipped_bit_is_noticed(
+    path: Path, open_store: OpenStore, needle: bytes, look: Callable[[SqliteStore], object], place: str
+) -> None:
+    """One flipped bit is reported with the row it hit, and nothing of that row is handed out (I16)."""
+    store = open_store()
+    store.append(
+        Batch(
+            log=[(make_event(1), None), (make_event(2, text="unmistakable body"), None)],
+            rows=[make_row(1, leaf="unmistakable leaf")],
+            outbox=[make_message(1, address="ada@unmistakable.example")],
+            dead=[make_letter(1)],
+        )
+    )
+    store.save_checkpoints(
+        [Profile(customer="ada", position=2, blob=b"unmistakable profile")], meta={"timers": b"unmistakable timers"}
+    )
+    store.close()
+    flip_bit(path, needle)
+    with pytest.raises(StoreError, match=re.escape(place)):
+        look(open_store())
+
+
+def test_a_damaged_record_stops_the_open_that_needs_it(path: Path, open_store: OpenStore) -> None:
+    """Recent records are read at open: a damaged one refuses the store and leaves it unlocked."""
+    store = open_store()
+    store.append(batch_of(make_event(1, text="unmistakable body")))
+    store.close()
+    flip_bit(path, b"unmistakable body")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="log record 1: its checksum does not match"):
+            open_store()
+
+
+def test_a_file_of_another_program_is_not_touched(path: Path, open_store: OpenStore) -> None:
+    """An SQLite file with foreign tables, and a file that is none, are refused as they are."""
+    sql = sqlite3.connect(path)
+    sql.execute("CREATE TABLE recipes (name TEXT)")
+    sql.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="of another program"):
+        open_store()
+    assert path.read_bytes() == before
+    path.write_text("shopping list\n" * 100)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        open_store()
+
+
+def test_a_newer_store_is_refused(path: Path, open_store: OpenStore) -> None:
+    """A store of a later version is refused with both versions named; an older reader changes nothing."""
+    open_store().close()
+    sql = sqlite3.connect(path)
+    sql.execute("PRAGMA user_version = 99")
+    sql.close()
+    with pytest.raises(StoreError, match=r"is of version 99; this program knows up to \d"):
+        open_store()
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond `size` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_loses_nothing_acknowledged(path: Path, open_store: OpenStore) -> None:
+    """When the file cannot grow, the batch fails clearly; what was acknowledged is there after a restart (I1)."""
+    store = open_store()
+    acknowledged = 0
+
+    def fill() -> None:
+        nonlocal acknowledged
+        while acknowledged < 10_000:
+            store.append(batch_of(*[make_event(acknowledged + i, text="x" * 900) for i in range(10)]))
+            acknowledged += 10
+
+    with file_size_limit(600_000), pytest.raises(RelightError, match="nothing of this batch") as raised:
+        fill()
+    assert str(path) in str(raised.value)
+    assert raised.value.help_text
+    assert 0 < acknowledged < 10_000
+    store.close()
+    store = open_store()
+    assert store.last_position() == acknowledged
+    asked = [("app", "ada", str(number)) for number in range(acknowledged)]
+    assert store.find_known(asked) == list(range(1, acknowledged + 1))
+    store.append(batch_of(make_event(acknowledged)))
+    assert store.last_position() == acknowledged + 1
+
+
+def test_a_full_file_is_backpressure(path: Path, open_store: OpenStore) -> None:
+    """When SQLite reports no room the same store goes on once there is some; nothing of the failed batch was kept."""
+    store = open_store()
+    store.append(batch_of(make_event(0)))
+    sql = store._connection.sql
+    pages = sql.execute("PRAGMA page_count").fetchone()[0]
+    sql.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(RelightError, match="no room on the disk"):
+        store.append(batch_of(*[make_event(number, text="x" * 900) for number in range(1, 50)]))
+    assert store.last_position() == 1
+    sql.execute("PRAGMA max_page_count = 1000000")
+    assert store.find_known([("app", "ada", "1")]) == [None]
+    assert store.append(batch_of(make_event(1))).last_position == 2
