@@ -7,12 +7,11 @@ merge_schemas(plans) -> (Schema, problems)
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 
-from relight.base.durations import Span, parse_span
+from relight.base.durations import parse_span
 from relight.base.instants import day_start, is_zone
-from relight.base.problems import Place, Problem
+from relight.base.problems import Problem
 from relight.base.suggest import suggest_words
 from relight.streams.brake import BRAKE_SHARE_DEFAULT, Brake
 from relight.streams.declared_fields import Declarer, PlaceOf

@@ -12,7 +12,7 @@ from relight.streams.envelope import IDENTIFY, SKEW_MAX, Event
 from relight.streams.fields import SEGMENT_FIELDS, SEGMENT_TYPES, flatten, inner_object, read_property
 from relight.streams.ids import CUSTOMER_LENGTH_MAX, content_id, read_identifier
 from relight.streams.plan import EventPlan, PropertyPlan, Row, RowDecoder, StreamPlan
-from relight.streams.refusals import Counts, RefusalError, show_value
+from relight.streams.refusals import Counts, RefusalError
 from relight.streams.row_traits import bad_value, evaluate, read_consent, read_traits
 from relight.streams.times import TimeReader
 from relight.streams.values import Coercer, keep_value

@@ -64,7 +64,7 @@ def _iso_reader(zone: str | None) -> TimeReader:
                 moment = parse(value)
             except ValueError:
                 return _read_slowly(value, zone)
-            if moment.tzinfo is _UTC:
+            if moment.tzinfo is _UTC and (value[19] == "Z" or value[20:21].isdecimal()):
                 passed = moment - _EPOCH
                 return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
         return _read_slowly(value, zone)

@@ -68,7 +68,7 @@ def _number(value: object) -> Decimal:
         raise ValueError("a number")
     if number and (len(number.as_tuple().digits) > NUMBER_DIGITS_MAX or abs(number.adjusted()) > NUMBER_EXPONENT_MAX):
         raise ValueError(f"a number of at most {NUMBER_DIGITS_MAX} digits")
-    return number if number else Decimal(0)
+    return number or Decimal(0)
 
 
 def _integer(value: object) -> int:
