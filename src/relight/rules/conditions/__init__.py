@@ -9,7 +9,7 @@ from relight.rules.conditions.check import check_condition, check_event_pattern
 from relight.rules.conditions.checked import Checked, CheckedPattern
 from relight.rules.conditions.compiling import compile_condition, compile_event_pattern
 from relight.rules.conditions.evaluate import Binder
-from relight.rules.conditions.scope import CONDITION_PARTS_MAX, DEFINITION_DEPTH_MAX, Scope
+from relight.rules.conditions.scope import CONDITION_PARTS_MAX, SPELLED_DEPTH_MAX, Scope
 from relight.streams.expressions import (
     CONDITION_DEPTH_MAX,
     CONDITION_LENGTH_MAX,
@@ -26,8 +26,8 @@ __all__ = [
     "CONDITION_DEPTH_MAX",
     "CONDITION_LENGTH_MAX",
     "CONDITION_PARTS_MAX",
-    "DEFINITION_DEPTH_MAX",
     "LIST_LENGTH_MAX",
+    "SPELLED_DEPTH_MAX",
     "Binder",
     "Checked",
     "CheckedPattern",

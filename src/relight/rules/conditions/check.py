@@ -26,7 +26,7 @@ from relight.rules.conditions.contradictions import find_contradictions
 from relight.rules.conditions.filters import find_event, spell_lists
 from relight.rules.conditions.functions import check_call
 from relight.rules.conditions.names import check_name
-from relight.rules.conditions.scope import CONDITION_PARTS_MAX, Mode, Scope, Walk
+from relight.rules.conditions.scope import CONDITION_PARTS_MAX, SPELLED_DEPTH_MAX, Mode, Scope, Walk
 from relight.rules.conditions.types import (
     BOOLEAN,
     CALENDAR,
@@ -124,13 +124,21 @@ def check_event_pattern(pattern: EventPattern, scope: Scope) -> tuple[CheckedPat
 # ---------------------------------------------------------------- nodes
 def check_node(node: Node, walk: Walk) -> Checked | None:
     """Return the typed tree of one node, or None after reporting what is wrong."""
-    walk.parts[0] += 1
-    if walk.parts[0] > CONDITION_PARTS_MAX:
-        if walk.parts[0] == CONDITION_PARTS_MAX + 1:
+    spent = walk.spent
+    spent.parts += 1
+    if spent.parts > CONDITION_PARTS_MAX:
+        if spent.parts == CONDITION_PARTS_MAX + 1:
             message = f"with its values and segments spelled out this has more than {CONDITION_PARTS_MAX} parts"
             walk.report("condition-too-long", message, node.place)
         return None
-    return _CHECKS[type(node)](node, walk)
+    if spent.depth >= SPELLED_DEPTH_MAX:
+        message = f"with its values and segments spelled out this is more than {SPELLED_DEPTH_MAX} levels deep"
+        walk.report("condition-too-deep", message, node.place)
+        return None
+    spent.depth += 1
+    checked = _CHECKS[type(node)](node, walk)
+    spent.depth -= 1
+    return checked
 
 
 def _check_not(node: Not, walk: Walk) -> Checked | None:

@@ -189,7 +189,8 @@ def _judge_together(leaves: list[_Leaf], *, joined: bool, problems: list[Problem
             problems.append(_always(message, second.leaf.place))
 
 
-def _clash(first: _Leaf, second: _Leaf) -> Problem:
+def _clash(one: _Leaf, other: _Leaf) -> Problem:
+    first, second = sorted((one, other), key=lambda leaf: leaf.place)
     message = f"'{first.text}' and '{second.text}' can never both hold"
     return replace(_never(message, second.place), other=first.place)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from relight.base.kinds import NUMBER_KINDS
 from relight.base.suggest import suggest_words
 from relight.customers.facts import Function, Selector
 from relight.rules.conditions.checked import Checked, LogicOf
@@ -82,7 +83,8 @@ def _property(
     if not has_property:
         return None, None
     if len(name.parts) == 1:
-        known = sorted(event.properties)
+        # A number comes first: it is what most functions calculate with.
+        known = sorted(event.properties, key=lambda p: (event.properties[p].kind not in NUMBER_KINDS, p))
         example = known[0] if known else "property"
         help_text = f"Write '{function}({event.name}.{example})'."
         message = f"'{function}' needs a property of '{event.name}'"

@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from relight.base.durations import Span
-from relight.base.kinds import NUMBER_KINDS, TEXT_KINDS, Kind
+from relight.base.kinds import NUMBER_KINDS, Kind
 from relight.base.suggest import suggest_words
 from relight.customers.facts import Fact, Function
-from relight.rules.conditions.checked import Checked, Constant, FactRead
+from relight.rules.conditions.checked import Checked, FactRead
 from relight.rules.conditions.filters import Subject, check_subject
+from relight.rules.conditions.pairs import check_missing, check_open
 from relight.rules.conditions.scope import Mode, Walk
 from relight.rules.conditions.types import BOOLEAN, DAYS, DURATION, INTEGER, MONEY, NUMBER, Type
-from relight.streams.expressions.nodes import Call, Form, ListLiteral, Literal, Name, Node
+from relight.streams.expressions.nodes import Call, Form, Literal, Node
 from relight.streams.expressions.printing import print_node
 
 #: Most values of `top(E.p, n)`.
@@ -70,8 +71,6 @@ _SHAPES = {
     Function.RELEASES: _shape(_About.NOTHING, _Window.MUST, "releases(30 days)"),
     Function.INCIDENTS: _shape(_About.NOTHING, _Window.MUST, "incidents(30 days)"),
 }
-_OPEN_FORM = "open(ticket_opened, ticket_resolved, by: ticket_id)"
-_MISSING_FORM = "missing(features, feature_used.feature)"
 _FIXED_RESULTS = {
     Function.COUNT: INTEGER,
     Function.DISTINCT: INTEGER,
@@ -105,14 +104,10 @@ def check_call(node: Call, walk: Walk) -> Checked | None:
         return None
     function = Function(node.function)
     if function is Function.OPEN:
-        return _check_open(node, walk)
+        return check_open(node, walk)
     if function is Function.MISSING:
-        return _check_missing(node, walk)
+        return check_missing(node, walk)
     return _check_shaped(node, function, _SHAPES[function], walk)
-
-
-def _wrong(node: Node, message: str, form: str, walk: Walk) -> None:
-    walk.report("wrong-argument", message, node.place, f"Write '{form}'.")
 
 
 def _check_shaped(node: Call, function: Function, shape: _Shape, walk: Walk) -> Checked | None:
@@ -120,7 +115,7 @@ def _check_shaped(node: Call, function: Function, shape: _Shape, walk: Walk) -> 
     subject: Subject | None = None
     if shape.about is not _About.NOTHING:
         if not arguments:
-            _wrong(node, f"'{function}' needs {shape.about.value}", shape.form, walk)
+            walk.wrong_argument(node, f"'{function}' needs {shape.about.value}", shape.form)
             return None
         subject = check_subject(arguments.pop(0), function, shape.form, walk, has_property=_has_property(shape))
     size = _take_size(node, arguments, walk) if function is Function.TOP else None
@@ -128,11 +123,11 @@ def _check_shaped(node: Call, function: Function, shape: _Shape, walk: Walk) -> 
     window = _take_window(arguments, shape, walk)
     ago = _take_ago(node, shape, walk)
     for extra in arguments:
-        _wrong(extra, f"'{function}' takes nothing more here", shape.form, walk)
+        walk.wrong_argument(extra, f"'{function}' takes nothing more here", shape.form)
     if shape.window is _Window.MUST and window is None and len(walk.problems) == before:
-        _wrong(node, f"'{function}' needs a window", shape.form, walk)
+        walk.wrong_argument(node, f"'{function}' needs a window", shape.form)
     if ago is not None and window is None and len(walk.problems) == before:
-        _wrong(node, "'ago' moves a window, and there is none", f"{shape.form[:-1]}, ago: 1 year)", walk)
+        walk.wrong_argument(node, "'ago' moves a window, and there is none", f"{shape.form[:-1]}, ago: 1 year)")
     if len(walk.problems) > before or (shape.about is not _About.NOTHING and subject is None):
         return None
     if function is Function.TOP and size is None:
@@ -165,9 +160,9 @@ def _take_size(node: Call, arguments: list[Node], walk: Walk) -> int | None:
     if isinstance(first, Literal) and first.form is Form.INTEGER and isinstance(first.value, int):
         if 1 <= first.value <= TOP_SIZE_MAX:
             return first.value
-        _wrong(first, f"'top' gives 1 to {TOP_SIZE_MAX} values", form, walk)
+        walk.wrong_argument(first, f"'top' gives 1 to {TOP_SIZE_MAX} values", form)
         return None
-    _wrong(first, "'top' needs to know how many", form, walk)
+    walk.wrong_argument(first, "'top' needs to know how many", form)
     return None
 
 
@@ -179,10 +174,10 @@ def _take_window(arguments: list[Node], shape: _Shape, walk: Walk) -> Span | Non
 
 def _span(node: Node, what: str, shape: _Shape, walk: Walk) -> Span | None:
     if not isinstance(node, Literal) or not isinstance(node.value, Span):
-        _wrong(node, f"{what} is a duration that is written out", shape.form, walk)
+        walk.wrong_argument(node, f"{what} is a duration that is written out", shape.form)
         return None
     if node.value.longest <= 0:
-        _wrong(node, f"{what} is longer than nothing", shape.form, walk)
+        walk.wrong_argument(node, f"{what} is longer than nothing", shape.form)
         return None
     return node.value
 
@@ -220,78 +215,3 @@ def _result(node: Call, function: Function, subject: Subject | None, walk: Walk)
             message = f"'{function}' needs numbers, and '{subject.text}' is {found}"
             walk.report("type-mismatch", message, node.arguments[0].place)
             return None
-
-
-def _check_open(node: Call, walk: Walk) -> Checked | None:
-    by = next((keyword.value for keyword in node.keywords if keyword.name == "by"), None)
-    if len(node.arguments) != 2 or len(node.keywords) != 1 or not isinstance(by, Name) or len(by.parts) != 1:  # noqa: PLR2004 - what opens and what closes
-        _wrong(node, "'open' needs what opens, what closes, and the property that names the thing", _OPEN_FORM, walk)
-        return None
-    opened = check_subject(node.arguments[0], Function.OPEN, _OPEN_FORM, walk, has_property=False)
-    closed = check_subject(node.arguments[1], Function.OPEN, _OPEN_FORM, walk, has_property=False)
-    if opened is None or closed is None:
-        return None
-    if not isinstance(node.arguments[1], Name) or opened.keys:
-        _wrong(node, "in 'open' only the event that opens takes a filter, on its own properties", _OPEN_FORM, walk)
-        return None
-    found = [_property_of(event.selector.event, by, walk) for event in (opened, closed)]
-    if None in found:
-        return None
-    if found[0] != found[1]:
-        message = f"'{by.dotted}' is not of the same type in both events"
-        walk.report("type-mismatch", message, by.place)
-        return None
-    fact = Fact(function=Function.OPEN, selector=opened.selector, closed_by=closed.selector, by=by.parts[0])
-    return FactRead(type=INTEGER, text=print_node(node), place=node.place, fact=fact, predicate=opened.predicate)
-
-
-def _property_of(event: str, by: Name, walk: Walk) -> Kind | None:
-    known = walk.scope.schema.events[event].properties
-    if by.parts[0] in known:
-        return known[by.parts[0]].kind
-    hint = suggest_words(by.parts[0], known)
-    tail = f"; {hint}" if hint else ""
-    walk.report("unknown-property", f"'{by.parts[0]}' is not a property of '{event}'{tail}", by.place)
-    return None
-
-
-def _check_missing(node: Call, walk: Walk) -> Checked | None:
-    if len(node.arguments) != 2 or node.keywords:  # noqa: PLR2004 - the list and the property
-        _wrong(node, "'missing' needs a list and a property of an event", _MISSING_FORM, walk)
-        return None
-    whole = _texts(node.arguments[0], walk)
-    subject = check_subject(node.arguments[1], Function.MISSING, _MISSING_FORM, walk, has_property=True)
-    if whole is None or subject is None or subject.prop is None:
-        return None
-    if subject.prop.kind not in TEXT_KINDS:
-        message = f"'missing' compares texts, and '{subject.text}' is {Type(kind=subject.prop.kind)}"
-        walk.report("type-mismatch", message, node.arguments[1].place)
-        return None
-    fact = Fact(
-        function=Function.MISSING,
-        selector=subject.selector,
-        prop=subject.prop_name,
-        prop_kind=subject.prop.kind,
-        of=whole,
-    )
-    kind = Type(kind=Kind.LIST, item=Kind.TEXT)
-    return FactRead(
-        type=kind,
-        text=print_node(node),
-        place=node.place,
-        fact=fact,
-        predicate=subject.predicate,
-        keys=subject.keys,
-    )
-
-
-def _texts(node: Node, walk: Walk) -> tuple[str, ...] | None:
-    """Return the texts of a list by name or written out."""
-    if isinstance(node, Name | ListLiteral):
-        checked = walk.check(node)
-        if checked is None:
-            return None
-        if isinstance(checked, Constant) and all(isinstance(value, str) for value in checked.value):
-            return tuple(checked.value)
-    _wrong(node, "'missing' needs a list of texts", _MISSING_FORM, walk)
-    return None

@@ -18,7 +18,7 @@ from relight.rules.conditions.checked import (
     TraitRead,
     ViewRead,
 )
-from relight.rules.conditions.scope import DEFINITION_DEPTH_MAX, Mode, Walk
+from relight.rules.conditions.scope import Mode, Walk
 from relight.rules.conditions.types import (
     CLOCK,
     DATE,
@@ -108,10 +108,6 @@ def _spelled_out(node: Name, definition: Node, walk: Walk) -> Named | None:
     if word in walk.expanding:
         circle = " → ".join([*walk.expanding[walk.expanding.index(word) :], word])
         walk.report("circular-definition", f"'{word}' is defined by itself: {circle}", node.place)
-        return None
-    if len(walk.expanding) >= DEFINITION_DEPTH_MAX:
-        message = f"definitions stand for each other more than {DEFINITION_DEPTH_MAX} levels deep"
-        walk.report("condition-too-deep", message, node.place)
         return None
     # A definition means the same everywhere, so it reads nothing of the place where it is used.
     plain = replace(walk.scope, entry=None, event=None, row=None, allow=frozenset())

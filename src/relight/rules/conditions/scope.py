@@ -13,8 +13,8 @@ from relight.streams.schema import PropertyType, Schema
 
 #: Most parts of one condition, its values and segments spelled out.
 CONDITION_PARTS_MAX = 2_000
-#: Most values and segments that stand for each other in a row.
-DEFINITION_DEPTH_MAX = 16
+#: Most levels of one condition inside each other, its values and segments spelled out.
+SPELLED_DEPTH_MAX = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,16 @@ class Mode(Enum):
     PATTERN = "pattern"
 
 
+@dataclass(slots=True)
+class Spent:
+    """How much of its limits one check has used."""
+
+    #: Parts met so far.
+    parts: int = 0
+    #: Levels below the outermost node now.
+    depth: int = 0
+
+
 @dataclass(slots=True, kw_only=True)
 class Walk:
     """One check on its way through a tree."""
@@ -61,8 +71,8 @@ class Walk:
     own: Mapping[str, PropertyType] = field(default_factory=dict)
     #: Values and segments being spelled out, outermost first.
     expanding: tuple[str, ...] = ()
-    #: How many parts were met; shared by all walks of one check.
-    parts: list[int] = field(default_factory=lambda: [0])
+    #: Shared by all walks of one check.
+    spent: Spent = field(default_factory=Spent)
 
     def check(self, node: Node) -> Checked | None:
         """Return the typed tree of a node inside, or None after reporting what is wrong."""
@@ -71,6 +81,10 @@ class Walk:
     def report(self, code: str, message: str, place: Place, help_text: str | None = None) -> None:
         """Note a problem."""
         self.problems.append(Problem(code=code, message=message, place=place, help=help_text))
+
+    def wrong_argument(self, node: Node, message: str, form: str) -> None:
+        """Note that a function is not called the way `form` shows."""
+        self.report("wrong-argument", message, node.place, f"Write '{form}'.")
 
     def inside(
         self,
@@ -90,5 +104,5 @@ class Walk:
             event=event,
             own=own or {},
             expanding=self.expanding if expanding is None else expanding,
-            parts=self.parts,
+            spent=self.spent,
         )

@@ -170,7 +170,7 @@ class _Lexer:
         if word.endswith("%"):
             return self.add(Sort.PERCENT, at, end, Decimal(word[:-1]).scaleb(-2))
         unit = _UNIT_AFTER.match(self.text, end)
-        if unit and unit[1] not in KEYWORDS and unit[1] not in PLACE_WORDS:
+        if unit and unit[1].lower() not in KEYWORDS | PLACE_WORDS:
             return self.duration(at, end, unit)
         if "." in word:
             return self.add(Sort.NUMBER, at, end, Decimal(word))

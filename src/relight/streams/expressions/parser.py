@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from relight.base.problems import Place, Problem
 from relight.base.suggest import nearest_word
-from relight.streams.expressions.lexer import KEYWORDS, Sort, Token, read_tokens
+from relight.streams.expressions.cursor import Cursor, SyntaxFoundError
+from relight.streams.expressions.lexer import Sort, Token, read_tokens
 from relight.streams.expressions.nodes import (
     CONDITION_DEPTH_MAX,
     CONDITION_LENGTH_MAX,
@@ -48,68 +49,8 @@ _LITERALS = {
 _SIGNED = frozenset({Form.INTEGER, Form.NUMBER, Form.PERCENT})
 
 
-class _SyntaxFoundError(Exception):
-    """A syntax mistake, on its way out of the parser."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-
-
-class _Parser:
+class _Parser(Cursor):
     """A recursive descent over the tokens of one text."""
-
-    def __init__(self, tokens: list[Token], place: Place) -> None:
-        self.tokens = tokens
-        self.place = place
-        self.at = 0
-        self.depth = 0
-
-    # ------------------------------------------------------------ tokens
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.at]
-
-    def ended(self) -> bool:
-        return self.token.sort is Sort.END
-
-    def take(self) -> Token:
-        token = self.tokens[self.at]
-        self.at += 1
-        return token
-
-    def is_word(self, text: str, ahead: int = 0) -> bool:
-        """Return whether the token `ahead` is this symbol or word (a name in backquotes is neither)."""
-        token = self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
-        return token.text == text and token.sort in {Sort.SYMBOL, Sort.KEYWORD, Sort.NAME}
-
-    def accept(self, text: str) -> bool:
-        if self.is_word(text):
-            self.at += 1
-            return True
-        return False
-
-    def span(self, start: int) -> Place:
-        """Return the place from character `start` to the end of the token taken last."""
-        return self.place.shifted(start, self.tokens[self.at - 1].end - start)
-
-    def refuse(self, message: str, help_text: str | None = None, token: Token | None = None) -> NoReturn:
-        at = token or self.token
-        place = self.place.shifted(at.start, at.end - at.start)
-        raise _SyntaxFoundError(Problem(code="condition-syntax", message=message, place=place, help=help_text))
-
-    def unexpected(self, expected: str) -> NoReturn:
-        token = self.token
-        found = "the text ends here" if self.ended() else f"found '{token.text}'"
-        help_text = None
-        for word in (token.text, self.tokens[self.at - 1].text if self.at else ""):
-            if word.lower() in KEYWORDS and word not in KEYWORDS:
-                help_text = f"Write '{word.lower()}' in small letters."
-        self.refuse(f"expected {expected}, {found}", help_text)
-
-    def expect(self, text: str, role: str) -> None:
-        if not self.accept(text):
-            self.unexpected(f"'{text}' {role}")
 
     # ------------------------------------------------------------ grammar
     def whole(self) -> Node:
@@ -135,7 +76,7 @@ class _Parser:
     def either(self) -> Node:
         self.depth += 1
         if self.depth > CONDITION_DEPTH_MAX:
-            raise _SyntaxFoundError(_too_deep(self.place.shifted(self.token.start, 1)))
+            raise SyntaxFoundError(_too_deep(self.place.shifted(self.token.start, 1)))
         node = self.joined("or", self.joined_and)
         self.depth -= 1
         return node
@@ -162,7 +103,7 @@ class _Parser:
         self.take()
         self.depth += 1
         if self.depth > CONDITION_DEPTH_MAX:
-            raise _SyntaxFoundError(_too_deep(self.place.shifted(start, 3)))
+            raise SyntaxFoundError(_too_deep(self.place.shifted(start, 3)))
         operand = self.negated()
         self.depth -= 1
         return Not(operand=operand, place=self.span(start))
@@ -175,7 +116,11 @@ class _Parser:
             return left
         if operator in {"is known", "is unknown"}:
             return Known(operand=left, negated=operator == "is unknown", place=self.span(start))
-        right = self.members() if operator in {"in", "not in"} and self.is_word("(") else self.sum()
+        bracket, bracket_at = self.is_word("("), self.token.start
+        right = self.sum()
+        if operator in {"in", "not in"} and bracket and isinstance(right, Literal):
+            # `plan in ("pro")` is a list of one; elsewhere the brackets only group.
+            right = ListLiteral(items=(right,), place=self.span(bracket_at))
         return Comparison(operator=operator, left=left, right=right, place=self.span(start))
 
     def comparator(self) -> str | None:
@@ -230,7 +175,7 @@ class _Parser:
         self.take()
         self.depth += 1
         if self.depth > CONDITION_DEPTH_MAX:
-            raise _SyntaxFoundError(_too_deep(self.place.shifted(start, 1)))
+            raise SyntaxFoundError(_too_deep(self.place.shifted(start, 1)))
         operand = self.signed()
         self.depth -= 1
         if isinstance(operand, Literal) and operand.form in _SIGNED and isinstance(operand.value, int | Decimal):
@@ -264,9 +209,6 @@ class _Parser:
         self.expect(")", "to close the bracket")
         return node
 
-    def members(self) -> ListLiteral:
-        return self.members_after(self.take().start, [])
-
     def members_after(self, start: int, items: list[Node]) -> ListLiteral:
         """Read the rest of a list that began at character `start`."""
         while not self.is_word(")"):
@@ -276,7 +218,7 @@ class _Parser:
         self.expect(")", "or ',' in the list")
         if len(items) > LIST_LENGTH_MAX:
             message = f"this list has {len(items)} members; the most is {LIST_LENGTH_MAX}"
-            raise _SyntaxFoundError(Problem(code="list-too-long", message=message, place=self.span(start)))
+            raise SyntaxFoundError(Problem(code="list-too-long", message=message, place=self.span(start)))
         return ListLiteral(items=tuple(items), place=self.span(start))
 
     def named(self) -> Node:
@@ -370,7 +312,7 @@ def parse_condition(text: str, place: Place) -> tuple[Node | None, list[Problem]
         return None, problems
     try:
         node = parser.whole()
-    except _SyntaxFoundError as found:
+    except SyntaxFoundError as found:
         return None, [found.problem]
     deep = first_too_deep(node)
     return (node, []) if deep is None else (None, [_too_deep(deep.place)])
@@ -383,7 +325,7 @@ def parse_event_pattern(text: str, place: Place) -> tuple[EventPattern | None, l
         return None, problems
     try:
         pattern = parser.pattern()
-    except _SyntaxFoundError as found:
+    except SyntaxFoundError as found:
         return None, [found.problem]
     deep = first_too_deep(pattern.where) if pattern.where is not None else None
     return (pattern, []) if deep is None else (None, [_too_deep(deep.place)])

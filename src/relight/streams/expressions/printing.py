@@ -60,7 +60,10 @@ def _print_operator(node: Not | Negative | Arithmetic | Comparison | Known) -> s
             level = _level(node)
             return f"{_inside(node.left, level)} {node.operator} {_inside(node.right, level + 1)}"
         case Comparison():
-            return f"{_inside(node.left, _SUM)} {node.operator} {_inside(node.right, _SUM)}"
+            right = node.right
+            if node.operator in {"in", "not in"} and isinstance(right, ListLiteral) and _is_plain(right):
+                return f"{_inside(node.left, _SUM)} {node.operator} ({print_node(right.items[0])})"
+            return f"{_inside(node.left, _SUM)} {node.operator} {_inside(right, _SUM)}"
         case Known():
             return f"{_inside(node.operand, _SUM)} is {'unknown' if node.negated else 'known'}"
 
@@ -116,6 +119,11 @@ def _print_literal(node: Literal) -> str:
 def _plain(value: Decimal) -> str:
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _is_plain(whole: ListLiteral) -> bool:
+    """Return whether a list needs no comma after `in`: one value, written out."""
+    return len(whole.items) == 1 and isinstance(whole.items[0], Literal)
 
 
 def _level(node: Node) -> int:

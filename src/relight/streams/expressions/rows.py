@@ -6,10 +6,7 @@ compares as one, an empty text is unknown. Knows no schema, so there is no check
 
 from __future__ import annotations
 
-import datetime as dt
-import math
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from relight.base.kinds import UNKNOWN
@@ -25,6 +22,7 @@ from relight.streams.expressions.closures import (
     negation,
     negative,
 )
+from relight.streams.expressions.conversions import to_date, to_number, to_text, to_truth
 from relight.streams.expressions.nodes import (
     Arithmetic,
     Call,
@@ -43,8 +41,6 @@ from relight.streams.expressions.nodes import (
 )
 from relight.streams.expressions.parser import parse_condition
 
-#: Longest text of a field that is read as a number (characters).
-NUMBER_LENGTH_MAX = 64
 _NUMBER_FORMS = frozenset({Form.INTEGER, Form.NUMBER, Form.PERCENT})
 _ORDERS = frozenset({"<", "<=", ">", ">="})
 
@@ -132,44 +128,6 @@ def _read_field(parts: tuple[str, ...]) -> Evaluator:
     return nested if rest else flat
 
 
-def to_number(value: object) -> Any:
-    """Return the int or Decimal that a raw value is, or UNKNOWN."""
-    if isinstance(value, bool):
-        return UNKNOWN
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return Decimal(repr(value)) if math.isfinite(value) else UNKNOWN
-    if isinstance(value, str):
-        return _text_number(value)
-    return value if isinstance(value, Decimal) and value.is_finite() else UNKNOWN
-
-
-def _text_number(text: str) -> Any:
-    if len(text) > NUMBER_LENGTH_MAX or "_" in text:
-        return UNKNOWN
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return UNKNOWN
-    return number if number.is_finite() else UNKNOWN
-
-
-def _to_date(value: object) -> Any:
-    if isinstance(value, dt.date):
-        return value
-    try:
-        return dt.date.fromisoformat(str(value)[:10])
-    except ValueError:
-        return UNKNOWN
-
-
-def _to_truth(value: object) -> Any:
-    if isinstance(value, bool):
-        return value
-    return {"true": True, "false": False}.get(value.lower(), UNKNOWN) if isinstance(value, str) else UNKNOWN
-
-
 def _converted(node: Node, convert: Callable[[object], Any]) -> Evaluator:
     read = compile_row_condition(node)
     if isinstance(node, Literal):
@@ -189,7 +147,7 @@ def _number(node: Node) -> Evaluator:
 def _truth(node: Node) -> Evaluator:
     if isinstance(node, Logic | Not | Known | Comparison):
         return compile_row_condition(node)
-    return _converted(node, _to_truth)
+    return _converted(node, to_truth)
 
 
 # ---------------------------------------------------------------- comparing
@@ -235,15 +193,9 @@ def _conversion(sign: str, left: Node, right: Node) -> Callable[[object], Any] |
             if side.form in _NUMBER_FORMS:
                 return to_number
             if side.form is Form.DATE:
-                return _to_date
-            return _to_truth if side.form is Form.BOOLEAN else _to_text
+                return to_date
+            return to_truth if side.form is Form.BOOLEAN else to_text
     return to_number if sign in _ORDERS else None
-
-
-def _to_text(value: object) -> Any:
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else UNKNOWN
 
 
 def _as_found(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from relight.base.durations import Span
-from relight.base.instants import DAY, from_local, local_day
+from relight.base.instants import DAY, HOUR, day_start, local_day
 from relight.base.kinds import UNKNOWN, Kind
 from relight.base.problems import Place, Problem
 from relight.customers.facts import Fact, Function
@@ -21,14 +21,17 @@ from relight.rules.conditions import (
     compile_condition,
     parse_condition,
 )
-from relight.rules.plan import Condition
+from relight.rules.plan import Condition, Leaf
 from relight.streams.expressions.nodes import Node
 from relight.streams.schema import EventType, PropertyType, Schema
+
+if TYPE_CHECKING:
+    from relight.customers.reading import Reading
 
 #: Where the conditions of these tests stand.
 PLACE = Place(file="rules/winback.yaml", line=7, column=11)
 #: 2026-03-01 12:00 in Istanbul, a Sunday.
-NOW = from_local(dt.datetime(2026, 3, 1, 12, 0), "Europe/Istanbul")
+NOW = day_start(dt.date(2026, 3, 1), "Europe/Istanbul") + 12 * HOUR
 
 
 def prop(kind: Kind, *values: str) -> PropertyType:
@@ -187,7 +190,7 @@ def _in_window(one: Happened, fact: Fact, view: View) -> bool:
     return one.at <= end and (fact.window is None or one.at > fact.window.before(end, view.zone))
 
 
-def _answer(fact: Fact, found: list[Happened], view: View) -> object:  # noqa: C901 - one case for each function
+def _answer(fact: Fact, found: list[Happened], view: View) -> object:  # noqa: C901, PLR0912 - one case for each function
     values: list[Any] = [one.properties[fact.prop] for one in found if fact.prop and fact.prop in one.properties]
     match fact.function:
         case Function.COUNT:
@@ -235,12 +238,24 @@ def compiled(text: str, scope: Scope = SCOPE, want: Kind | None = Kind.BOOLEAN) 
     return compile_condition(checked, Scanner())
 
 
+def read(condition: Condition, view: View) -> object:
+    return condition.evaluate(cast("Reading", view))
+
+
 def holds(text: str, view: View, scope: Scope = SCOPE) -> object:
-    return compiled(text, scope).evaluate(view)
+    return read(compiled(text, scope), view)
 
 
 def value(text: str, view: View, scope: Scope = SCOPE) -> object:
-    return compiled(text, scope, None).evaluate(view)
+    return read(compiled(text, scope, None), view)
+
+
+def blamed(condition: Condition, view: View) -> Leaf | None:
+    return condition.blame(cast("Reading", view))
+
+
+def shown(leaf: Leaf, view: View) -> object:
+    return leaf.value(cast("Reading", view))
 
 
 def days(count: float) -> int:
