@@ -97,7 +97,9 @@ def test_closures_agree_with_a_slow_evaluator(node: Node, several: list[View]) -
         assert (blamed(condition, view) is None) == (truth is True)
 
 
-@given(st.lists(leaves, min_size=2, max_size=4), st.sampled_from(["and", "or"]), st.lists(views, min_size=10, max_size=10))
+@given(
+    st.lists(leaves, min_size=2, max_size=4), st.sampled_from(["and", "or"]), st.lists(views, min_size=10, max_size=10)
+)
 @settings(max_examples=200, deadline=None)
 def test_flat_conditions_are_judged_rightly(parts: list[Node], operator: str, several: list[View]) -> None:
     """`never-holds` of an `and` of leaves, and `always-holds` of an `or`, are true of every customer."""
