@@ -54,8 +54,10 @@ class Ask(msgspec.Struct, array_like=True):
 
     order: Order
     properties: dict[str, object]
-    #: It was the first known and late; an on-time one replaces the mark.
+    #: It arrived late (H5).
     late: bool
+    #: Name of the requesting event, by which its properties are typed.
+    event: str = ""
 
 
 class Candidate(msgspec.Struct, array_like=True, gc=False):

@@ -112,4 +112,4 @@ def _ask_again(turn: Turn, rule: Rule, fresh: Profile, event: Event) -> None:
     asks = fresh.asks.setdefault(rule.id, {})
     old = asks.get(str(value))
     if old is None or event.order < tuple(old.order):
-        asks[str(value)] = Ask(event.order, dict(event.properties), late=event.late)
+        asks[str(value)] = Ask(event.order, dict(event.properties), late=event.late, event=event.name)

@@ -126,15 +126,15 @@ def give_back_place(turn: Turn, key: str) -> None:
 def template_names(turn: Turn, entry: Entry, step: Step) -> dict[str, object]:
     """Return what a template may name beside the customer."""
     rule = turn.plan.rules[entry.rule]
-    return {
-        "occurrence_key": turn.key_of(rule.id, entry.occurrence, step.id),
-        "topic": rule.topic,
-        "message_class": rule.message_class.value,
-        "entry": entry.properties,
+    names: dict[str, object] = {
         "event": entry.release or entry.properties,
         "request": entry.properties,
         "release": entry.release,
         "threshold": entry.threshold,
-        "threshold_id": entry.threshold_id,
         "milestone": entry.milestone,
     }
+    links = turn.plan.policy.links
+    if links is not None:
+        key = turn.key_of(rule.id, entry.occurrence, step.id)
+        names["unsubscribe_url"], names["preferences_url"] = links(key, rule.topic or "")
+    return names

@@ -143,10 +143,10 @@ def _pull_request(turn: Turn, rule: Rule, trigger: ReleasedTrigger, event: Event
     asks = turn.profile.asks.setdefault(rule.id, {})
     old = asks.get(str(value))
     if old is None or event.order < tuple(old.order):
-        asks[str(value)] = Ask(event.order, dict(event.properties), late=event.late)
+        asks[str(value)] = Ask(event.order, dict(event.properties), late=event.late, event=event.name)
     for release in turn.world.view(turn.state):
         if release.name == trigger.shipped and not release.late and event.event_time < release.event_time:
-            ship(turn, rule, trigger, release, Ask(event.order, dict(event.properties), late=event.late), late=event.late)
+            ship(turn, rule, trigger, release, Ask(event.order, dict(event.properties), late=event.late, event=event.name), late=event.late)
 
 
 def pull_global(turn: Turn, event: Event) -> None:

@@ -1,0 +1,177 @@
+"""Sending what the outbox holds: claim durably, hand over, settle (S1-S5). The only module of the engine that knows delivery.
+
+Time is an argument: recorded runs send at the instant their time has come to, live ones at the wall clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from relight.base.ids import share_of
+from relight.base.instants import MINUTE, SECOND
+from relight.delivery.backoff import backoff, may_try_again
+from relight.delivery.outgoing import Delivery, Outcome, OutgoingMessage, Transport
+from relight.engine.outgoing import LIST_UNSUBSCRIBE
+from relight.messages.identity import message_id
+from relight.messages.life import MessageCause
+from relight.rules.plan import MessageClass
+from relight.stores.interface import Claim, Settlement, Store
+
+if TYPE_CHECKING:
+    from relight.messages.ledger import OutboxMessage
+
+#: Messages of one claim.
+CLAIM_MESSAGES_DEFAULT = 200
+#: How long a sender may hold a message (µs); longer than any transport's time-outs together.
+LEASE_DEFAULT = 10 * MINUTE
+#: How long to wait after a fault of our own settings (µs).
+CONFIGURATION_WAIT = 60 * SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderIdentity:
+    """Who the mails are from."""
+
+    name: str
+    address: str
+    reply_to: str | None = None
+
+    @property
+    def domain(self) -> str:
+        """The domain of Message-IDs."""
+        return self.address.rpartition("@")[2]
+
+
+@dataclass(slots=True, kw_only=True)
+class Dispatcher:
+    """One sender."""
+
+    store: Store
+    transport: Transport
+    sender: SenderIdentity
+    owner: str
+    lease: int = LEASE_DEFAULT
+    claim_messages: int = CLAIM_MESSAGES_DEFAULT
+    #: Outcomes so far.
+    sent: dict[Outcome, int] = field(default_factory=dict)
+    #: The last word on our settings, when they are wrong.
+    trouble: str = ""
+
+    def drain(self, now: int) -> int:
+        """Send everything that is due at `now` (µs) and return how many messages were handed over."""
+        return asyncio.run(self.drain_async(now))
+
+    async def drain_async(self, now: int) -> int:
+        """The same on a running loop."""
+        await self.settle_expired(now)
+        handed = 0
+        while True:
+            claimed = self.store.claim(now, self.claim_messages, owner=self.owner, lease=self.lease)
+            if not (claimed.ready or claimed.suppressed or claimed.expired):
+                return handed
+            if claimed.ready:
+                deliveries = await self.transport.deliver([self._outgoing(c.message) for c in claimed.ready])
+                self._settle(claimed.ready, deliveries, now)
+                handed += len(claimed.ready)
+                if any(d.outcome is Outcome.CONFIGURATION for d in deliveries):
+                    return handed
+
+    async def settle_expired(self, now: int) -> None:
+        """A lease that ran out is unknown; a transport that can look the message up settles it at once (S2, S3)."""
+        expired = self.store.expired_leases(now)
+        if not expired:
+            return
+        self.store.settle([
+            Settlement(
+                occurrence_key=c.message.occurrence_key, token=c.token, cause=MessageCause.LEASE_RAN_OUT, at=now
+            )
+            for c in expired
+        ])
+        await self.look_up(expired, now)
+
+    async def look_up(self, claims: Sequence[Claim], now: int) -> None:
+        """Ask the transport what became of unknown messages."""
+        known: Mapping[str, Delivery] = await self.transport.look_up([c.message.occurrence_key for c in claims])
+        settled = []
+        for claim in claims:
+            key = claim.message.occurrence_key
+            found = known.get(key)
+            if found is not None and found.outcome is Outcome.ACCEPTED:
+                settled.append(self._settlement(claim, MessageCause.PROVIDER_ACCEPTED, found, now, token=None))
+            elif self.transport.idempotent or claim.message.message_class != MessageClass.MARKETING.value:
+                # Handing it over again makes no second one, or (transactional) `on_unknown: retry` is the default (S3).
+                settled.append(
+                    Settlement(occurrence_key=key, token=None, cause=MessageCause.SEND_AGAIN, at=now, retry_at=now)
+                )
+        if settled:
+            self.store.settle(settled)
+
+    def _outgoing(self, message: OutboxMessage) -> OutgoingMessage:
+        link = message.headers.get(LIST_UNSUBSCRIBE)
+        return OutgoingMessage(
+            occurrence_key=message.occurrence_key,
+            to_address=message.address,
+            from_address=self.sender.address,
+            from_name=self.sender.name or None,
+            reply_to=self.sender.reply_to,
+            subject=message.subject,
+            html=message.html,
+            text=message.text,
+            message_id=message_id(message.occurrence_key, self.sender.domain),
+            list_unsubscribe=(link,) if link else (),
+            transactional=message.message_class == MessageClass.TRANSACTIONAL.value,
+            scheduled=message.scheduled,
+        )
+
+    def _settle(self, claims: Sequence[Claim], deliveries: Sequence[Delivery], now: int) -> None:
+        by_key = {d.key: d for d in deliveries}
+        settlements = []
+        for claim in claims:
+            delivery = by_key[claim.message.occurrence_key]
+            self.sent[delivery.outcome] = self.sent.get(delivery.outcome, 0) + 1
+            settlements.append(self._judge(claim, delivery, now))
+        self.store.settle(settlements)
+
+    def _judge(self, claim: Claim, delivery: Delivery, now: int) -> Settlement:
+        match delivery.outcome:
+            case Outcome.ACCEPTED:
+                return self._settlement(claim, MessageCause.PROVIDER_ACCEPTED, delivery, now)
+            case Outcome.REJECTED:
+                return self._settlement(claim, MessageCause.PROVIDER_REJECTED, delivery, now)
+            case Outcome.UNKNOWN:
+                return self._settlement(claim, MessageCause.NO_ANSWER, delivery, now)
+            case Outcome.CONFIGURATION:
+                self.trouble = delivery.provider_text
+                return self._settlement(
+                    claim, MessageCause.RETRY, delivery, now, retry_at=now + CONFIGURATION_WAIT
+                )
+            case Outcome.RETRY:
+                # The token counts the claims of a message: its attempts.
+                if not may_try_again(claim.token):
+                    return self._settlement(claim, MessageCause.RETRIES_EXHAUSTED, delivery, now)
+                spread = share_of(self.owner, str(claim.token), claim.message.occurrence_key)
+                wait = backoff(claim.token, spread)
+                return self._settlement(claim, MessageCause.RETRY, delivery, now, retry_at=now + wait)
+
+    def _settlement(  # noqa: PLR0913 - one settlement, by keyword
+        self,
+        claim: Claim,
+        cause: MessageCause,
+        delivery: Delivery,
+        now: int,
+        *,
+        retry_at: int | None = None,
+        token: int | None = -1,
+    ) -> Settlement:
+        return Settlement(
+            occurrence_key=claim.message.occurrence_key,
+            token=claim.token if token == -1 else token,
+            cause=cause,
+            text=delivery.provider_text,
+            provider_id=delivery.provider_id or None,
+            at=now,
+            retry_at=retry_at,
+        )

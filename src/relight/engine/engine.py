@@ -1,0 +1,304 @@
+"""The loop's body: records in, decided customer by customer, one transaction a batch, then acknowledged (design: the log is the truth).
+
+Knows a store, never a provider: whoever sends reads the outbox. No clock is read; time is how far the records and the caller say it has come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from relight.base.errors import FaultError
+from relight.base.instants import INSTANT_MIN
+from relight.customers.layout import Layout
+from relight.customers.revive import revive_record
+from relight.decide import Effects, live_until, take_record
+from relight.engine.outgoing import outbox_message
+from relight.engine.profiles import CACHED_PROFILES_DEFAULT, ProfileCache
+from relight.engine.timers import HourBuckets
+from relight.rules.world import World
+from relight.stores.interface import Batch, Store, Tally
+from relight.stores.record_codec import encode_record, is_same_body
+from relight.streams.envelope import Control, DeadLetter, Event, Rank
+
+if TYPE_CHECKING:
+    from relight.customers.profile import Profile
+    from relight.rules.plan import Plan
+    from relight.streams.envelope import Record
+
+#: Control records that only time and lookups see: nobody has to be visited for them.
+_QUIET_CONTROLS = frozenset({"pause", "resume", "gap", "suppression"})
+_NO_LAYOUT = Layout()
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """What the engine has done so far; grows."""
+
+    events: int = 0
+    duplicates: int = 0
+    #: Copies whose body differs from the first (V1).
+    differing: int = 0
+    dead: int = 0
+    rows: int = 0
+    mails: int = 0
+    batches: int = 0
+    #: Instant that time has come to (µs).
+    reached: int = INSTANT_MIN
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """One batch while it is made."""
+
+    log: list[tuple[Record, bytes]] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    effects: Effects = field(default_factory=Effects)
+    differing: int = 0
+
+
+class Engine:
+    """One project on one store."""
+
+    def __init__(self, store: Store, *, cached_profiles: int = CACHED_PROFILES_DEFAULT) -> None:
+        """Stand before `recover` and `follow_plan`."""
+        self.store = store
+        self.world = World()
+        self.profiles = ProfileCache(store, most=cached_profiles)
+        self.timers = HourBuckets()
+        self.progress = Progress()
+        self._position = store.last_position()
+        self._visit_all = False
+
+    # ------------------------------------------------------------ plan
+    @property
+    def plan(self) -> Plan | None:
+        """The plan in force at the end of the log."""
+        return self.world.states[-1].plan
+
+    @property
+    def layout(self) -> Layout:
+        """What profiles keep under the plan in force."""
+        plan = self.plan
+        return _NO_LAYOUT if plan is None else plan.layout
+
+    def follow_plan(self, plan: Plan, now: int) -> bool:
+        """Put a plan in force by a control record at `now` (µs) unless it is in force already; return whether it was new."""
+        self.world.register(plan)
+        if self.plan is not None and self.plan.version == plan.version:
+            return False
+        self.take([Control(kind="plan", ingest_time=now, subject=plan.version)])
+        return True
+
+    # ------------------------------------------------------------ records
+    def take(
+        self,
+        records: Sequence[Event | Control | DeadLetter],
+        *,
+        positions: Mapping[str, str] | None = None,
+        reached: int | None = None,
+    ) -> Effects:
+        """Decide on a batch of records in log order and make everything that follows durable; return the effects.
+
+        positions: input -> how far it is read with this batch; reached: instant that time has come to (default: the last record's).
+        Raises StoreError or BackpressureError when the batch is not durable; then nothing of it is acknowledged.
+        """
+        work = _Work()
+        last = INSTANT_MIN
+        known = self._find_known(records)
+        for record, copy_of in zip(records, known, strict=True):
+            if isinstance(record, DeadLetter):
+                work.dead.append(record)
+                continue
+            last = max(last, record.ingest_time)
+            if copy_of is not None:
+                self._count_copy(work, record, copy_of)
+            elif record.customer is None:
+                self._take_global(work, record)
+            else:
+                self._take_own(work, record)
+        until = last if reached is None else reached
+        if until > INSTANT_MIN:
+            self._advance(work, until)
+        self._commit(work, positions or {}, until)
+        return work.effects
+
+    def advance(self, until: int) -> Effects:
+        """Let time come to `until` (µs): every deadline with j < until is judged, durably."""
+        work = _Work()
+        self._advance(work, until)
+        self._commit(work, {}, until)
+        return work.effects
+
+    def _find_known(self, records: Sequence[Event | Control | DeadLetter]) -> list[Event | int | None]:
+        """Return for each record what it is a copy of: a position in the log, an event of this batch, or None."""
+        events = [r for r in records if isinstance(r, Event)]
+        stored = iter(self.store.find_known([(r.stream, r.customer, r.id) for r in events]))
+        seen: dict[tuple[str, str | None, str], Event] = {}
+        found: list[Event | int | None] = []
+        for record in records:
+            if not isinstance(record, Event):
+                found.append(None)
+                continue
+            position = next(stored)
+            first = seen.setdefault((record.stream, record.customer, record.id), record)
+            found.append(position if position is not None else first if first is not record else None)
+        return found
+
+    def _count_copy(self, work: _Work, record: Event | Control, copy_of: Event | int) -> None:
+        """A copy is no record for any check; a body that differs from the first is counted (V1)."""
+        self.progress.duplicates += 1
+        first = self.store.body_at(copy_of) if isinstance(copy_of, int) else copy_of
+        if isinstance(first, Event) and isinstance(record, Event) and not is_same_body(first, record):
+            work.differing += 1
+
+    def _take_global(self, work: _Work, record: Event | Control) -> None:
+        work.log.append((record, encode_record(record)))
+        self._position += 1
+        self.world.append(record)
+        if isinstance(record, Event):
+            index = self.world.states[-1].index
+            self._visit_all |= index is not None and record.name in index.by_global
+        else:
+            self._visit_all |= record.kind not in _QUIET_CONTROLS
+
+    def _take_own(self, work: _Work, record: Event | Control) -> None:
+        customer = record.customer
+        assert customer is not None  # noqa: S101 - the caller looked
+        profile = self.profiles.get(self._layout_of(customer), customer)
+        take_record(self.world, profile, record, work.effects, history=lambda: self._history(work, customer))
+        # Encoded afterwards: the ingest time may have been raised to the customer's last (H1).
+        work.log.append((record, encode_record(record)))
+        self._position += 1
+        profile.position = self._position
+        self.timers.arm(customer, profile.wake)
+
+    def _layout_of(self, customer: str) -> Layout:
+        """Return the layout by which a customer's checkpoint is read: of the plan in force when it was written or since."""
+        del customer
+        return self.layout
+
+    def _history(self, work: _Work, customer: str) -> Iterator[Event]:
+        """Yield the customer's own events so far, in log order, in memory form."""
+        for _, record in self.store.customer_log(customer):
+            if isinstance(record, Event):
+                yield self._revived(record)
+        for logged, _ in work.log:
+            if isinstance(logged, Event) and logged.customer == customer:
+                yield logged
+
+    def _revived(self, record: Event) -> Event:
+        revived = revive_record(self.layout, record)
+        assert isinstance(revived, Event)  # noqa: S101 - an event comes back as one
+        return revived
+
+    # ------------------------------------------------------------ time
+    def _advance(self, work: _Work, until: int) -> None:
+        if self._visit_all:
+            self._visit_all = False
+            for customer in self.timers.names():
+                self._live(work, customer, until)
+        for customer in self.timers.due(until):
+            self._live(work, customer, until)
+        self.progress.reached = max(self.progress.reached, until)
+
+    def _live(self, work: _Work, customer: str, until: int) -> None:
+        profile = self.profiles.get(self._layout_of(customer), customer)
+        # Global records of this very instant may still be followed by control records of it; own ones take them along.
+        live_until(
+            self.world, profile, until, work.effects, rank=Rank.EVENT, history=lambda: self._history(work, customer)
+        )
+        self.timers.arm(customer, profile.wake)
+
+    # ------------------------------------------------------------ durability
+    def _commit(self, work: _Work, positions: Mapping[str, str], until: int) -> None:
+        effects = work.effects
+        policy = self.plan.policy if self.plan is not None else None
+        batch = Batch(
+            log=work.log,
+            rows=effects.rows,
+            outbox=[outbox_message(m, policy) for m in effects.mails] if policy is not None else [],
+            dead=work.dead,
+            positions=positions,
+            reached=until if until > INSTANT_MIN else None,
+            tallies=[Tally(rule=r, reason=w, day=d, count=n) for (r, w, d), n in sorted(effects.counted.items())],
+            duplicates_differing=work.differing,
+        )
+        appended = self.store.append(batch)
+        if appended.last_position != self._position:
+            message = f"the log ends at {appended.last_position}, the engine at {self._position}"
+            raise FaultError(message)
+        if appended.conflicts:
+            row = appended.conflicts[0]
+            message = f"{len(appended.conflicts)} rows contradict the ledger, first {row.rule} {row.customer} {row.occurrence}"
+            raise FaultError(message)
+        self.progress.batches += 1
+        self.progress.events += sum(1 for record, _ in work.log if isinstance(record, Event))
+        self.progress.dead += len(work.dead)
+        self.progress.differing += work.differing
+        self.progress.rows += len(effects.rows)
+        self.progress.mails += len(effects.mails)
+        self.profiles.trim()
+
+    def checkpoint(self) -> int:
+        """Write every changed profile, so that recovery folds from here; return how many."""
+        return self.profiles.checkpoint(self._position, meta={})
+
+    # ------------------------------------------------------------ recovery
+    def recover(self, plans: Iterable[Plan]) -> int:
+        """Stand again where the store stands: world and timers rebuilt, profiles folded forward from their checkpoints.
+
+        plans: every plan version that the log names and the caller still has. Returns the number of records folded again. What was
+        decided before is decided again to the same rows, which the ledger knows already (I7, I9).
+        """
+        for plan in plans:
+            self.world.register(plan)
+        begin = self.store.checkpoint_position()
+        for _, record in self.store.global_log():
+            self.world.append(revive_record(self.layout, record))  # type: ignore[arg-type]  # events and controls
+        for stored in self.store.profiles():
+            profile = self.profiles.get(self.layout, stored.customer)
+            self.timers.arm(stored.customer, profile.wake)
+            self.profiles.trim()
+        folded = self._fold_forward(begin)
+        reached = self.store.reached()
+        if reached is not None:
+            self.advance(reached)
+        return folded
+
+    def _fold_forward(self, begin: int) -> int:
+        folded = 0
+        work = _Work()
+        for position, record in self.store.read_log(begin):
+            if record.customer is None:
+                continue
+            revived = revive_record(self.layout, record)
+            profile = self.profiles.get(self.layout, record.customer)
+            if profile.position < position:
+                customer = record.customer
+                take_record(
+                    self.world, profile, revived, work.effects, history=lambda c=customer, p=position: self._before(c, p)  # type: ignore[misc]
+                )
+                profile.position = position
+                folded += 1
+            self.timers.arm(record.customer, profile.wake)
+            if len(work.effects.rows) > ROWS_AT_ONCE_MAX:
+                self._settle_again(work)
+                work = _Work()
+        self._settle_again(work)
+        return folded
+
+    def _before(self, customer: str, position: int) -> Iterator[Event]:
+        for at, record in self.store.customer_log(customer):
+            if at < position and isinstance(record, Event):
+                yield self._revived(record)
+
+    def _settle_again(self, work: _Work) -> None:
+        """Write rows that a crash left undecided; those that stand already are known by their keys. Tallies were counted before."""
+        work.effects.counted.clear()
+        self._commit(work, {}, INSTANT_MIN)
+
+
+#: Rows that recovery holds before it writes them.
+ROWS_AT_ONCE_MAX = 10_000

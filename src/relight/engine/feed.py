@@ -1,0 +1,111 @@
+"""Finished files into the engine: merged in log order, in batches, with brakes, to their horizon (H2, V2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight.base.errors import RejectError
+from relight.base.instants import INSTANT_MIN
+from relight.streams.brake import BrakeState
+from relight.streams.envelope import DeadLetter, Event
+from relight.streams.refusals import Counts
+from relight.transports.files import open_finished
+from relight.transports.merge import merge_inputs
+
+if TYPE_CHECKING:
+    from relight.engine.engine import Engine
+    from relight.streams.plan import StreamPlan
+
+#: Records of one transaction by default.
+BATCH_RECORDS_DEFAULT = 1_000
+#: Name under which the store keeps how many records of the merged files were taken.
+FILES_POSITION = "files"
+
+
+class BrakeError(RejectError):
+    """A stream was stopped because too many of its records could not be read."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Feed:
+    """Finished files on their way into an engine."""
+
+    streams: Mapping[str, StreamPlan]
+    folder: Path
+    counts: dict[str, Counts] = field(default_factory=dict)
+    brakes: dict[str, BrakeState] = field(default_factory=dict)
+    taken: int = 0
+
+    def __post_init__(self) -> None:
+        """Give every finished stream its counter and its brake."""
+        for name, stream in self.streams.items():
+            if stream.source.is_finished:
+                self.counts[name] = Counts()
+                self.brakes[name] = BrakeState(stream.brake)
+
+    def records(self) -> Iterator[Event | DeadLetter]:
+        """Yield all records in log order; raises InputError for a missing or damaged file."""
+        inputs = [
+            open_finished(stream, self.folder, counts=self.counts[name])
+            for name, stream in self.streams.items()
+            if stream.source.is_finished
+        ]
+        return merge_inputs(inputs)
+
+    def horizon(self) -> int | None:
+        """Return the last instant that time reaches (µs, inclusive) where a stream declares one."""
+        declared = [s.source.horizon for s in self.streams.values() if s.source.is_finished and s.source.horizon is not None]
+        return max(declared, default=None)
+
+    def check_brakes(self, batch: Iterable[Event | DeadLetter]) -> None:
+        """Raise BrakeError when one stream had too many dead letters; the batch was not taken then, nothing is lost."""
+        for record in batch:
+            brake = self.brakes.get(record.stream)
+            if brake is not None and brake.saw(dead=isinstance(record, DeadLetter)):
+                at = record.source if isinstance(record, DeadLetter) else f"record {record.position}"
+                help_text = "see `relight dead-letters list`, mend the stream, and start again"
+                raise BrakeError(brake.describe(record.stream, at), help_text=help_text)
+
+
+def feed_finished(
+    engine: Engine,
+    feed: Feed,
+    *,
+    until: int | None = None,
+    batch_records: int = BATCH_RECORDS_DEFAULT,
+    begin: Callable[[int], None] | None = None,
+    after_batch: Callable[[], None] | None = None,
+) -> int:
+    """Take every record of the finished files and let time come to the horizon, inclusive; return that instant (µs).
+
+    begin: called once with the first record's ingest time, before it is taken (the plan record goes there).
+    after_batch: called when a batch is durable (progress, sending, checkpoints).
+    until: ends time here instead of at the horizon; later records are left out.
+    """
+    done = int(engine.store.positions().get(FILES_POSITION, "0"))
+    records = islice(feed.records(), done, None)
+    feed.taken = done
+    last = engine.store.reached() or INSTANT_MIN
+    while batch := list(islice(records, batch_records)):
+        if until is not None:
+            batch = [r for r in batch if r.ingest_time <= until]
+            if not batch:
+                break
+        feed.check_brakes(batch)
+        last = max(last, batch[-1].ingest_time)
+        if begin is not None:
+            begin(batch[0].ingest_time)
+            begin = None
+        feed.taken += len(batch)
+        engine.take(batch, positions={FILES_POSITION: str(feed.taken)}, reached=last)
+        if after_batch is not None:
+            after_batch()
+    horizon = until if until is not None else feed.horizon()
+    end = last if horizon is None else max(last, horizon)
+    if end > INSTANT_MIN:
+        engine.advance(end + 1)
+    return end

@@ -1,0 +1,41 @@
+"""From a message that passed the gate to its outbox row, and from there to what a transport is handed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relight.messages.ledger import OutboxMessage
+from relight.rules.plan import MessageClass
+
+if TYPE_CHECKING:
+    from relight.decide import Mail
+    from relight.rules.plan import Policy
+
+#: Header by which the one-click link travels from the outbox to the transport.
+LIST_UNSUBSCRIBE = "List-Unsubscribe"
+
+
+def outbox_message(mail: Mail, policy: Policy) -> OutboxMessage:
+    """Return the outbox row of a mail."""
+    headers: dict[str, str] = {}
+    if policy.links is not None and mail.rule.message_class is MessageClass.MARKETING:
+        link, _ = policy.links(mail.row.occurrence_key, mail.rule.topic or "")
+        headers[LIST_UNSUBSCRIBE] = link
+    scheduled = mail.row.scheduled if mail.row.scheduled is not None else mail.row.judged
+    return OutboxMessage(
+        occurrence_key=mail.row.occurrence_key,
+        rule=mail.rule.id,
+        customer=mail.row.customer,
+        step=mail.step.id,
+        address=mail.address,
+        message_class=mail.rule.message_class.value,
+        scheduled=scheduled,
+        expires_at=mail.expires_at,
+        subject=mail.rendered.subject,
+        html=mail.rendered.html,
+        text=mail.rendered.text,
+        headers=headers,
+        content_hash=mail.row.content_hash or "",
+        template=mail.step.template or "",
+        locale=mail.rendered.locale,
+    )

@@ -1,0 +1,103 @@
+"""Recorded events through the same engine, with the memory store and no way to send (I9)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight.base.errors import ProjectError
+from relight.config.loader import LoadedProject, load_project
+from relight.engine.engine import Engine
+from relight.engine.feed import BATCH_RECORDS_DEFAULT, Feed, feed_finished
+from relight.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from relight.decide import Mail
+    from relight.engine.engine import Progress
+    from relight.messages.ledger import LedgerRow
+    from relight.rules.plan import Plan
+    from relight.streams.plan import StreamPlan
+    from relight.streams.refusals import Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationResult:
+    """What a project would have done with some recorded events."""
+
+    plan: Plan
+    #: The decision ledger, in the order it was decided.
+    rows: Sequence[LedgerRow]
+    #: (rule, reason, local day of the project) -> how often (R6).
+    counted: Mapping[tuple[str, str, int], int]
+    counts: Mapping[str, Counts]
+    progress: Progress
+    #: Instant that time came to (µs).
+    end: int
+    #: Rendered mails, where they were asked for.
+    mails: Sequence[Mail] = field(default_factory=list)
+
+
+def simulate_folder(
+    folder: Path | str,
+    *,
+    environment: str | None = None,
+    env: Mapping[str, str] | None = None,
+    until: int | None = None,
+    on_progress: Callable[[Engine], None] | None = None,
+) -> SimulationResult:
+    """Load a project folder and run its finished streams; raises ProjectError with every problem."""
+    project = load_project(Path(folder), environment=environment, env=dict(os.environ if env is None else env))
+    errors = [p for p in project.problems if p.severity == "error"]
+    if errors or project.plan is None:
+        raise ProjectError(errors)
+    return simulate(project, until=until, on_progress=on_progress)
+
+
+def simulate(
+    project: LoadedProject,
+    *,
+    streams: Mapping[str, StreamPlan] | None = None,
+    until: int | None = None,
+    on_progress: Callable[[Engine], None] | None = None,
+    keep_mails: bool = False,
+) -> SimulationResult:
+    """Run recorded events through the engine and return everything it decided; nothing can be sent.
+
+    streams: read these instead of the project's own; until: ends time here (µs).
+    """
+    plan = project.plan
+    assert plan is not None  # noqa: S101 - the caller refused a project with errors
+    engine = Engine(MemoryStore(), cached_profiles=2**31)
+    feed = Feed(streams=project.streams if streams is None else streams, folder=project.folder)
+    mails: list[Mail] = []
+
+    def after_batch() -> None:
+        if on_progress is not None:
+            on_progress(engine)
+
+    end = feed_finished(
+        engine,
+        feed,
+        until=until,
+        batch_records=BATCH_RECORDS_DEFAULT,
+        begin=lambda first: _begin(engine, plan, first),
+        after_batch=after_batch,
+    )
+    del keep_mails
+    tallies = {(t.rule, t.reason, t.day): t.count for t in engine.store.tallies()}
+    return SimulationResult(
+        plan=plan,
+        rows=list(engine.store.ledger()),
+        counted=tallies,
+        counts=feed.counts,
+        progress=engine.progress,
+        end=end,
+        mails=mails,
+    )
+
+
+def _begin(engine: Engine, plan: Plan, first: int) -> None:
+    engine.follow_plan(plan, first)
