@@ -1,7 +1,7 @@
-"""The brake (V2): a stream in which too many records cannot be read stops with its position kept, instead of being drained.
+"""The brake (V2): a stream with too many unreadable records stops, its position kept, instead of being drained.
 
-It trips at the record that makes dead letters among the last `of` records exceed `share` of `of`: with 5 % of 1,000 at the
-51st, even if fewer than 1,000 records were seen: they could only be more, never a smaller share of the 1,000.
+It trips at the record that makes dead letters among the last `of` records exceed `share` of `of`: with 5 % of 1,000
+at the 51st, even if fewer than 1,000 records were seen: they could only be more, never a smaller share of the 1,000.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One raw record to events, or to a dead letter that says why not (V2). Pure; a bad record never raises.
 
-What it does not know: files, brokers, whether an id was seen before. A row whose name several declared events are `called`
-makes one event for each, the first under the row's id, the others under `id#name`.
+What it does not know: files, brokers, whether an id was seen before. A row whose name several declared events are
+`called` makes one event for each, the first under the row's id, the others under `id#name`.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def make_dead_letter(  # noqa: PLR0913 -- as decode_record
     source: str,
     ingest_time: int | None,
 ) -> DeadLetter:
-    """Return the dead letter of a refused record; fields by name are kept as a JSON object, so that a replay can read them."""
+    """Return the dead letter of a refused record; fields by name are kept as a JSON object for a replay."""
     if isinstance(raw, bytes):
         body = raw[:RECORD_BYTES_MAX]
     else:

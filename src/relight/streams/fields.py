@@ -1,4 +1,4 @@
-"""Reads fields of raw rows: plain keys, dotted paths, the first present of several, and the envelope of Segment's clients."""
+"""Reads fields of raw rows: plain keys, dotted paths, the first present of several, Segment's envelope."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from relight.streams.plan import FieldReader, PropertyPlan, Row
 SEGMENT_TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 #: Fields of their envelope: a property of the same name is looked for inside `properties` only.
 SEGMENT_FIELDS = frozenset(
-    "type event name category userId anonymousId previousId groupId messageId timestamp originalTimestamp sentAt receivedAt "
-    "context integrations version channel traits properties".split()
+    "type event name category userId anonymousId previousId groupId messageId timestamp originalTimestamp sentAt "
+    "receivedAt context integrations version channel traits properties".split()
 )
 
 
 def field_reader(paths: Sequence[str], *, flat: bool) -> FieldReader:
-    """Return a reader of the first present of some fields; None for absent, null, and in a flat row (CSV) an empty cell."""
+    """Return a reader of the first present of some fields; None for absent, null, and an empty cell of CSV."""
     readers = [_path_reader(path, flat=flat) for path in paths]
     if len(readers) == 1:
         return readers[0]

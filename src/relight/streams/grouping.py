@@ -64,8 +64,8 @@ def group_rows(
 ) -> Iterator[GroupedRow | RowRefusal]:
     """Yield the grouped rows of (position, source, row) by position of their first row; refused rows come at once.
 
-    `rows` of the stream filters before grouping, so a grouped row is decoded without it. `counts` grows by every row but the
-    first of each group, which decoding counts. Raises GroupLimitError beyond GROUP_ROWS_MAX groups.
+    `rows` of the stream filters before grouping, so a grouped row is decoded without it. `counts` grows by every row
+    but the first of each group, which decoding counts. Raises GroupLimitError beyond GROUP_ROWS_MAX groups.
     """
     group = plan.group
     assert group is not None

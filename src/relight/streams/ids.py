@@ -1,4 +1,4 @@
-"""Identity of a record (V1): which ids and customers are allowed, the hash of a row's content, the body duplicates compare by."""
+"""Identity of a record (V1): allowed ids and customers, the hash of a row, the body duplicates are compared by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A compiled stream: everything decoding and the readers need, worked out once. Frozen; made by relight.streams.declaration."""
+"""A compiled stream: what decoding and the readers need, worked out once by relight.streams.declaration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a record is refused, and what a stream counted. A refusal ends in a dead letter (V2); nothing else raises in decoding."""
+"""Why a record is refused, and what a stream counted. A refusal ends in a dead letter (V2)."""
 
 from __future__ import annotations
 

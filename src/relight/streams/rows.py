@@ -1,4 +1,4 @@
-"""A parsed row to events: name, identity, times, customer, properties, traits, consent. Pure; refuses with RefusalError.
+"""A parsed row to events: name, identity, times, customer, properties. Pure; refuses with RefusalError.
 
 `make_row_decoder` takes the plan apart once: this is the hot path of every input.
 """
@@ -37,10 +37,7 @@ def make_row_decoder(plan: StreamPlan) -> RowDecoder:
         flat = flatten(row) if needs_flat else row
         if rows is not None and evaluate(rows, flat, "rows") is not True:
             return None
-        if name_key is not None:
-            wire = row.get(name_key)
-        else:
-            wire = fixed_name if read_name is None else read_name(row)
+        wire = row.get(name_key) if name_key is not None else read_name(row) if read_name is not None else fixed_name
         if type(wire) is not str or not wire:
             wire = _wire_name(wire, row)
         kinds = events.get(wire)
@@ -81,8 +78,8 @@ def _event_maker(plan: StreamPlan) -> Callable[[EventPlan, Row, Row, str, tuple[
             elif read_customer is not None:
                 customer = read_customer(row)
             customer = read_identifier(customer, "customer", CUSTOMER_LENGTH_MAX)
-        account = None
-        if read_account is not None and (account := read_account(row)) is not None:
+        account = read_account(row) if read_account is not None else None
+        if account is not None:
             account = read_identifier(account, "account", CUSTOMER_LENGTH_MAX)
         return Event(
             stream=stream,
@@ -169,7 +166,7 @@ def _time(value: object, read: TimeReader, name: str) -> int:
         raise RefusalError(refusal.code, f"{name}: {refusal}") from None
 
 
-#: (name, key, coerce, whether it is neither dotted nor computed, the plan): a tuple is taken apart faster than a plan is read.
+#: (name, key, coerce, neither dotted nor computed, the plan): a tuple is taken apart faster than a plan is read.
 _Spec = tuple[str, str, Coercer, bool, PropertyPlan]
 
 

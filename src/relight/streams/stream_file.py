@@ -45,7 +45,7 @@ class SourceModel(FileModel):
     )
     header: bool | list[str] | None = Field(
         default=None,
-        description="Whether the first line names the columns (csv: yes, fixed: no unless said), or the names themselves.",
+        description="Whether the first line names the columns (default: csv yes, fixed no), or the names.",
     )
     delimiter: str | None = Field(
         default=None, min_length=1, max_length=1, description="For `csv`: what stands between two cells; default `,`."
@@ -85,7 +85,7 @@ class TimeModel(FileModel):
     )
     format: str | None = Field(
         default=None,
-        description="Where the time is neither ISO 8601 nor unix: a strptime format such as `%m/%d/%Y`, `unix` or `unix_ms`.",
+        description="Where it is not ISO 8601 or unix: a strptime format such as `%m/%d/%Y`, or `unix`, `unix_ms`.",
     )
 
     @model_validator(mode="before")
@@ -217,7 +217,7 @@ class StreamModel(FileModel):
     )
     id: FieldModel | None = Field(
         default=None,
-        description="The field that identifies an event; `content`: a hash of the row. Left out for a file: its name and row.",
+        description="The field that identifies an event; `content`: a hash of the row. Left out: file name and row.",
     )
     time: TimeModel | None = Field(default=None, description="When it happened. Left out: when it arrived.")
     customer: FieldModel | None = Field(default=None, description="Whose event it is.")

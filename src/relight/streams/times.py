@@ -9,6 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 from relight.base.instants import HOUR, MINUTE, SECOND, from_local, to_instant
 from relight.streams.refusals import RefusalError, show_value
@@ -36,7 +37,7 @@ _TEXTS_KEPT_MAX = 4096
 
 
 def make_time_reader(zone: str | None, layout: str | None = None) -> TimeReader:
-    """Return a reader of instants (µs) for one field: naive times are in `zone`, `layout` is strptime's, `unix` or `unix_ms`.
+    """Return a reader of instants (µs): naive times are in `zone`, `layout` is strptime's, `unix` or `unix_ms`.
 
     The reader raises RefusalError with code `naive-time` or `bad-time`.
     """
@@ -52,7 +53,7 @@ def _iso_reader(zone: str | None) -> TimeReader:
     parse = dt.datetime.fromisoformat
 
     def read(value: object) -> int:
-        """Take the common form `2026-03-01T09:00:00[.ffffff]Z` by the fast parser; everything else goes the long way."""
+        """Take the common form `2026-03-01T09:00:00[.ffffff]Z` by the fast parser, all others the long way."""
         if (
             type(value) is str
             and len(value) >= _COMMON_LENGTH
@@ -102,9 +103,8 @@ def _text(text: str, zone: str | None) -> int:
 def _offset(text: str) -> int:
     if text in {"Z", "z", "UTC"}:
         return 0
-    hours, minutes = int(text[1:3]), int(text[-2:]) if len(text) > 3 else 0
-    if hours > 23 or minutes > 59:
-        raise ValueError(text)
+    hours, minutes = int(text[1:3]), int(text[3:].removeprefix(":") or 0)
+    dt.time(hours, minutes)  # refuses what is no time of day
     size = hours * HOUR + minutes * MINUTE
     return -size if text[0] == "-" else size
 
@@ -122,7 +122,7 @@ def _resolve(moment: dt.datetime, zone: str | None, whole: object) -> int:
         raise RefusalError("bad-time", f"{show_value(whole)} lies outside the years 1 to 9999 in UTC") from None
 
 
-def _unix(value: object, scale: int | None) -> int:
+def _unix(value: Any, scale: int | None) -> int:
     """Return the instant of a unix number; `scale` is µs a unit, None tells seconds from milliseconds by size."""
     if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
         value = Decimal(value.strip())

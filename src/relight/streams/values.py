@@ -55,20 +55,24 @@ def _number(value: object) -> Decimal:
         text = str(value)
         if len(text) < NUMBER_DIGITS_MAX and "E" not in text and value.is_finite():
             return value
-    try:
-        if type(value) is Decimal:
-            number = value
-        elif isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-            raise ValueError("a number")
-        else:
-            number = Decimal(value if isinstance(value, int) and abs(value) < INTEGER_END else str(value).strip())
-    except (InvalidOperation, ValueError):
-        raise ValueError("a number") from None
-    if not number.is_finite():
+    number = _as_decimal(value)
+    if number is None or not number.is_finite():
         raise ValueError("a number")
     if number and (len(number.as_tuple().digits) > NUMBER_DIGITS_MAX or abs(number.adjusted()) > NUMBER_EXPONENT_MAX):
         raise ValueError(f"a number of at most {NUMBER_DIGITS_MAX} digits")
     return number or Decimal(0)
+
+
+def _as_decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    if isinstance(value, Decimal) or (isinstance(value, int) and abs(value) < INTEGER_END):
+        return Decimal(value)
+    try:
+        text = str(value).strip()
+        return Decimal(text) if text.isascii() and "_" not in text else None
+    except (InvalidOperation, ValueError):  # ValueError: an int of more digits than Python writes out
+        return None
 
 
 def _integer(value: object) -> int:
@@ -132,7 +136,7 @@ def _list(value: object) -> tuple[Value, ...]:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(";")]
     if not isinstance(value, list | tuple):
-        raise ValueError("a list")
+        raise ValueError("a list")  # noqa: TRY004 -- a coercer refuses with ValueError
     if len(value) > LIST_LENGTH_MAX:
         raise ValueError(f"a list of at most {LIST_LENGTH_MAX} entries")
     return tuple(_entry(entry) for entry in value)
@@ -167,7 +171,7 @@ _COERCERS: dict[Kind, Coercer] = {
 
 
 def coercer_of(kind: Kind, values: tuple[str, ...], read_time: TimeReader) -> Coercer:
-    """Return the coercer of a kind; `values` are the texts allowed (empty: any), `read_time` reads times of the stream."""
+    """Return the coercer of a kind; `values` are the allowed texts (empty: any), `read_time` reads times."""
     if kind is Kind.TIME:
         return read_time
     base = _COERCERS[kind]
@@ -186,7 +190,7 @@ def coercer_of(kind: Kind, values: tuple[str, ...], read_time: TimeReader) -> Co
 
 
 def keep_value(value: object) -> Value | None:
-    """Return a value of an undeclared event as it can be stored; None for what cannot: null, objects, numbers too large."""
+    """Return a value of an undeclared event as it can be stored; None for null, objects and numbers too large."""
     try:
         return _list(value) if isinstance(value, list | tuple) else _entry(value)
     except ValueError:

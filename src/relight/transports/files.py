@@ -1,4 +1,4 @@
-"""Finished files to records in the order H1 demands: by ingest time, ties by row. Sorted in memory where they are not sorted.
+"""Finished files to records in the order H1 demands: by ingest time, ties by row; sorted in memory if need be.
 
 Several files of one stream are one file: read in the order of their names, rows numbered on.
 """
@@ -71,8 +71,9 @@ def shown_name(path: Path, base: Path) -> str:
 def open_finished(plan: StreamPlan, base: Path, *, counts: Counts | None = None) -> Iterator[Merged]:
     """Yield the events and dead letters of a stream's finished files in the order of their ingest times (H1).
 
-    A dead letter stands where its neighbours in the file stand. Records after the stream's horizon are left out and counted.
-    Raises InputError where a file is missing, damaged, cut short (after its whole rows), or unsorted and too large to sort.
+    A dead letter stands where its neighbours in the file stand. Records after the stream's horizon are left out and
+    counted. Raises InputError where a file is missing, damaged, cut short (after its whole rows), or unsorted and too
+    large to sort.
     """
     reader = RecordReader(plan, base, counts)
     rows = _numbered(plan, base, reader.counts)
@@ -166,8 +167,8 @@ def in_order(records: Iterable[Merged], stream: str) -> Iterator[Merged]:
             key = record_key(record)
             if key < last:
                 raise InputError(
-                    f"stream '{stream}': the file has more than {SORT_ROWS_MAX:,} rows and row {record.position} is out of "
-                    "order; sort it by time, or split it"
+                    f"stream '{stream}': the file has more than {SORT_ROWS_MAX:,} rows and row {record.position} is "
+                    "out of order; sort it by time, or split it"
                 )
             last = key
             yield record

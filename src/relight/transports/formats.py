@@ -1,6 +1,6 @@
-"""Bytes of a file to raw rows with their numbers: NDJSON, CSV, fixed width, plain or compressed. It reads; it decides nothing.
+"""Bytes of a file to raw rows with their numbers: NDJSON, CSV, fixed width. It reads; it decides nothing.
 
-A row that cannot be cut out of the file comes as Unreadable, and reading goes on. Lines are split at \\n; \\r before it is dropped.
+A row that cannot be cut out of the file comes as Unreadable, and reading goes on. Lines end with LF or CR LF.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class RawRow(NamedTuple):
 
 
 def read_rows(path: Path, source: SourcePlan, on_blank: Callable[[], None]) -> Iterator[RawRow]:
-    """Yield the rows of a finished file; raises InputError where it is missing, damaged or cut short, after its whole rows.
+    """Yield the rows of a finished file; raises InputError where it is missing, damaged or, after its whole rows, cut.
 
     `on_blank` is called for each blank line, which is no row.
     """
@@ -62,7 +62,7 @@ def read_rows(path: Path, source: SourcePlan, on_blank: Callable[[], None]) -> I
 
 
 def read_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file with their ends, the byte order mark dropped; one too long is cut to RECORD_BYTES_MAX + 1."""
+    """Yield the lines of a file with their ends, without byte order mark; one too long is cut at the limit + 1."""
     first = True
     while True:
         try:

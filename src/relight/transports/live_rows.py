@@ -1,4 +1,4 @@
-"""Whole lines of an input that has not ended to raw rows: NDJSON, fixed width, or CSV whose quoted cells may span lines."""
+"""Lines of an input that has not ended to raw rows: NDJSON, fixed width, CSV with quoted line ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several finished inputs to one, in the order of the log (H1): ingest time, global events first, then stream and row."""
+"""Several finished inputs to one, in the order of the log (H1): ingest time, global events, stream, row."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class RecordReader:
         source: str,
         ingest_time: int | None,
     ) -> list[Event | DeadLetter]:
-        """Map one row and decode what it gives; a dead letter keeps the row as it came, so that a replay maps it again."""
+        """Map one row and decode the result; a dead letter keeps the row as it came: a replay maps it again."""
         try:
             rows = call_map(row_map, parse_json(body) if isinstance(body, bytes) else body)
         except RefusalError as refusal:
@@ -84,7 +84,7 @@ class RecordReader:
         return records
 
     def replay(self, letter: DeadLetter, ingest_time: int) -> list[Event | DeadLetter]:
-        """Return what a dead letter gives now, arriving at `ingest_time`; its raw bytes decide, not what was wrong then."""
+        """Return what a dead letter gives now, arriving at `ingest_time`; its bytes decide, not its old reason."""
         body: bytes | Mapping[str, object] = letter.raw
         if self.plan.source.format != "ndjson":
             try:

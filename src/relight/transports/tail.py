@@ -1,7 +1,7 @@
 """A file that grows: whole lines as they appear, from a remembered place, through truncation and rotation.
 
-No thread and no clock: `poll` reads what is there and returns. What cannot be seen: a file that was truncated and has grown
-past the remembered place between two polls; files between two rotations that nobody read.
+No thread and no clock: `poll` reads what is there and returns. What cannot be seen: a file that was truncated and has
+grown past the remembered place between two polls; files between two rotations that nobody read.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Tail:
         self.notices: list[str] = []
 
     def poll(self, ingest_time: int, lines_max: int = POLL_LINES_DEFAULT) -> list[Event | DeadLetter]:
-        """Return what at most `lines_max` new whole lines give, as arrived at `ingest_time`; empty when there are none."""
+        """Return what at most `lines_max` new whole lines give, arriving at `ingest_time`; empty for none."""
         records: list[Event | DeadLetter] = []
         for _ in range(lines_max):
             line = self._next_line()
@@ -144,7 +144,7 @@ class Tail:
         return None
 
     def _turned(self, left: int) -> bool:
-        """At the end of the open file, `left` bytes of an unfinished line in it: return whether there is a new beginning."""
+        """At the file's end, after `left` bytes of an unfinished line: return whether there is a new beginning."""
         assert self._file is not None
         try:
             now = self._path.stat()

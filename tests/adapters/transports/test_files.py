@@ -1,5 +1,6 @@
 """Finished files as the log wants them: order, ids, groups, maps, horizons."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_missing_files(tmp_path: Path) -> None:
 
 
 def test_files_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file outside the project has its bare name in ids, so that another machine gives the same; two of one name clash."""
+    """A file outside the project has its bare name in ids, the same on every machine; two of one name clash."""
     write(tmp_path / "far/x.ndjson", [order("a", 1)])
     write(tmp_path / "near/x.ndjson", [order("a", 1)])
     monkeypatch.setenv("FAR_AWAY", str(tmp_path / "far"))
@@ -120,7 +121,8 @@ def test_large_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_grouped_file(tmp_path: Path) -> None:
     """Rows of an invoice are one event: at the first row's time, under the invoice's number, with exact sums."""
-    text = "no,day,who,amount\nA,2026-03-02,u1,0.1\nB,2026-03-01,u2,5\nA,2026-03-02,u1,0.2\nB,2026-03-01,u2\n,2026-03-01,u2,1\n"
+    lines = ["A,2026-03-02,u1,0.1", "B,2026-03-01,u2,5", "A,2026-03-02,u1,0.2", "B,2026-03-01,u2", ",2026-03-01,u2,1"]
+    text = "\n".join(["no,day,who,amount", *lines])
     (tmp_path / "x.csv").write_text(text, encoding="utf-8")
     plan = plan_of(
         source={"file": "x.csv", "format": "csv"},
@@ -131,9 +133,10 @@ def test_grouped_file(tmp_path: Path) -> None:
     counts = Counts()
     found = list(open_finished(plan, tmp_path, counts=counts))
     events = [record for record in found if isinstance(record, Event)]
-    assert [(event.id, event.position, str(event.properties["amount"]), event.properties["lines"]) for event in events] == [
-        ("B", 2, "5", 1), ("A", 1, "0.3", 2),
-    ]  # fmt: skip
+    assert [(event.id, event.position, event.properties) for event in events] == [
+        ("B", 2, {"amount": Decimal(5), "lines": 1}),
+        ("A", 1, {"amount": Decimal("0.3"), "lines": 2}),
+    ]
     letters = [record for record in found if isinstance(record, DeadLetter)]
     assert sorted((letter.code, letter.position) for letter in letters) == [("missing-group", 5), ("ragged-row", 4)]
     assert (counts.rows, counts.events, counts.dead) == (5, 2, {"missing-group": 1, "ragged-row": 1})

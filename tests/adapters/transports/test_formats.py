@@ -27,7 +27,7 @@ def write(path: Path, data: bytes) -> Path:
 
 
 def test_ndjson_lines(tmp_path: Path) -> None:
-    """Lines end with \\n or \\r\\n, the last may have no end, blank ones are counted and keep their number, a BOM is dropped."""
+    """Lines end with LF or CR LF, the last may have no end, blank ones count as lines, a BOM is dropped."""
     path = write(tmp_path / "a.ndjson", b'\xef\xbb\xbf{"a":1}\r\n\n  \n{"a":2}\n{"a":3}')
     blanks: list[int] = []
     assert rows(path, NDJSON, blanks) == [RawRow(1, b'{"a":1}'), RawRow(4, b'{"a":2}'), RawRow(5, b'{"a":3}')]
@@ -50,7 +50,7 @@ def test_long_line(tmp_path: Path) -> None:
 
 
 def test_csv(tmp_path: Path) -> None:
-    """CSV has quotes, line ends inside them, its own delimiter, blank rows; a ragged row is told apart and the rest goes on."""
+    """CSV has quotes, line ends inside them, its own delimiter, blank rows; a ragged row is refused alone."""
     text = 'id;text\n1;"a;b"\n2;"two\nlines"\n\n3\n4;x;y\n5;"say ""hi"""\n6;Ünï\n'
     found = rows(
         write(tmp_path / "a.csv", text.encode()), SourcePlan(kind="file", format="csv", header=True, delimiter=";")
@@ -58,7 +58,8 @@ def test_csv(tmp_path: Path) -> None:
     assert [row.number for row in found] == [1, 2, 3, 4, 5, 6]
     bodies: list[Any] = [row.body for row in found]
     assert [bodies[at] for at in (0, 1, 4, 5)] == [
-        {"id": "1", "text": "a;b"}, {"id": "2", "text": "two\nlines"}, {"id": "5", "text": 'say "hi"'}, {"id": "6", "text": "Ünï"},
+        {"id": "1", "text": "a;b"}, {"id": "2", "text": "two\nlines"},
+        {"id": "5", "text": 'say "hi"'}, {"id": "6", "text": "Ünï"},
     ]  # fmt: skip
     assert bodies[2] == Unreadable("ragged-row", "the row has 1 cells, expected 2", b"3\n")
     assert bodies[3].raw == b"4;x;y\n"

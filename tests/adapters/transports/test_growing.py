@@ -154,8 +154,7 @@ def test_pipe() -> None:
     reading = PipeInput(plan_of(source={"stdin": True}), Path(), descriptor=read_end)
     assert reading.poll(NINE) == []
     os.write(write_end, line("a") + line("b")[:10])
-    assert ids(reading.poll(NINE)) == ["a"]
-    assert not reading.ended
+    assert (ids(reading.poll(NINE)), reading.ended) == (["a"], False)
     os.write(write_end, line("b")[10:] + b"{\n" + line("c").rstrip())
     found = reading.poll(NINE + 1)
     assert [(record.ingest_time, record.position) for record in found] == [(NINE + 1, 2), (NINE + 1, 3)]

@@ -16,8 +16,11 @@ from tests.unit.streams.stream_making import NINE, ORDER, dead, decode, one, pla
 
 def test_flat_row() -> None:
     """A flat row gives one event with typed properties, exact money, defaults, and no unknown fields."""
-    event = one(decode(plan_of(), b'{"messageId":"m1","timestamp":"2026-03-01T09:00:00Z","userId":"u1",'
-                                  b'"event":"Order Completed","order_id":17,"revenue":0.30,"noise":{"a":[1]}}'))  # fmt: skip
+    raw = (
+        b'{"messageId":"m1","timestamp":"2026-03-01T09:00:00Z","userId":"u1",'
+        b'"event":"Order Completed","order_id":17,"revenue":0.30,"noise":{"a":[1]}}'
+    )
+    event = one(decode(plan_of(), raw))
     assert event == Event(
         stream="shop", id="m1", customer="u1", name="order_placed", event_time=NINE, ingest_time=NINE, position=7,
         properties={"order_id": "17", "total": Decimal("0.30"), "items": 1},
@@ -46,7 +49,8 @@ def test_dotted_fields() -> None:
     """A dotted field walks into nested objects, from the row or from its properties."""
     plan = plan_of(
         customer="context.user.id",
-        events={"paid": {"properties": {"city": {"type": "text", "field": "ship.city"}, "v": {"type": "text", "field": "properties.deep.v"}}}},
+        events={"paid": {"properties": {"city": {"type": "text", "field": "ship.city"},
+                                        "v": {"type": "text", "field": "properties.deep.v"}}}},
     )  # fmt: skip
     row = {
         **ORDER,
@@ -132,7 +136,7 @@ def test_csv_empty_cells() -> None:
     assert one(decode(plan_of(), {**ORDER, "order_id": ""})).properties["order_id"] == ""
 
 
-# ---------------------------------------------------------------- identity (V1)
+# --- identity: V1
 def test_default_id_is_the_row() -> None:
     """Without a declared id an event is its file's name and row."""
     assert one(decode(plan_of(id=None), ORDER)).id == "data/shop.ndjson:7"
@@ -178,7 +182,7 @@ def test_canonical_body() -> None:
         assert canonical_body(one(decode(plan, {**ORDER, **change}, NINE + 5))) != canonical_body(first)
 
 
-# ---------------------------------------------------------------- times (H1, H5)
+# --- times: H1 and H5
 @pytest.mark.parametrize(
     ("ahead", "event_time", "late"),
     [

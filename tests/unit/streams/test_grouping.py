@@ -17,7 +17,7 @@ def grouped(group: dict[str, Any], found: list[dict[str, object]], /, **changes:
 
 
 def test_rows_that_are_apart() -> None:
-    """Rows of one group need not stand together: the event stands at the first, sums are exact, the rest is the first's."""
+    """Rows of one group need not stand together: the event stands at the first, with exact sums, the rest its own."""
     rows: list[dict[str, object]] = [
         {"no": "A", "amount": "0.1", "country": "TR"},
         {"no": "B", "amount": "5", "country": "DE"},
@@ -81,6 +81,6 @@ def test_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_counts() -> None:
     """Rows are counted once: those of a group here, its first where it is decoded."""
     plan, counts = plan_of(group_by={"fields": ["no"]}, rows="q > 0"), Counts()
-    rows = [{"no": "A", "q": 1}, {"no": "A", "q": 1}, {"no": "A", "q": 0}, {"q": 1}]
+    rows: list[dict[str, object]] = [{"no": "A", "q": 1}, {"no": "A", "q": 1}, {"no": "A", "q": 0}, {"q": 1}]
     list(group_rows(plan, ((at, "f", row) for at, row in enumerate(rows)), counts))
     assert (counts.rows, counts.filtered, counts.dead) == (3, 1, {"missing-group": 1})

@@ -52,15 +52,17 @@ def test_taken(kind: Kind, value: object, expected: object) -> None:
     assert type(found) is type(expected)
 
 
-BAD = {
+BAD: dict[Kind, list[object]] = {
     Kind.TEXT: [True, [], {}, 2**63, "\ud800", Decimal("NaN")],
     Kind.INTEGER: ["3.5", 3.5, "x", True, 2**63, "1e40", [], Decimal("1e400000"), ""],
-    Kind.NUMBER: ["x", True, "NaN", "Infinity", float("nan"), float("inf"), Decimal("sNaN"), 10**30, "1" * 25, "1e-30", {}, "1e9999999999999999999"],
+    Kind.NUMBER: ["x", True, "NaN", "Infinity", float("nan"), float("inf"), Decimal("sNaN"),
+                  10**30, "1" * 25, "1e-30", "1_000", "１２", 10**4000, {}, "1e9999999999999999999"],
     Kind.MONEY: ["12,50", "₺5", None, [1]],
     Kind.BOOLEAN: ["maybe", 1, 0, None],
     Kind.DATE: ["2026-02-30", "01.03.2026", 20260301, "2026-03-01x"],
     Kind.DURATION: ["2 months", "soon", 5],
-    Kind.EMAIL: ["ada", "ada@", "@b.example", "a b@c.example", "a@b@c.example", "a@b.example\n,x@y.example", "a\r\nBcc: x@y.example", "a" * 400 + "@b.example", 5],
+    Kind.EMAIL: ["ada", "ada@", "@b.example", "a b@c.example", "a@b@c.example", "a@b.example\n,x@y.example",
+                  "a\r\nBcc: x@y.example", "a" * 400 + "@b.example", 5],
     Kind.URL: ["javascript:alert(1)", "shop.example", "https://", "https://a b", 'https://a"onclick="x', 1],
     Kind.TIMEZONE: ["Mars/Base", "", "../../etc/passwd", 3],
     Kind.LOCALE: ["turkish please", "x", "tr;rm", 4],
@@ -71,7 +73,7 @@ BAD = {
 @pytest.mark.parametrize(("kind", "value"), [(kind, value) for kind, bad in BAD.items() for value in bad])
 def test_refused(kind: Kind, value: object) -> None:
     """A value of another kind is refused with what was expected, and nothing else is raised."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         coerce(kind, value)
 
 
@@ -85,4 +87,5 @@ def test_allowed_values() -> None:
 def test_kept_values() -> None:
     """An undeclared event keeps what can be stored; null, objects and numbers without bound are left out."""
     assert keep_value(["a"]) == ("a",)
-    assert [keep_value(value) for value in (None, {}, 10**40, [{}])] == [None] * 4
+    lost: list[object] = [None, {}, 10**40, [{}]]
+    assert [keep_value(value) for value in lost] == [None] * 4
