@@ -8,14 +8,18 @@ from relight.messages.addresses import ADDRESS_LENGTH_MAX, address_hash, fold_ad
 
 __all__ = ["address_hash", "needs_smtputf8", "normalise_address"]
 
+#: Bytes of the part before the @ (RFC 5321 4.5.3.1.1).
+LOCAL_PART_BYTES_MAX = 64
+
 
 def normalise_address(address: str) -> str | None:
     """Return the address to send to: domain in ASCII, ASCII letters folded, İ and ı distinct; None when it is none.
 
     Comments, quoted local parts and literals are refused on purpose: nobody signs up with one.
     """
-    stripped = address.strip()
-    if len(stripped) > ADDRESS_LENGTH_MAX:
+    stripped = address.strip(" ")
+    local = stripped.rpartition("@")[0].encode("utf-8", "replace")
+    if len(stripped) > ADDRESS_LENGTH_MAX or len(local) > LOCAL_PART_BYTES_MAX:
         return None
     try:
         found = validate_email(stripped, check_deliverability=False, test_environment=True)

@@ -1,8 +1,8 @@
 """Header fields of a mail as bytes (RFC 5322, 2047, 6532), written here and not by the standard library.
 
-The library folds a long URL into encoded words, which mailbox providers ignore in List-Unsubscribe, and writes encoded
-words over 75 characters on some versions. Here URL headers stand as they are, and the same value gives the same bytes on
-every Python.
+The library folds a long URL into encoded words, which mailbox providers ignore in List-Unsubscribe, and on some
+versions writes encoded words over 75 characters. Here URL headers stand as they are, and the same value gives the same
+bytes on every Python.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ HEADER_TEXT_CHARACTERS_MAX = 400
 _REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _Q_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _ATOM_TEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_SPACE = 0x20
 _PREFIX_Q, _PREFIX_B, _SUFFIX = b"=?utf-8?q?", b"=?utf-8?b?", b"?="
 
 
@@ -80,13 +81,13 @@ def uris_header(name: str, uris: tuple[str, ...]) -> bytes:
     for uri in uris:
         if not uri.isascii() or _REFUSED.search(uri) or any(c in uri for c in ' <>",\\'):
             raise HeaderError(f"{name}: a URI of printable ASCII without ',' and '<' is needed (percent-encode them)")
-    line, lines = f"{name}:", []
+    line = f"{name}:"
+    lines: list[str] = []
     for number, uri in enumerate(uris):
         item = f" <{uri}>" + ("," if number < len(uris) - 1 else "")
-        if lines or number:
-            if len(line) + len(item) > LINE_CHARACTERS_AIM:
-                lines.append(line)
-                line = ""
+        if number and len(line) + len(item) > LINE_CHARACTERS_AIM:
+            lines.append(line)
+            line = ""
         line += item
     return _checked(name, "".join(f"{one}\r\n" for one in (*lines, line)).encode("ascii"))
 
@@ -97,7 +98,7 @@ def encoded_words(text: str, first: int) -> list[bytes]:
     Q where it is shorter, else B.
     """
     raw = text.encode("utf-8")
-    q_length = sum(1 if byte in _Q_PLAIN or byte == 0x20 else 3 for byte in raw)
+    q_length = sum(1 if byte in _Q_PLAIN or byte == _SPACE else 3 for byte in raw)
     as_q = q_length <= -(-len(raw) // 3) * 4
     words: list[bytes] = []
     room = _room(first, as_q=as_q)
@@ -122,7 +123,7 @@ def _room(characters: int, *, as_q: bool) -> int:
 
 
 def _q(raw: bytes) -> bytes:
-    return b"".join(bytes([b]) if b in _Q_PLAIN else b"_" if b == 0x20 else b"=%02X" % b for b in raw)  # noqa: PLR2004
+    return b"".join(bytes([b]) if b in _Q_PLAIN else b"_" if b == _SPACE else b"=%02X" % b for b in raw)
 
 
 def _word(raw: bytes, *, as_q: bool) -> bytes:

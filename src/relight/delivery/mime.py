@@ -1,6 +1,6 @@
 """The bytes of a mail: multipart/alternative, text first, then HTML. Equal for equal messages but for Date.
 
-Knows nothing of sending. What comes out is parsed again, and leaves only if it holds exactly the headers that were meant.
+Knows nothing of sending. What comes out is parsed again, and leaves only if it holds just the headers that were meant.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from relight.base.errors import UsageError
 from relight.base.suggest import suggest_words
 from relight.delivery.files import FilesTransport
 from relight.delivery.outgoing import Transport
-from relight.delivery.smtp import SmtpSettings, SmtpTransport
+from relight.delivery.smtp import SmtpTransport
+from relight.delivery.smtp_session import SmtpSettings
 
 #: Keys of `delivery:` that are the sender's, not a transport's.
 _SENDER_KEYS = frozenset({"on_unknown", "lease", "timeout", "rate", "warm_up"})

@@ -1,0 +1,109 @@
+"""Files: one complete mail a message, found again by its key."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+from pathlib import Path
+
+import pytest
+
+from relight.base.errors import UsageError
+from relight.delivery import Outcome, open_transport
+from relight.delivery.files import FLUSH_TOGETHER_MIN, FilesTransport
+from relight.delivery.smtp import SmtpTransport
+from tests.adapters.delivery.mail_kit import message
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("count", [1, FLUSH_TOGETHER_MIN + 1])
+def test_each_mail_is_one_file(tmp_path: Path, count: int) -> None:
+    """A batch leaves a file a message under its day, named as its Message-ID, and nothing half-written."""
+    batch = [message(f"k{n}") for n in range(count)]
+    found = asyncio.run(FilesTransport(tmp_path).deliver(batch))
+    assert [one.outcome for one in found] == [Outcome.ACCEPTED] * count
+    expected = sorted(f"2026-03-01/{one.message_id.partition('@')[0][1:]}.eml" for one in batch)
+    assert names(tmp_path) == expected
+    parsed = email.message_from_bytes((tmp_path / names(tmp_path)[0]).read_bytes(), policy=email.policy.default)
+    assert parsed["Date"].datetime.isoformat() == "2026-03-01T09:00:00+00:00"
+
+
+def test_twice_is_once(tmp_path: Path) -> None:
+    """The same message again, in one batch or in a later one, makes no second file and keeps the first."""
+    transport = FilesTransport(tmp_path)
+    assert transport.idempotent
+    asyncio.run(transport.deliver([message(), message()]))
+    before = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
+    asyncio.run(transport.deliver([message(subject="another")]))
+    assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == before
+    assert len(before) == 1
+
+
+def test_a_look_up_knows_what_is_there(tmp_path: Path) -> None:
+    """A key whose file is there is accepted; others are not known; an empty folder knows nothing."""
+    transport = FilesTransport(tmp_path / "outbox")
+    assert asyncio.run(transport.look_up(["k1"])) == {}
+    asyncio.run(transport.deliver([message()]))
+    found = asyncio.run(transport.look_up(["k1", "k2"]))
+    assert {key: one.outcome for key, one in found.items()} == {"k1": Outcome.ACCEPTED}
+
+
+def test_a_rest_of_a_crash_is_no_mail(tmp_path: Path) -> None:
+    """A half-written file of a killed process counts as nothing and is replaced."""
+    transport = FilesTransport(tmp_path)
+    path = transport.path_of(message())
+    path.parent.mkdir(parents=True)
+    path.with_suffix(".part").write_bytes(b"half")
+    assert asyncio.run(transport.look_up(["k1"])) == {}
+    asyncio.run(transport.deliver([message()]))
+    assert path.read_bytes().startswith(b"Message-ID")
+    assert len(names(tmp_path)) == 1
+
+
+def test_one_bad_message_delays_nobody(tmp_path: Path) -> None:
+    """A message that is no mail is rejected with its reason; its neighbours are written."""
+    found = asyncio.run(FilesTransport(tmp_path).deliver([message("k1"), message("k2", subject="a\nb"), message("k3")]))
+    assert [one.outcome for one in found] == [Outcome.ACCEPTED, Outcome.REJECTED, Outcome.ACCEPTED]
+    assert "Subject: a control character" in found[1].provider_text
+    assert len(names(tmp_path)) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_a_retry(tmp_path: Path) -> None:
+    """Where a file stands in the folder's place, nothing is lost: retry, with the place named."""
+    (tmp_path / "outbox").write_text("in the way")
+    found = asyncio.run(FilesTransport(tmp_path / "outbox").deliver([message()]))
+    assert found[0].outcome is Outcome.RETRY
+    assert "outbox" in found[0].provider_text
+
+
+def test_settings_open_their_transport(tmp_path: Path) -> None:
+    """`files` and `smtp` open; the sender's own keys may stand beside; secrets come from the environment."""
+    files = open_transport({"files": "out/${WHERE}", "on_unknown": "hold"}, {"WHERE": "x"}, folder=tmp_path)
+    assert isinstance(files, FilesTransport)
+    assert files.folder == tmp_path / "out/x"
+    smtp = open_transport({"smtp": {"host": "h", "port": 25, "user": "u", "password": "${P}"}}, {"P": "s"})
+    assert isinstance(smtp, SmtpTransport)
+    assert (smtp.settings.password, smtp.settings.port, smtp.settings.starttls) == ("s", 25, True)
+    assert smtp.idempotent is False
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "one of 'files' and 'smtp'"),
+        ({"files": "a", "smtp": {"host": "h"}}, "one of"),
+        ({"fax": 1}, "'fax' is no transport"),
+        ({"smtp": {"hots": "h"}}, "'hots' is not known"),
+        ({"smtp": {}}, "'host' is needed"),
+        ({"smtp": {"host": "h", "password": "${NOPE}"}}, "NOPE"),
+        ({"smtp": {"host": "h", "user": "u", "starttls": False}}, "plain connection"),
+    ],
+)
+def test_wrong_settings_are_named(settings: dict[str, object], said: str) -> None:
+    """A wrong delivery section says which word is wrong."""
+    with pytest.raises(UsageError, match=said):
+        open_transport(settings, {})
