@@ -1,0 +1,245 @@
+"""Compiles steps to a flat program: each step knows where it goes on, so an entry is only a step's id and two instants (E2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from relight.base.durations import Span
+from relight.base.kinds import Kind
+from relight.rules import step_models as m
+from relight.rules.local_times import parse_until, until_mistake
+from relight.rules.models import STEPS_MAX, RuleModel
+from relight.rules.plan import Condition, Program, Step, StepKind
+from relight.rules.texts import Path, Texts, report_unknown
+
+#: Kinds that can be written and are checked, but that this version does not carry out.
+NOT_YET = frozenset({StepKind.WAIT_FOR, StepKind.SPLIT, StepKind.SET, StepKind.WEBHOOK, StepKind.ALERT})
+#: Parts of a step that hold other steps: an edit of these is no edit of the step.
+_NESTED = frozenset({"steps", "else", "then"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spot:
+    """Where a step stands and where it goes on."""
+
+    path: Path
+    #: Positions from the top: (1, 0, 2).
+    position: tuple[str | int, ...]
+    following: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Compiler:
+    """The steps of one rule."""
+
+    texts: Texts
+    templates: frozenset[str]
+    steps: dict[str, Step] = field(default_factory=dict)
+
+
+def compile_program(model: RuleModel, texts: Texts, templates: frozenset[str]) -> Program:
+    """Return the program of a rule; mistakes are reported to the texts."""
+    compiler = _Compiler(texts=texts, templates=templates)
+    if model.send is not None:
+        step = m.SendStep(send=model.send)
+        spot = _Spot(path=(), position=(0,), following=None)
+        return Program(steps=compiler.steps, start=_compile_step(compiler, step, spot))
+    start = _compile_list(compiler, model.steps or [], ("steps",), (), None)
+    if len(compiler.steps) > STEPS_MAX:
+        texts.report("too-many-steps", f"more than {STEPS_MAX} steps in one rule", ("steps",), key=True)
+    return Program(steps=compiler.steps, start=start)
+
+
+def _compile_list(
+    compiler: _Compiler, steps: Sequence[Any], path: Path, base: tuple[str | int, ...], following: str | None
+) -> str | None:
+    """Return the id of the first step of a list, or where it goes on when the list is empty."""
+    for n in range(len(steps) - 1, -1, -1):
+        spot = _Spot(path=(*path, n), position=(*base, n), following=following)
+        if n + 1 < len(steps) and _ends(steps[n]):
+            message = "nothing reaches this step: the one before it ends here for everybody"
+            compiler.texts.report("unreachable-step", message, (*path, n + 1), "remove it, or move it before the stop")
+        following = _compile_step(compiler, steps[n], spot)
+    return following
+
+
+def _ends(step: Any) -> bool:
+    """Return whether nobody goes on after a step."""
+    if step == "stop" or isinstance(step, m.StopStep):
+        return True
+    if isinstance(step, m.BranchStep):
+        bodies = [arm.steps if isinstance(arm, m.WhenArm) else arm.else_ for arm in step.branch]
+        has_else = any(isinstance(arm, m.ElseArm) for arm in step.branch)
+        return has_else and all(body and _ends(body[-1]) for body in bodies)
+    return False
+
+
+def _compile_step(compiler: _Compiler, model: Any, spot: _Spot) -> str:
+    kind = StepKind.STOP if model == "stop" else _KINDS[type(model)]
+    named = None if model == "stop" else model.id
+    id_ = named or f"{kind.value}:" + ".".join(str(part) for part in spot.position)
+    key_path = (*spot.path, kind.value) if model != "stop" else spot.path
+    texts = compiler.texts
+    if id_ in compiler.steps:
+        other = compiler.steps[id_].place
+        texts.report(
+            "duplicate-step",
+            f"two steps of this rule are called '{id_}', another in line {other.line}",
+            (*spot.path, "id"),
+        )
+    if kind in NOT_YET:
+        texts.report("not-yet", f"'{kind.value}' is not carried out by this version", key_path, key=True)
+    common: dict[str, Any] = {
+        "id": id_,
+        "kind": kind,
+        "next": None if kind is StepKind.STOP else spot.following,
+        "place": texts.place_of(key_path, key=True),
+        "shape": _shape(kind, model),
+    }
+    build = _BUILDERS.get(kind)
+    more = build(compiler, model, spot) if build else {}
+    compiler.steps[id_] = Step(**common, **more)
+    return id_
+
+
+def _shape(kind: StepKind, model: Any) -> str:
+    """Return the canonical text of a step's own parameters."""
+    own = _own(model.model_dump(by_alias=True, exclude_defaults=True)) if isinstance(model, BaseModel) else {}
+    if isinstance(own, dict):
+        own.pop("id", None)
+    return f"{kind.value} " + json.dumps(own, sort_keys=True, default=str, ensure_ascii=False)
+
+
+def _own(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _own(v) for k, v in value.items() if k not in _NESTED and not str(k).startswith("steps_")}
+    return [_own(one) for one in value] if isinstance(value, list) else value
+
+
+# ---------------------------------------------------------------- one function for each kind
+def _send(compiler: _Compiler, model: m.SendStep, spot: _Spot) -> dict[str, Any]:
+    texts = compiler.texts
+    check_template(texts, compiler.templates, model.send, (*spot.path, "send"))
+    for option in ("sender", "code"):
+        if getattr(model, option) is not None:
+            texts.report("not-yet", f"'{option}' is not carried out by this version", (*spot.path, option), key=True)
+    return {
+        "template": model.send,
+        "unless": texts.condition(model.unless, (*spot.path, "unless")),
+        "at_minute": model.at,
+        "send_window": model.send_window,
+    }
+
+
+def check_template(texts: Texts, templates: frozenset[str], name: str, path: Path) -> None:
+    """Report a template that is not there."""
+    if name not in templates:
+        message = f"there is no templates/{name}/"
+        report_unknown(texts, "missing-template", message, path, (name, sorted(templates)))
+
+
+def _wait(compiler: _Compiler, model: m.WaitStep, spot: _Spot) -> dict[str, Any]:
+    if isinstance(model.wait, Span):
+        return {"span": model.wait}
+    text, path, texts = model.wait.until, (*spot.path, "wait", "until"), compiler.texts
+    until = parse_until(text)
+    if until is not None:
+        return {"until": until}
+    mistake = until_mistake(text)
+    if mistake is not None:
+        texts.report(
+            "wrong-value", f"'{text}' is no local time: expected {mistake}", path, "write it as next monday 09:00"
+        )
+        return {}
+    return {"until_expression": texts.condition(text, path, want=Kind.TIME)}
+
+
+def _wait_for(compiler: _Compiler, model: m.WaitForStep, spot: _Spot) -> dict[str, Any]:
+    texts = compiler.texts
+    match = texts.pattern(model.wait_for, (*spot.path, "wait_for"))
+    if match is not None:
+        texts.binder.trail(match.event, match.compares)
+    return {
+        "awaited": match,
+        "up_to": model.up_to,
+        "then": _outcome(compiler, model.then, "then", spot),
+        "otherwise": _outcome(compiler, model.else_, "else", spot),
+    }
+
+
+def _outcome(compiler: _Compiler, outcome: Any, key: str, spot: _Spot) -> str | None:
+    if outcome is None:
+        return spot.following
+    steps = ["stop"] if outcome == "stop" else outcome
+    return _compile_list(compiler, steps, (*spot.path, key), (*spot.position, key), spot.following)
+
+
+def _branch(compiler: _Compiler, model: m.BranchStep, spot: _Spot) -> dict[str, Any]:
+    texts = compiler.texts
+    arms: list[tuple[Condition | None, str | None]] = []
+    for n, arm in enumerate(model.branch):
+        path = (*spot.path, "branch", n)
+        position = (*spot.position, n)
+        if isinstance(arm, m.WhenArm):
+            condition = texts.condition(arm.when, (*path, "when"))
+            arms.append((condition, _compile_list(compiler, arm.steps, (*path, "steps"), position, spot.following)))
+            continue
+        if n + 1 < len(model.branch):
+            texts.report(
+                "unreachable-arm",
+                "the arms after 'else' are never taken",
+                (*spot.path, "branch", n + 1),
+                "let 'else' be the last arm",
+            )
+        arms.append((None, _compile_list(compiler, arm.else_, (*path, "else"), position, spot.following)))
+    return {"arms": tuple(arms)}
+
+
+def _split(compiler: _Compiler, model: m.SplitStep, spot: _Spot) -> dict[str, Any]:
+    texts = compiler.texts
+    total = sum(model.split.values())
+    if total != 1:
+        texts.report("bad-split", f"the shares add up to {total:.2%}, not to 100%", (*spot.path, "split"))
+    shares = []
+    bodies: Mapping[str, Any] = model.__pydantic_extra__ or {}
+    for name in bodies:
+        if name.removeprefix("steps_") not in model.split or not name.startswith("steps_"):
+            allowed = [f"steps_{arm}" for arm in model.split]
+            message = f"'{name}' belongs to no arm of this split"
+            report_unknown(texts, "unknown-field", message, (*spot.path, name), (name, allowed))
+    for arm, share in model.split.items():
+        key = f"steps_{arm}"
+        first = _compile_list(compiler, bodies.get(key, []), (*spot.path, key), (*spot.position, arm), spot.following)
+        shares.append((arm, float(share), first))
+    return {"shares": tuple(shares)}
+
+
+def _alert(compiler: _Compiler, model: m.AlertStep, spot: _Spot) -> dict[str, Any]:
+    check_template(compiler.texts, compiler.templates, model.alert.template, (*spot.path, "alert", "template"))
+    return {"template": model.alert.template}
+
+
+_KINDS: Mapping[type, StepKind] = {
+    m.SendStep: StepKind.SEND,
+    m.WaitStep: StepKind.WAIT,
+    m.WaitForStep: StepKind.WAIT_FOR,
+    m.BranchStep: StepKind.BRANCH,
+    m.SplitStep: StepKind.SPLIT,
+    m.SetStep: StepKind.SET,
+    m.WebhookStep: StepKind.WEBHOOK,
+    m.AlertStep: StepKind.ALERT,
+    m.StopStep: StepKind.STOP,
+}
+_BUILDERS: Mapping[StepKind, Callable[[_Compiler, Any, _Spot], dict[str, Any]]] = {
+    StepKind.SEND: _send,
+    StepKind.WAIT: _wait,
+    StepKind.WAIT_FOR: _wait_for,
+    StepKind.BRANCH: _branch,
+    StepKind.SPLIT: _split,
+    StepKind.ALERT: _alert,
+}

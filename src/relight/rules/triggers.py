@@ -1,0 +1,368 @@
+"""Compiles triggers: what makes an occurrence (R1–R7), typed against the streams, with every problem at its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from relight.base.durations import Span, parse_span
+from relight.base.instants import DAY
+from relight.base.kinds import NUMBER_KINDS, Kind
+from relight.rules import trigger_models as m
+from relight.rules.conditions import Checked, compile_condition
+from relight.rules.conditions.checked import FactRead, walk_parts, bare
+from relight.rules.models import RuleModel
+from relight.rules.plan import (
+    Condition,
+    DateTrigger,
+    DeclinedTrigger,
+    EventTrigger,
+    GlobalTrigger,
+    InactiveTrigger,
+    MilestoneKind,
+    MilestoneTrigger,
+    ReleasedTrigger,
+    ScheduleTrigger,
+    SegmentTrigger,
+    Threshold,
+    Trigger,
+)
+from relight.rules.texts import Path, Texts, report_unknown
+from relight.streams.schema import PropertyType
+
+_DATED = frozenset({Kind.DATE, Kind.TIME})
+_HERE: Path = ("trigger",)
+
+
+def compile_trigger(model: RuleModel, texts: Texts) -> Trigger | None:
+    """Return the compiled trigger of a rule, or None where the texts report an error."""
+    before = sum(problem.severity == "error" for problem in texts.problems)
+    found = _COMPILERS[type(model.trigger)](model.trigger, texts, model)
+    after = sum(problem.severity == "error" for problem in texts.problems)
+    return found if before == after else None
+
+
+def entry_properties(model: RuleModel, texts: Texts) -> Mapping[str, PropertyType]:
+    """Return the properties of the event that makes an entry: what `entry.<property>` may name; none for a silence."""
+    trigger = model.trigger
+    match trigger:
+        case m.EventTriggerModel(event=text) | m.GlobalTriggerModel(global_=text):
+            pass
+        case m.ReleasedTriggerModel(released=released):
+            text = released.asked
+        case m.MilestoneTriggerModel(milestone=stone):
+            text = stone.count or stone.sum or stone.distinct or stone.streak or ""
+        case _:
+            return {}
+    name = text.split()[0].split(".")[0] if text.split() else ""
+    found = texts.scope.schema.events.get(name)
+    return found.properties if found else {}
+
+
+def extra_names(model: RuleModel) -> frozenset[str]:
+    """Return those of `threshold` and `milestone` that exist in the conditions of a rule."""
+    match model.trigger:
+        case m.InactiveTriggerModel():
+            return frozenset({"threshold"})
+        case m.MilestoneTriggerModel():
+            return frozenset({"milestone"})
+        case _:
+            return frozenset()
+
+
+def trigger_shape(model: RuleModel, trigger: Trigger) -> str:
+    """Return the canonical text of trigger, activity and settle: an edit of it restarts the rule's thresholds (E4)."""
+    written = model.trigger.model_dump(by_alias=True, exclude_defaults=True)
+    shown: dict[str, Any] = {"trigger": written, "settle": model.settle}
+    if isinstance(trigger, InactiveTrigger):
+        written["activity"] = sorted(trigger.activity)
+    if isinstance(trigger, SegmentTrigger):
+        shown["segment"] = trigger.condition.text
+    return json.dumps(shown, sort_keys=True, default=str, ensure_ascii=False)
+
+
+# ---------------------------------------------------------------- one function for each form
+def _event(model: m.EventTriggerModel, texts: Texts, rule: RuleModel) -> Trigger | None:
+    match = texts.pattern(model.event, (*_HERE, "event"))
+    return None if match is None else EventTrigger(match=match)
+
+
+def _inactive(model: m.InactiveTriggerModel, texts: Texts, rule: RuleModel) -> Trigger | None:
+    thresholds = _thresholds(model, texts)
+    names = model.activity
+    if names is None:
+        activity = texts.binder.default_activity()
+        if not activity:
+            texts.report(
+                "no-activity", "no declared event counts as activity", _HERE, "name some in `activity`", key=True
+            )
+            return None
+    else:
+        path = (*_HERE, "activity")
+        found = [texts.event(name, (*path, n)) for n, name in enumerate(names)]
+        activity = frozenset(event.name for event in found if event is not None)
+    settle = rule.settle.elapsed if rule.settle else 0
+    texts.binder.activity(activity, thresholds=[t.span for t in thresholds], settle=settle)
+    return InactiveTrigger(thresholds=thresholds, activity=activity, include_never_active=model.include_never_active)
+
+
+def _thresholds(model: m.InactiveTriggerModel, texts: Texts) -> tuple[Threshold, ...]:
+    found: list[Threshold] = []
+    last: Span | None = None
+    for position, (name, text) in enumerate(model.inactive):
+        path = _threshold_path(texts, position, name)
+        span = parse_span(text)
+        personal = None
+        if span is None:
+            personal = _personal(text, path, texts)
+            if personal is None:
+                continue
+        elif span.longest <= 0:
+            texts.report("bad-threshold", "a silence lasts longer than nothing", path)
+        elif last is not None and span.longest <= last.longest:
+            word = "equal to" if span.longest == last.longest else "shorter than"
+            texts.report(
+                "bad-threshold",
+                f"'{text}' is {word} the threshold before it",
+                path,
+                "order them from short to long, each once",
+            )
+        last = span or last
+        found.append(Threshold(id=name or str(position), position=position, name=name, span=span, personal=personal))
+    return tuple(found)
+
+
+def _threshold_path(texts: Texts, position: int, name: str | None) -> Path:
+    """Return where a threshold stands: alone, in a list, or under its name."""
+    path = (*_HERE, "inactive")
+    if name is not None:
+        return (*path, name)
+    return (*path, position)
+
+
+def _personal(text: str, path: Path, texts: Texts) -> Condition | None:
+    if text.replace(" ", "").isalnum() and text[:1].isdigit():
+        texts.report("wrong-value", f"'{text}' is no length of time", path, "write it as 30 days, or as an expression")
+        return None
+    return texts.condition(text, path, want=Kind.DURATION)
+
+
+def _milestone(model: m.MilestoneTriggerModel, texts: Texts, rule: RuleModel) -> Trigger | None:
+    stone = model.milestone
+    kind = next(k for k in MilestoneKind if getattr(stone, k.value) is not None)
+    path = (*_HERE, "milestone")
+    at, labels = _stages(stone, kind, texts)
+    text = str(getattr(stone, kind.value))
+    if kind is MilestoneKind.VALUE:
+        value = _value(text, (*path, "value"), texts)
+        return None if value is None else MilestoneTrigger(kind=kind, match=None, value=value, at=at, labels=labels)
+    if kind in (MilestoneKind.COUNT, MilestoneKind.STREAK):
+        match = texts.pattern(text, (*path, kind.value))
+        if match is not None and kind is MilestoneKind.STREAK:
+            if match.where is not None:
+                texts.report("not-yet", "a streak with a filter is not carried out by this version", (*path, "streak"))
+                return None
+            texts.expression_of(f"streak({match.event})", texts.place_of((*path, "streak")))
+        return None if match is None else MilestoneTrigger(kind=kind, match=match, at=at, labels=labels)
+    found = texts.property_pattern(text, (*path, kind.value))
+    if found is None:
+        return None
+    match, prop = found
+    declared = texts.scope.schema.events[match.event].properties[prop]
+    if kind is MilestoneKind.SUM and declared.kind not in NUMBER_KINDS:
+        texts.report("type-mismatch", f"'{text}' is {declared.kind}, and only numbers add up", (*path, "sum"))
+        return None
+    return MilestoneTrigger(kind=kind, match=match, prop=prop, at=at, labels=labels)
+
+
+def _stages(stone: m.MilestoneModel, kind: MilestoneKind, texts: Texts) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+    path = (*_HERE, "milestone", "at")
+    found: list[int | Decimal] = []
+    for n, written in enumerate(stone.at):
+        size = _stage_size(written, kind)
+        here = (*path, n)
+        if size is None:
+            expected = "days, such as '7 days'" if kind is MilestoneKind.STREAK else "a number"
+            texts.report("wrong-value", f"'{written}' is no value of this milestone: {expected} was expected", here)
+        elif size <= 0:
+            texts.report("bad-milestone", f"'{written}' is reached before anything happens", here)
+        elif kind is MilestoneKind.COUNT and size != int(size):
+            texts.report("bad-milestone", f"'{written}' is never counted: a count is whole", here)
+        elif found and size <= found[-1]:
+            texts.report(
+                "bad-milestone",
+                f"'{written}' is not above the value before it",
+                here,
+                "order them from small to large, each once",
+            )
+        else:
+            found.append(size)
+    return tuple(found), tuple(_label(size) for size in found)
+
+
+def _label(size: int | Decimal) -> str:
+    """Return the text of a value as it stands in occurrence keys: `500` for 500 and 500.00 alike."""
+    return str(int(size)) if size == int(size) else format(Decimal(size).normalize(), "f")
+
+
+def _stage_size(written: int | Decimal | str, kind: MilestoneKind) -> int | Decimal | None:
+    if not isinstance(written, str):
+        return written
+    span = parse_span(written) if kind is MilestoneKind.STREAK else None
+    if span is None or span.is_calendar or span.elapsed % DAY:
+        return None
+    return span.elapsed // DAY
+
+
+def _value(text: str, path: Path, texts: Texts) -> Condition | None:
+    checked = texts.check(text, texts.place_of(path), want=Kind.NUMBER)
+    if checked is None:
+        return None
+    windowed = _windowed(checked)
+    if windowed is not None:
+        texts.report(
+            "windowed-milestone",
+            f"'{windowed}' looks at a window, which falls again: it is no milestone",
+            path,
+            "count over the whole life, or use a segment and `enters`",
+        )
+        return None
+    return compile_condition(checked, texts.binder)
+
+
+def _windowed(checked: Checked) -> str | None:
+    for part in walk_parts(checked):
+        if isinstance(part, FactRead) and (part.fact.window is not None or part.fact.ago is not None):
+            return bare(part).text
+    return None
+
+
+def _released(model: m.ReleasedTriggerModel, texts: Texts, rule: RuleModel) -> Trigger | None:
+    released, path = model.released, (*_HERE, "released")
+    asked = texts.pattern(released.asked, (*path, "asked"))
+    requested = texts.scope.schema.events.get(asked.event) if asked else None
+    inside = texts.within(entry=requested.properties if requested else {})
+    shipped = inside.pattern(released.shipped, (*path, "shipped"), is_global=True)
+    if asked is None or shipped is None or requested is None:
+        return None
+    events = texts.scope.schema.events
+    for event in (asked.event, shipped.event):
+        if released.by not in events[event].properties:
+            common = sorted(set(events[asked.event].properties) & set(events[shipped.event].properties))
+            message = f"'{released.by}' is not a property of '{event}'"
+            report_unknown(texts, "unknown-property", message, (*path, "by"), (released.by, common))
+    texts.binder.trail(asked.event, tuple(sorted({released.by, *asked.compares})))
+    return ReleasedTrigger(
+        asked=asked,
+        shipped=shipped.event,
+        shipped_where=shipped.where,
+        by=released.by,
+        unless=_unless(released.unless, (*path, "unless"), inside.within(event=events[shipped.event].properties)),
+    )
+
+
+def _unless(text: str | None, path: Path, texts: Texts) -> Condition | None:
+    """Return the condition of `unless`; an event stands for having happened ever."""
+    if text is None:
+        return None
+    if not texts.is_pattern(text):
+        return texts.condition(text, path)
+    place = texts.place_of(path)
+    moved = place.shifted(-len("ever("), 0) if place.column else place
+    return texts.expression_of(f"ever({text})", moved, want=Kind.BOOLEAN)
+
+
+def _global(model: m.GlobalTriggerModel, texts: Texts, rule: RuleModel) -> Trigger | None:
+    match = texts.pattern(model.global_, (*_HERE, "global"), is_global=True)
+    if match is None:
+        return None
+    inside = texts.within(event=texts.scope.schema.events[match.event].properties)
+    affects = inside.condition(model.affects, (*_HERE, "affects"))
+    return GlobalTrigger(event=match.event, where=match.where, affects=affects)
+
+
+def _declined(model: m.DeclinedTriggerModel, texts: Texts, rule: RuleModel) -> Trigger | None:
+    declined, path = model.declined, (*_HERE, "declined")
+    window, against = declined.window.elapsed, declined.against.elapsed
+    match = texts.pattern(declined.of, (*path, "of"))
+    if window <= 0:
+        texts.report("bad-window", "the window is empty", (*path, "window"))
+    if against < window:
+        texts.report(
+            "bad-window",
+            "the time to compare with is shorter than the window",
+            (*path, "against"),
+            "several windows make a mean: window: 7 days, against: 8 weeks",
+        )
+    if declined.by == 0:
+        texts.report("bad-window", "a loss of 0% is none", (*path, "by"), "write it as 50%")
+    if match is None or window <= 0:
+        return None
+    whole = Span(elapsed=window + against)
+    texts.expression_of(f"count({declined.of}, {whole.elapsed // 1_000_000} seconds)", texts.place_of((*path, "of")))
+    return DeclinedTrigger(of=match, window=window, against=against, by=declined.by)
+
+
+def _date(model: m.DateTriggerModel, texts: Texts, rule: RuleModel) -> Trigger | None:
+    traits = texts.scope.schema.traits
+    declared = traits.get(model.date)
+    path = (*_HERE, "date")
+    if declared is None:
+        dated = [name for name, one in traits.items() if one.kind in _DATED]
+        message = f"no stream declares the trait '{model.date}'"
+        report_unknown(texts, "unknown-trait", message, path, (model.date, dated))
+        return None
+    if declared.kind not in _DATED:
+        texts.report("type-mismatch", f"'{model.date}' is {declared.kind}, and a date or a time is needed here", path)
+    if model.before is not None and model.after is not None:
+        texts.report(
+            "two-forms", "a date trigger fires `before` or `after`, not both", _HERE, "keep one of them", key=True
+        )
+    texts.binder.trait(model.date)
+    return DateTrigger(
+        trait=model.date, before=model.before, after=model.after, yearly=model.yearly, at_minute=model.at
+    )
+
+
+def _schedule(model: m.ScheduleTriggerModel, texts: Texts, rule: RuleModel) -> Trigger | None:
+    return ScheduleTrigger(cron=model.schedule)
+
+
+def _enters(model: m.EntersTriggerModel, texts: Texts, rule: RuleModel) -> Trigger | None:
+    return _segment(model.enters, "enters", texts)
+
+
+def _leaves(model: m.LeavesTriggerModel, texts: Texts, rule: RuleModel) -> Trigger | None:
+    return _segment(model.leaves, "leaves", texts)
+
+
+def _segment(name: str, key: str, texts: Texts) -> Trigger | None:
+    segments = texts.scope.segments
+    path = (*_HERE, key)
+    if name not in segments:
+        message = f"definitions.yaml has no segment '{name}'"
+        if name in texts.scope.values:
+            texts.report("unknown-segment", f"'{name}' is a value, not a segment", path, "a segment is true or false")
+        else:
+            report_unknown(texts, "unknown-segment", message, path, (name, list(segments)))
+        return None
+    condition = texts.condition(name, path)
+    if condition is None:
+        return None
+    return SegmentTrigger(segment=name, condition=condition, enters=key == "enters")
+
+
+_COMPILERS: Mapping[type, Callable[[Any, Texts, RuleModel], Trigger | None]] = {
+    m.EventTriggerModel: _event,
+    m.InactiveTriggerModel: _inactive,
+    m.MilestoneTriggerModel: _milestone,
+    m.ReleasedTriggerModel: _released,
+    m.GlobalTriggerModel: _global,
+    m.DeclinedTriggerModel: _declined,
+    m.DateTriggerModel: _date,
+    m.ScheduleTriggerModel: _schedule,
+    m.EntersTriggerModel: _enters,
+    m.LeavesTriggerModel: _leaves,
+}
