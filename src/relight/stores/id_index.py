@@ -6,18 +6,19 @@ segments of one level become one of the next, so an event is rewritten once a le
 that is found leads to positions, and the log itself says whether the event there is the same: two events whose hashes
 agree are told apart, so none is lost. Segments derive from the log; at open, what they lack is read from it.
 
-Memory: RECENT_IDS_MAX × about 300 B for recent keys (20 MB), and 10 bits a stored event for filters with 0.2 B for
-fences: 1.5 MB a million events, 150 MB for a hundred million.
+Memory: RECENT_IDS_MAX × about 300 B for recent keys (20 MB), CUSTOMER_HASHES_MAX × 150 B (8 MB), and 10 bits a stored
+event for filters with 0.2 B for fences: 1.5 MB a million events, 150 MB for a hundred million.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from relight.base.errors import StoreError
 from relight.stores.interface import EventIdentity
 from relight.stores.record_codec import open_record
 from relight.stores.sqlite_connection import Connection
@@ -38,6 +39,8 @@ BLOCK_ENTRIES = 512
 MERGE_ENTRIES = 262_144
 #: Bits of each half of a key.
 HASH_BITS = 64
+#: Hashes of customers kept in memory; the customers of a day come again and again.
+CUSTOMER_HASHES_MAX = 50_000
 #: Records read from the log at a time.
 LOG_PAGE = 1_000
 
@@ -68,7 +71,9 @@ class IdIndex:
         self._connection = connection
         self._limits = limits
         self._mask = ((1 << limits.hash_bits) - 1).to_bytes(8, "big") if limits.hash_bits < HASH_BITS else None
+        #: Keys that `find_known` computed, for `add` of the same batch.
         self._known_keys: dict[EventIdentity, bytes] = {}
+        self._customer_hashes: dict[str, bytes] = {}
         with connection.snapshot() as cursor:
             self._load(cursor)
 
@@ -82,8 +87,7 @@ class IdIndex:
 
             self._segments = load_segments(cursor)
         after = self._segments[-1].last_position if self._segments else 0
-        for position, record in read_pages(cursor, after):
-            self.add(position, record)
+        self.add(after + 1, (record for _, record in read_pages(cursor, after)))
 
     def is_due(self) -> bool:
         """Return whether the recent keys may become a segment with the next checkpoint."""
@@ -93,23 +97,26 @@ class IdIndex:
         """Return whether the recent keys must become a segment before more are added."""
         return len(self._entries) // ENTRY_BYTES >= self._limits.recent_ids_max
 
-    def add(self, position: int, record: Record) -> None:
-        """Note a record that is durable in the log."""
-        if isinstance(record, Event):
-            key = self._key((record.stream, record.customer, record.id))
-        else:
-            key = self._customer_hash(record.customer) + _CONTROL_HASH
-        known = self._recent.get(key)
-        if known is None:
-            self._recent[key] = position
-        else:
-            self._recent[key] = (*known, position) if isinstance(known, tuple) else (known, position)
-        self._recent_customers.setdefault(key[:8], []).append(position)
-        self._entries += key + position.to_bytes(8, "big")
-
-    def forget_batch(self) -> None:
-        """Drop what `find_known` kept for `add` of the same batch."""
-        self._known_keys.clear()
+    def add(self, first: int, records: Iterable[Record]) -> None:
+        """Note records that are durable in the log from position `first` on."""
+        recent, customers, entries, keys = self._recent, self._recent_customers, self._entries, self._known_keys
+        for position, record in enumerate(records, first):
+            if isinstance(record, Event):
+                identity = (record.stream, record.customer, record.id)
+                key = keys.get(identity) or self._key(identity)
+            else:
+                key = self._customer_hash(record.customer) + _CONTROL_HASH
+            known = recent.setdefault(key, position)
+            if known is not position:
+                recent[key] = (*known, position) if isinstance(known, tuple) else (known, position)
+            whose = key[:8]
+            if whose in customers:
+                customers[whose].append(position)
+            else:
+                customers[whose] = [position]
+            entries += key
+            entries += position.to_bytes(8, "big")
+        keys.clear()
 
     def find_known(self, identities: Sequence[EventIdentity]) -> list[int | None]:
         """Return the position of each event, None where it is new."""
@@ -118,6 +125,8 @@ class IdIndex:
         self._known_keys.update(zip(identities, keys, strict=True))
         found: list[int | None] = [None] * len(keys)
         with self._connection.snapshot() as cursor:
+            if self._connection.read_only:  # the engine writes meanwhile
+                self._load(cursor)
             if self._segments and keys:
                 for index, positions in self._ask_segments(cursor, keys):
                     if found[index] is None:
@@ -134,7 +143,7 @@ class IdIndex:
         """Return the sorted positions that may be a customer's (None: that concern everybody)."""
         prefix = self._customer_hash(customer)
         with self._connection.snapshot() as cursor:
-            if self._connection.read_only:  # the engine writes meanwhile
+            if self._connection.read_only:  # as above
                 self._load(cursor)
             return self._positions(cursor, prefix, after)
 
@@ -199,14 +208,18 @@ class IdIndex:
                     yield index, positions
 
     def _key(self, identity: EventIdentity) -> bytes:
-        known = self._known_keys.get(identity)
-        if known is not None:
-            return known
         stream, customer, event_id = identity
         return self._customer_hash(customer) + self._hash(f"{stream}\x1f{event_id}")
 
     def _customer_hash(self, customer: str | None) -> bytes:
-        return _GLOBAL_HASH if customer is None else self._hash(customer)
+        if customer is None:
+            return _GLOBAL_HASH
+        known = self._customer_hashes.get(customer)
+        if known is None:
+            if len(self._customer_hashes) >= CUSTOMER_HASHES_MAX:
+                self._customer_hashes.clear()
+            known = self._customer_hashes[customer] = self._hash(customer)
+        return known
 
     def _hash(self, text: str) -> bytes:
         raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -223,6 +236,8 @@ def read_pages(cursor: sqlite3.Cursor, after: int, limit: int | None = None) -> 
         rows = cursor.execute(
             "SELECT pos, kind, body, crc FROM log WHERE pos > ? ORDER BY pos LIMIT ?", (after, size)
         ).fetchall()
+        if rows and rows[-1][0] - after != len(rows):
+            raise StoreError(f"the log has a gap after record {after}: it is never edited, so the file is damaged")
         for position, kind, body, crc in rows:
             yield position, open_record(position, kind, body, crc)
         if len(rows) < size:

@@ -12,7 +12,7 @@ import msgspec
 
 from relight.base.errors import StoreError
 from relight.messages.ledger import LedgerRow, OutboxMessage
-from relight.streams.envelope import Control, Event, Rank, Record, rank_of
+from relight.streams.envelope import Control, Event, Rank, Record
 
 _T = TypeVar("_T")
 
@@ -22,6 +22,7 @@ _EVENT = msgspec.msgpack.Decoder(Event)
 _CONTROL = msgspec.msgpack.Decoder(Control)
 _ROW = msgspec.msgpack.Decoder(LedgerRow)
 _MESSAGE = msgspec.msgpack.Decoder(OutboxMessage)
+_CONTROL_KIND, _GLOBAL_KIND, _EVENT_KIND = int(Rank.CONTROL), int(Rank.GLOBAL), int(Rank.EVENT)
 _RANK_SPACE = len(Rank)
 
 
@@ -32,8 +33,8 @@ def encode_record(record: Record) -> bytes:
 
 def seal_record(record: Record, position: int, body: bytes) -> tuple[int, int, int, bytes, int]:
     """Return the row of the log: position, kind, ingest time, body, CRC."""
-    kind = int(rank_of(record))
-    return position, kind, record.ingest_time, body, zlib.crc32(body, _record_seed(position, kind))
+    kind = _CONTROL_KIND if isinstance(record, Control) else _GLOBAL_KIND if record.customer is None else _EVENT_KIND
+    return position, kind, record.ingest_time, body, zlib.crc32(body, (position * _RANK_SPACE + kind) & 0xFFFF_FFFF)
 
 
 def open_record(position: int, kind: int, body: bytes, crc: int) -> Record:
@@ -41,7 +42,7 @@ def open_record(position: int, kind: int, body: bytes, crc: int) -> Record:
     place = f"log record {position}"
     if not _is_sound(body, _record_seed(position, kind), crc):
         raise _damage(place)
-    if kind == Rank.CONTROL:
+    if kind == _CONTROL_KIND:
         return _decode(_CONTROL, body, place)
     return _decode(_EVENT, body, place)
 

@@ -34,7 +34,7 @@ from relight.stores.interface import (
 )
 from relight.stores.record_codec import encode_record, open_sealed, profile_place, seal, seal_record
 from relight.stores.sqlite_connection import Connection
-from relight.streams.envelope import Record
+from relight.streams.envelope import Control, Record
 
 #: Profiles read from the file at a time.
 PROFILE_PAGE = 1_000
@@ -86,7 +86,8 @@ class SqliteStore:
             sqlite_outbox.insert_messages(cursor, batch.outbox)
             sqlite_ledger.insert_letters(cursor, batch.dead)
             sqlite_ledger.add_tallies(cursor, batch.tallies)
-            found = [one for record, _ in batch.log if (one := suppression_of(record)) is not None]
+            words = [record for record, _ in batch.log if isinstance(record, Control)]
+            found = [one for word in words if (one := suppression_of(word)) is not None]
             sqlite_ledger.insert_suppressions(cursor, found)
             cursor.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", list(batch.positions.items()))
             if batch.reached is not None:
@@ -102,9 +103,7 @@ class SqliteStore:
                     (batch.duplicates_differing,),
                 )
         self._last_position += len(sealed)
-        for position, (record, _) in enumerate(batch.log, first):
-            self._index.add(position, record)
-        self._index.forget_batch()
+        self._index.add(first, [record for record, _ in batch.log])
         return Appended(last_position=self._last_position, rows_known=known, conflicts=conflicts)
 
     def last_position(self) -> int:

@@ -69,11 +69,12 @@ def test_a_reader_works_beside_the_engine(path: Path, open_store: OpenStore) -> 
     engine.append(batch_of(make_event(2)))
     assert [position for position, _ in reader.customer_log("ada")] == [1, 2]
     assert reader.last_position() == 2
-    assert reader.find_known([("app", "ada", "2")]) == [2]
+    engine.append(batch_of(make_event(3)))
+    assert reader.find_known([("app", "ada", "3"), ("app", "ada", "4")]) == [3, None]
     with pytest.raises(StoreError, match="readonly"):
         reader.set_note("project", "shop")
     reader.close()
-    engine.append(batch_of(make_event(3)))
+    engine.append(batch_of(make_event(4)))
 
 
 def test_a_reader_works_after_the_engine(path: Path, open_store: OpenStore) -> None:
@@ -229,3 +230,15 @@ def test_a_full_file_is_backpressure(path: Path, open_store: OpenStore) -> None:
     sql.execute("PRAGMA max_page_count = 1000000")
     assert store.find_known([("app", "ada", "1")]) == [None]
     assert store.append(batch_of(make_event(1))).last_position == 2
+
+
+def test_a_missing_record_is_noticed(path: Path, open_store: OpenStore) -> None:
+    """A record that is gone from the log is damage, not a shorter history (I16)."""
+    store = open_store()
+    store.append(batch_of(*[make_event(number) for number in range(5)]))
+    store._connection.sql.execute("DELETE FROM log WHERE pos = 3")
+    with pytest.raises(StoreError, match="the log has a gap after record 0"):
+        list(store.read_log())
+    store.close()
+    with pytest.raises(StoreError, match="the log has a gap"):
+        open_store()

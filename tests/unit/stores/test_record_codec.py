@@ -101,7 +101,7 @@ def test_two_copies_of_an_event_are_compared_by_body(changes: dict[str, object],
 
 
 def test_a_stored_copy_equals_a_fresh_one() -> None:
-    """A copy read back from the log equals one just decoded, though decimals came back as text and keys in any order."""
+    """A copy read back equals one just decoded, though decimals came back as text and keys in any order."""
     fresh = make_event(properties={"b": Decimal("1.0"), "a": ("x",)})
     position, kind, _, body, crc = seal_record(
         fresh, 1, encode_record(make_event(properties={"a": ("x",), "b": Decimal("1.0")}))
