@@ -39,8 +39,11 @@ def read_traits(plan: StreamPlan, row: Row, flat: Row, *, identifies: bool) -> d
 def read_consent(plan: StreamPlan, row: Row) -> dict[str, bool]:
     """Return the topics a row grants (True) or withdraws (False)."""
     consent: dict[str, bool] = {}
-    homes = trait_homes(row, with_properties=True)
+    is_nested = "properties" in row or "traits" in row or "context" in row
+    homes = trait_homes(row, with_properties=True) if is_nested else ()
     for one in plan.consents:
+        if one.given.read is None and not is_nested and one.given.key not in row:
+            continue  # most rows of most streams
         topic = one.topic if one.topic_from is None else read_trait(row, one.topic_from, homes)
         given = read_trait(row, one.given, homes)
         if any(value is ABSENT or value is None or value == "" for value in (topic, given)):

@@ -99,6 +99,8 @@ def _event_maker(plan: StreamPlan) -> Callable[[EventPlan, Row, Row, str, tuple[
 def _add_traits(plan: StreamPlan, events: list[Event], row: Row, flat: Row, *, identifies: bool) -> None:
     traits = read_traits(plan, row, flat, identifies=identifies) if identifies or plan.traits_anywhere else {}
     consent = read_consent(plan, row) if plan.consents else {}
+    if not traits and not consent:
+        return
     for event in events:
         if event.customer is not None:
             event.traits, event.consent = dict(traits), dict(consent)

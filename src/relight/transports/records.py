@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -29,7 +29,7 @@ class RecordReader:
             None if plan.mapping is None else load_map(plan.mapping, base / "streams", plan.place)
         )
 
-    def read(self, body: Body, *, position: int, source: str, ingest_time: int | None) -> list[Event | DeadLetter]:
+    def read(self, body: Body, *, position: int, source: str, ingest_time: int | None) -> Sequence[Event | DeadLetter]:
         """Return what one row gives; empty where it is filtered out or undeclared."""
         if isinstance(body, Unreadable):
             self.counts.rows += 1
@@ -39,7 +39,7 @@ class RecordReader:
         found = decode_record(
             self.plan, body, position=position, source=source, ingest_time=ingest_time, counts=self.counts
         )
-        return [found] if isinstance(found, DeadLetter) else list(found or ())
+        return [found] if isinstance(found, DeadLetter) else found or ()
 
     def _dead(
         self,
@@ -83,7 +83,7 @@ class RecordReader:
                 records.extend(found or ())
         return records
 
-    def replay(self, letter: DeadLetter, ingest_time: int) -> list[Event | DeadLetter]:
+    def replay(self, letter: DeadLetter, ingest_time: int) -> Sequence[Event | DeadLetter]:
         """Return what a dead letter gives now, arriving at `ingest_time`; its bytes decide, not its old reason."""
         body: bytes | Mapping[str, object] = letter.raw
         if self.plan.source.format != "ndjson":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+from collections.abc import Sequence
 from pathlib import Path
 
 from relight.streams.decode import RECORD_BYTES_MAX
@@ -49,7 +50,7 @@ class PipeInput:
             records.extend(self._read(bytes(line) + b"\n", ingest_time))
         return records
 
-    def _read(self, line: bytes, ingest_time: int) -> list[Event | DeadLetter]:
+    def _read(self, line: bytes, ingest_time: int) -> Sequence[Event | DeadLetter]:
         self._row += 1
         body = self._cutter.cut(line)
         if body is None:

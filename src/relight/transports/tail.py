@@ -6,6 +6,7 @@ grown past the remembered place between two polls; files between two rotations t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -68,7 +69,7 @@ class Tail:
             self._file.close()
             self._file = None
 
-    def _read(self, line: bytes, ingest_time: int) -> list[Event | DeadLetter]:
+    def _read(self, line: bytes, ingest_time: int) -> Sequence[Event | DeadLetter]:
         row = self.place.row + 1
         body = self._cutter.cut(line)
         place = self.place

@@ -199,7 +199,7 @@ def test_replay(tmp_path: Path) -> None:
     """A dead letter that reads now gives its event, arriving now; one that still does not stays what it was."""
     reader = RecordReader(plan_of(), tmp_path)
     letter = reader.read(msgspec.json.encode(order("a", 1, event="opened")), position=3, source="f:3", ingest_time=NINE)
-    assert letter == []
+    assert not letter
     dead = reader.read(b"{", position=3, source="f:3", ingest_time=NINE)[0]
     assert isinstance(dead, DeadLetter)
     mended = msgspec.structs.replace(dead, raw=msgspec.json.encode(order("a", 1)))
