@@ -30,10 +30,10 @@ _EXPECTED = {
 _QUOTE_MAX = 60
 
 
-def read_model(model: type[M], node: YamlNode, subject: str) -> tuple[M | None, list[Problem]]:
+def read_model(model: type[M], node: YamlNode, subject: str, *, value: object = None) -> tuple[M | None, list[Problem]]:
     """Return the model of a file's tree and its problems; None where there are any.
 
-    subject: what the file is, for messages: `rule 'winback'`.
+    subject: what the file is, for messages: `rule 'winback'`; value: the tree's value with variables filled in.
     """
     if node.value is None:
         message = f"{subject} is empty"
@@ -41,7 +41,7 @@ def read_model(model: type[M], node: YamlNode, subject: str) -> tuple[M | None, 
             Problem(code="empty-file", message=message, place=node.place, help="write its keys, or delete the file")
         ]
     try:
-        return model.model_validate(node.value), []
+        return model.model_validate(node.value if value is None else value), []
     except ValidationError as error:
         details = error.errors(include_url=False)
     return None, _Translator(model, node, subject).translate(details)

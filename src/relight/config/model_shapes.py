@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, Union, get_args
+from typing import get_origin as _typing_origin
 
 from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
 #: A model class, or the annotation of a list, mapping, choice or plain value.
-Shape = Any
+Shape: TypeAlias = Any
+
+
+def get_origin(shape: Shape) -> Shape:
+    """Return `list` of `list[X]`, `Annotated` of `Annotated[X, …]`, None of a class."""
+    return _typing_origin(shape)
 
 
 def shape_at(model: Shape, loc: tuple[int | str, ...]) -> Shape:

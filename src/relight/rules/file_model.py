@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
@@ -70,3 +71,21 @@ def by_key(*keys: str) -> Discriminator:
         return None
 
     return Discriminator(choose)
+
+
+def written_form(value: Any) -> Any:
+    """Return what a model says in plain values, defaults left out: equal for equal meaning, whatever the file looked like."""
+    if isinstance(value, BaseModel):
+        fields = {
+            info.alias or name: getattr(value, name)
+            for name, info in type(value).model_fields.items()
+            if getattr(value, name) != info.get_default(call_default_factory=True)
+        }
+        return written_form({**fields, **(value.__pydantic_extra__ or {})})
+    if isinstance(value, Mapping):
+        return {str(key): written_form(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [written_form(one) for one in value]
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel
-
 from relight.base.durations import Span
 from relight.base.kinds import Kind
 from relight.rules import step_models as m
+from relight.rules.file_model import FileModel, written_form
 from relight.rules.local_times import parse_until, until_mistake
 from relight.rules.models import STEPS_MAX, RuleModel
 from relight.rules.plan import Condition, Program, Step, StepKind
@@ -109,10 +108,10 @@ def _compile_step(compiler: _Compiler, model: Any, spot: _Spot) -> str:
 
 def _shape(kind: StepKind, model: Any) -> str:
     """Return the canonical text of a step's own parameters."""
-    own = _own(model.model_dump(by_alias=True, exclude_defaults=True)) if isinstance(model, BaseModel) else {}
+    own = _own(written_form(model)) if isinstance(model, FileModel) else {}
     if isinstance(own, dict):
         own.pop("id", None)
-    return f"{kind.value} " + json.dumps(own, sort_keys=True, default=str, ensure_ascii=False)
+    return f"{kind.value} " + json.dumps(own, sort_keys=True, ensure_ascii=False)
 
 
 def _own(value: Any) -> Any:

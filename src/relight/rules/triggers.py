@@ -13,6 +13,7 @@ from relight.base.kinds import NUMBER_KINDS, Kind
 from relight.rules import trigger_models as m
 from relight.rules.conditions import Checked, compile_condition
 from relight.rules.conditions.checked import FactRead, walk_parts, bare
+from relight.rules.file_model import written_form
 from relight.rules.models import RuleModel
 from relight.rules.plan import (
     Condition,
@@ -74,13 +75,13 @@ def extra_names(model: RuleModel) -> frozenset[str]:
 
 def trigger_shape(model: RuleModel, trigger: Trigger) -> str:
     """Return the canonical text of trigger, activity and settle: an edit of it restarts the rule's thresholds (E4)."""
-    written = model.trigger.model_dump(by_alias=True, exclude_defaults=True)
-    shown: dict[str, Any] = {"trigger": written, "settle": model.settle}
+    written = written_form(model.trigger)
+    shown: dict[str, Any] = {"trigger": written, "settle": written_form(model.settle)}
     if isinstance(trigger, InactiveTrigger):
         written["activity"] = sorted(trigger.activity)
     if isinstance(trigger, SegmentTrigger):
         shown["segment"] = trigger.condition.text
-    return json.dumps(shown, sort_keys=True, default=str, ensure_ascii=False)
+    return json.dumps(shown, sort_keys=True, ensure_ascii=False)
 
 
 # ---------------------------------------------------------------- one function for each form

@@ -1,0 +1,302 @@
+"""From a project folder to a compiled plan: reads everything, collects every problem, compiles what is sound.
+
+The order: config, streams (they make the schema), definitions, rules and templates against the schema, then what profiles
+must keep for them. A plan exists only without errors. No clock, no network, no state.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from relight.base.ids import digest
+from relight.base.problems import Problem, sort_problems
+from relight.config.config_file import ConfigFile, read_config
+from relight.config.folder import DEFINITIONS_FILE, MEASURES_FILE, FolderFiles, read_folder
+from relight.config.letters import compile_all_letters, scan_all_letters
+from relight.config.measure_models import MeasuresModel
+from relight.config.model_problems import read_model
+from relight.config.places import settle_places
+from relight.config.policy import compile_policy, partial_topics
+from relight.config.settings import Settings, read_settings
+from relight.config.variables import expand
+from relight.config.yaml_nodes import YamlNode
+from relight.config.yaml_reader import read_yaml
+from relight.customers.layout import LayoutBuilder
+from relight.rules.compile import RuleSource, Surroundings, compile_rules, slack_of
+from relight.rules.definitions import Definitions, compile_definitions, read_definitions
+from relight.rules.models import DefinitionsModel, RuleModel
+from relight.rules.plan import MessageClass, Plan, Policy
+from relight.rules.texts import Texts
+from relight.streams.declaration import StreamModel, StreamPlan, compile_stream, merge_schemas
+from relight.streams.schema import LATENESS_DEFAULT, Schema
+from relight.templates import LetterScan
+
+#: What a damaged config is taken to say about holdouts, so that rules are not blamed for it.
+_HOLDOUT_UNKNOWN = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedProject:
+    """A project folder, as far as it is sound."""
+
+    #: None where there is any error.
+    plan: Plan | None
+    #: Compiled streams by name (the file's name without its ending).
+    streams: Mapping[str, StreamPlan] = field(default_factory=dict)
+    #: None where the config has errors.
+    settings: Settings | None = None
+    #: Sorted by place.
+    problems: list[Problem] = field(default_factory=list)
+    #: path below the folder -> text, for showing lines.
+    sources: Mapping[str, str] = field(default_factory=dict)
+    #: Number of rules and templates found.
+    rules_found: int = 0
+    templates_found: int = 0
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is a plan."""
+        return self.plan is not None
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no project at all, or its config cannot be read (exit 78)."""
+        codes = {"missing-folder", "missing-config"}
+        return any(p.code in codes for p in self.problems)
+
+
+def load_project(folder: Path, *, environment: str | None = None, env: Mapping[str, str]) -> LoadedProject:
+    """Return the project of a folder with all its problems.
+
+    Args:
+        folder: the project folder.
+        environment: name of the overlay config/<environment>.yaml; None for none.
+        env: the variables that `${NAME}` stands for.
+    """
+    files = read_folder(folder)
+    loading = _Loading(files=files, env=env, problems=list(files.problems))
+    config = _load_config(loading, environment)
+    streams, schema = _load_streams(loading)
+    definitions_model = _load_definitions(loading)
+    sources = _load_rules(loading)
+    _load_measures(loading)
+    made: _Made | None = None
+    if schema is not None:
+        made = _compile(loading, config, schema, definitions_model, (streams, sources))
+    settings = None
+    if config.model is not None and config.node is not None:
+        settings, found = read_settings(config.model, config.node.place_of)
+        loading.problems += found
+    texts = files.texts()
+    problems = sort_problems(settle_places(loading.problems, texts))
+    failed = any(p.severity == "error" for p in problems)
+    return LoadedProject(
+        plan=made.plan if made is not None and not failed else None,
+        streams=streams,
+        settings=None if config.model is None else settings,
+        problems=problems,
+        sources=texts,
+        rules_found=sum(path != DEFINITIONS_FILE for path in files.rules),
+        templates_found=made.letters_found if made else 0,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Loading:
+    """One load on its way."""
+
+    files: FolderFiles
+    env: Mapping[str, str]
+    problems: list[Problem]
+    #: What belongs to the plan's version: path -> canonical text.
+    meaning: dict[str, str] = field(default_factory=dict)
+
+    def read(self, path: str, text: str) -> YamlNode | None:
+        """Return the tree of a file."""
+        node, problems = read_yaml(text, path)
+        self.problems += problems
+        return node
+
+    def mean(self, path: str, value: object) -> None:
+        """Count a value to the plan's version."""
+        self.meaning[path] = json.dumps(value, ensure_ascii=False, default=str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What was compiled."""
+
+    plan: Plan
+    letters_found: int
+
+
+# ---------------------------------------------------------------- files
+def _load_config(loading: _Loading, environment: str | None) -> ConfigFile:
+    texts = loading.files.config
+    base = loading.read("config/default.yaml", texts["config/default.yaml"]) if "config/default.yaml" in texts else None
+    overlay: YamlNode | None = None
+    if environment is not None:
+        path = f"config/{environment}.yaml"
+        if path in texts:
+            overlay = loading.read(path, texts[path])
+        else:
+            loading.problems.append(_missing_environment(environment, texts))
+    if base is None:
+        return ConfigFile(model=None, node=None)
+    config = read_config(base, overlay, loading.env)
+    loading.problems += config.problems
+    loading.mean("config", config.meaning())
+    return config
+
+
+def _missing_environment(environment: str, texts: Mapping[str, str]) -> Problem:
+    from relight.base.problems import Place  # noqa: PLC0415 - only here
+    from relight.base.suggest import suggest_words  # noqa: PLC0415 - only here
+
+    known = [path.removeprefix("config/").removesuffix(".yaml") for path in texts if path != MEASURES_FILE]
+    advice = suggest_words(environment, known)
+    message = f"there is no config for the environment '{environment}'" + (f"; {advice}" if advice else "")
+    return Problem(code="missing-environment", message=message, place=Place(file=f"config/{environment}.yaml"))
+
+
+def _load_streams(loading: _Loading) -> tuple[dict[str, StreamPlan], Schema | None]:
+    """Return the compiled streams, and the schema where all of them are sound: half a schema would blame the rules."""
+    streams: dict[str, StreamPlan] = {}
+    is_sound = bool(loading.files.streams)
+    for path, text in loading.files.streams.items():
+        node = loading.read(path, text)
+        if node is None:
+            is_sound = False
+            continue
+        loading.mean(path, node.value)
+        name = _stem(path)
+        value = node.value
+        source = node.at(("source",))
+        if source is not None and isinstance(value, dict):
+            filled, problems = expand(source, loading.env)
+            loading.problems += problems
+            value = {**value, "source": filled}
+        model, problems = read_model(StreamModel, node, f"stream '{name}'", value=value)
+        loading.problems += problems
+        plan = None
+        if model is not None:
+            plan, problems = compile_stream(name, model, node.place_of)
+            loading.problems += problems
+        if plan is None:
+            is_sound = False
+        else:
+            streams[name] = plan
+    for path, text in loading.files.mappings.items():
+        loading.meaning[path] = text
+    if not is_sound:
+        return streams, None
+    schema, problems = merge_schemas(list(streams.values()))
+    loading.problems += problems
+    return streams, schema
+
+
+def _load_definitions(loading: _Loading) -> tuple[DefinitionsModel, YamlNode] | None:
+    text = loading.files.rules.get(DEFINITIONS_FILE)
+    node = loading.read(DEFINITIONS_FILE, text) if text is not None else None
+    if node is None:
+        return None
+    loading.mean(DEFINITIONS_FILE, node.value)
+    model, problems = read_model(DefinitionsModel, node, "definitions")
+    loading.problems += problems
+    return None if model is None else (model, node)
+
+
+def _load_rules(loading: _Loading) -> list[RuleSource]:
+    sources = []
+    for path, text in loading.files.rules.items():
+        node = loading.read(path, text) if path != DEFINITIONS_FILE else None
+        if node is None:
+            continue
+        loading.mean(path, node.value)
+        name = _stem(path)
+        model, problems = read_model(RuleModel, node, f"rule '{name}'")
+        loading.problems += problems
+        if model is not None:
+            sources.append(RuleSource(id=name, model=model, place_of=node.place_of))
+    return sources
+
+
+def _load_measures(loading: _Loading) -> None:
+    text = loading.files.config.get(MEASURES_FILE)
+    node = loading.read(MEASURES_FILE, text) if text is not None else None
+    if node is not None:
+        loading.problems += read_model(MeasuresModel, node, "the measures")[1]
+
+
+def _stem(path: str) -> str:
+    return path.rsplit("/", 1)[-1].removesuffix(".yaml")
+
+
+# ---------------------------------------------------------------- compiling
+def _compile(
+    loading: _Loading,
+    config: ConfigFile,
+    schema: Schema,
+    definitions_model: tuple[DefinitionsModel, YamlNode] | None,
+    files: tuple[Mapping[str, StreamPlan], list[RuleSource]],
+) -> _Made:
+    streams, sources = files
+    definitions = Definitions()
+    if definitions_model is not None:
+        model, node = definitions_model
+        definitions, problems = read_definitions(model, node.place_of, schema)
+        loading.problems += problems
+    lateness = max((stream.lateness for stream in streams.values()), default=LATENESS_DEFAULT.elapsed)
+    builder = LayoutBuilder(schema, lateness=lateness, slack=slack_of(sources))
+    scan = scan_all_letters(loading.files.templates, schema, definitions)
+    around = _surroundings(config, schema, definitions, scan)
+    rules, problems, names = compile_rules(sources, around, builder)
+    loading.problems += problems
+    place_of = (
+        config.node.place_of
+        if config.node is not None
+        else YamlNode(file="config/default.yaml", line=0, column=0).place_of
+    )
+    texts = Texts(scope=definitions.scope(schema), binder=builder, place_of=place_of)
+    policy = Policy()
+    if config.model is not None:
+        policy, problems = compile_policy(config.model, place_of, texts)
+        loading.problems += problems
+    letters = compile_all_letters(scan, texts, rules=rules, config=config.model)
+    loading.problems += [*letters.problems, *texts.problems]
+    values, segments = compile_definitions(definitions, [*names, *texts.names], builder)
+    for path, text in loading.files.templates.items():
+        loading.meaning[f"templates/{path}"] = text
+    plan = Plan(
+        version=digest(*(part for path in sorted(loading.meaning) for part in (path, loading.meaning[path]))),
+        schema=schema,
+        rules=rules,
+        policy=policy,
+        layout=builder.build(),
+        letters=letters.letters,
+        values=values,
+        segments=segments,
+        lists=definitions.lists,
+    )
+    return _Made(plan=plan, letters_found=len(scan.letters))
+
+
+def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, scan: LetterScan) -> Surroundings:
+    """Return what rules are checked against; of a damaged config what can be told, and nothing that would blame a rule."""
+    topics, class_topics = partial_topics(config.node.value if config.node else None)
+    model = config.model
+    if model is None:
+        class_topics = {one: class_topics.get(one) or "?" for one in MessageClass}
+    return Surroundings(
+        schema=schema,
+        definitions=definitions,
+        topics=topics,
+        class_topics=class_topics,
+        holdout=_HOLDOUT_UNKNOWN if model is None else model.holdout.share if model.holdout else None,
+        zone=model.project.zone if model else "UTC",
+        templates=frozenset(scan.letters),
+    )

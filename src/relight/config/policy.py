@@ -1,0 +1,128 @@
+"""What the config lays down for all rules, compiled; and what it must not say (I18)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from relight.base.instants import DAY, WEEK
+from relight.base.problems import Place, Problem
+from relight.base.suggest import suggest_words
+from relight.config.models import ConfigModel
+from relight.rules.plan import Cap, MessageClass, Policy
+from relight.rules.texts import PlaceOf, Texts
+
+#: Default of `catch_up` (µs).
+CATCH_UP_DEFAULT = 5 * 60 * 1_000_000
+#: The calendar units as lengths, to compare caps (µs).
+_CALENDAR = {"day": DAY, "week": WEEK, "month": 30 * DAY}
+
+
+def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -> tuple[Policy, list[Problem]]:
+    """Return the policy and its problems; `sensitive` is left out where there are no texts to compile it with."""
+    caps = {
+        message_class: _caps(getattr(model.classes, message_class.value).caps, place_of, message_class)
+        for message_class in MessageClass
+    }
+    problems = [*_topic_problems(model, place_of), *_time_problems(model, place_of)]
+    for found in caps.values():
+        problems += _cap_problems(found)
+    if not caps[MessageClass.MARKETING]:
+        message = "nothing caps marketing, so a customer can get any number of mails a day"
+        place = place_of(("classes",), key=True)
+        help_text = "classes: {marketing: {caps: [1 per day, 3 per 7 days]}}"
+        problems.append(Problem(code="no-cap", message=message, place=place, severity="warning", help=help_text))
+    quiet = model.quiet_hours
+    policy = Policy(
+        project=model.project.name,
+        zone=model.project.zone,
+        locale=model.project.locale,
+        currency=model.project.currency,
+        topics={name: topic.default == "opted_in" for name, topic in model.topics.items()},
+        caps=caps,
+        quiet=None if quiet is None else (quiet.from_, quiet.to),
+        sensitive=texts.condition(model.sensitive, ("sensitive",)) if texts is not None else None,
+        salt=model.holdout.salt if model.holdout else "",
+        arbitration=model.arbitration.elapsed if model.arbitration else 0,
+        catch_up=CATCH_UP_DEFAULT if model.catch_up is None else model.catch_up.elapsed,
+        sunset=model.sunset.after.elapsed if model.sunset else None,
+        places={
+            key: place_of((key,)) for key in ("quiet_hours", "sensitive", "holdout", "classes", "topics", "sunset")
+        },
+    )
+    return policy, problems
+
+
+def _caps(caps: Sequence[Cap], place_of: PlaceOf, message_class: MessageClass) -> tuple[Cap, ...]:
+    path = ("classes", message_class.value, "caps")
+    return tuple(replace(cap, place=place_of((*path, n))) for n, cap in enumerate(caps))
+
+
+def _length(cap: Cap) -> int:
+    return cap.window or _CALENDAR[cap.calendar or "day"]
+
+
+def _cap_problems(caps: Sequence[Cap]) -> list[Problem]:
+    problems = []
+    for n, cap in enumerate(caps):
+        for other in caps[:n]:
+            place, there = cap.place or Place(file=""), other.place
+            if (cap.window, cap.calendar) == (other.window, other.calendar):
+                message = f"'{cap}' and '{other}' cap the same time"
+                problems.append(
+                    Problem(code="caps-contradict", message=message, place=place, other=there, help="keep one of them")
+                )
+                continue
+            short, long = sorted((cap, other), key=_length)
+            if short.most >= long.most:
+                message = f"'{short}' never decides, because '{long}' is reached first"
+                problems.append(
+                    Problem(
+                        code="idle-cap",
+                        message=message,
+                        place=place,
+                        other=there,
+                        severity="warning",
+                        help="remove it, or lower it",
+                    )
+                )
+    return problems
+
+
+def _topic_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
+    problems = []
+    for message_class in MessageClass:
+        topic = getattr(model.classes, message_class.value).topic
+        if topic is not None and topic not in model.topics:
+            advice = suggest_words(topic, model.topics)
+            place = place_of(("classes", message_class.value, "topic"))
+            message = f"there is no topic '{topic}'" + (f"; {advice}" if advice else "")
+            problems.append(Problem(code="unknown-topic", message=message, place=place))
+    for name, topic in model.topics.items():
+        if topic.default == "opted_in":
+            message = f"who said nothing is taken to want '{name}'"
+            place = place_of(("topics", name, "default"))
+            help_text = "`opted_in` only where the law lets you; `opted_out` asks first"
+            problems.append(Problem(code="opted-in", message=message, place=place, severity="warning", help=help_text))
+    return problems
+
+
+def _time_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
+    quiet = model.quiet_hours
+    if quiet is None or quiet.from_ != quiet.to:
+        return []
+    message = "quiet hours that end where they begin are either none or all day"
+    place, other = place_of(("quiet_hours", "to")), place_of(("quiet_hours", "from"))
+    return [Problem(code="quiet-hours", message=message, place=place, other=other, help="leave them out for none")]
+
+
+def partial_topics(value: object) -> tuple[frozenset[str], Mapping[MessageClass, str | None]]:
+    """Return the topics, and the classes' topics, of a config that could not be read whole: rules are still checked by them."""
+    config = value if isinstance(value, dict) else {}
+    topics, classes = config.get("topics"), config.get("classes")
+    found: dict[MessageClass, str | None] = {}
+    for message_class in MessageClass:
+        one = classes.get(message_class.value) if isinstance(classes, dict) else None
+        topic = one.get("topic") if isinstance(one, dict) else None
+        found[message_class] = topic if isinstance(topic, str) else None
+    return frozenset(topics) if isinstance(topics, dict) else frozenset(), found

@@ -1,0 +1,265 @@
+"""What the config says about the outside: store, delivery, pages, engine. Frozen; adapters read it, rules do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from relight.base.instants import MINUTE, SECOND
+from relight.base.problems import Problem
+from relight.config.models import ConfigModel
+from relight.config.secret import Secret
+from relight.rules.texts import PlaceOf
+
+#: Default lease of a sender on a message (µs).
+LEASE_DEFAULT = 2 * MINUTE
+#: Default time a provider may take (µs).
+TIMEOUT_DEFAULT = 30 * SECOND
+#: Default time between checkpoints (µs).
+CHECKPOINT_DEFAULT = 30 * SECOND
+#: Default time a silent partition may hold time back (µs).
+MAX_WAIT_DEFAULT = 15 * MINUTE
+STORE_DEFAULT = "data/relight.db"
+OUTBOX_DEFAULT = "outbox/"
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderSettings:
+    """Whom mails come from."""
+
+    name: str
+    address: str
+    reply_to: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpSettings:
+    """A mail server."""
+
+    host: str
+    port: int
+    user: str | None
+    password: Secret | None
+    security: Literal["starttls", "tls", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendgridSettings:
+    """The provider SendGrid."""
+
+    key: Secret
+    webhook_key: Secret | None
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """How mails leave: exactly one of files, smtp and sendgrid is set."""
+
+    files: str | None = None
+    smtp: SmtpSettings | None = None
+    sendgrid: SendgridSettings | None = None
+    on_unknown: Literal["hold", "retry"] = "hold"
+    #: µs; longer than `timeout` (S5).
+    lease: int = LEASE_DEFAULT
+    #: µs.
+    timeout: int = TIMEOUT_DEFAULT
+    #: Messages a second; None for as fast as it goes.
+    rate: float | None = None
+    #: (messages on the first day, days until the full volume).
+    warm_up: tuple[int, int] | None = None
+    #: Most messages an hour (volume guard); None for no guard.
+    per_hour: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """Where state is kept: exactly one of the two is set."""
+
+    sqlite: str | None = None
+    postgres: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What the engine may use."""
+
+    #: Bytes of profiles in memory.
+    cache: int
+    #: µs.
+    checkpoint_every: int
+    #: Records in one transaction.
+    batch: int
+    durability: Literal["full", "relaxed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """The pages and links."""
+
+    #: None where the config has no `web`: mails carry no links of ours.
+    base_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """The cluster."""
+
+    brokers: tuple[str, ...]
+    partitions: int
+    #: µs.
+    max_wait: int
+    user: str | None
+    password: Secret | None
+    security: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the config says about the outside."""
+
+    project: str
+    zone: str
+    locale: str
+    currency: str
+    sender: SenderSettings
+    store: StoreSettings
+    delivery: DeliverySettings
+    web: WebSettings
+    engine: EngineSettings
+    kafka: KafkaSettings | None = None
+    webhooks: Mapping[str, Secret] = field(default_factory=dict)
+    alerts: Mapping[str, str] = field(default_factory=dict)
+    #: Pool of codes -> file.
+    codes: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_settings(model: ConfigModel, place_of: PlaceOf) -> tuple[Settings, list[Problem]]:
+    """Return the settings and what breaks a promise in them (I18)."""
+    project, sender = model.project, model.sender
+    delivery = _delivery(model)
+    settings = Settings(
+        project=project.name,
+        zone=project.zone,
+        locale=project.locale,
+        currency=project.currency,
+        sender=SenderSettings(
+            name=sender.name,
+            address=sender.address,
+            reply_to=sender.reply_to or sender.address,
+            postal_address=sender.postal_address,
+        ),
+        store=StoreSettings(sqlite=model.store.sqlite, postgres=model.store.postgres)
+        if model.store
+        else StoreSettings(sqlite=STORE_DEFAULT),
+        delivery=delivery,
+        web=_web(model),
+        engine=EngineSettings(
+            cache=model.engine.cache,
+            checkpoint_every=model.engine.checkpoint_every.elapsed
+            if model.engine.checkpoint_every
+            else CHECKPOINT_DEFAULT,
+            batch=model.engine.batch,
+            durability=model.engine.durability,
+        ),
+        kafka=_kafka(model),
+        webhooks=model.webhooks,
+        alerts=model.alerts,
+        codes=model.codes,
+    )
+    return settings, [*_delivery_problems(delivery, place_of), *_promise_problems(settings, place_of)]
+
+
+def _delivery(model: ConfigModel) -> DeliverySettings:
+    per_hour = model.volume.per_hour if model.volume else None
+    found = model.delivery
+    if found is None:
+        return DeliverySettings(files=OUTBOX_DEFAULT, per_hour=per_hour)
+    smtp, grid = found.smtp, found.sendgrid
+    return DeliverySettings(
+        files=found.files,
+        smtp=SmtpSettings(
+            host=smtp.host, port=smtp.port, user=smtp.user, password=smtp.password, security=smtp.security
+        )
+        if smtp
+        else None,
+        sendgrid=SendgridSettings(key=grid.key, webhook_key=grid.webhook_key, url=grid.url) if grid else None,
+        on_unknown=found.on_unknown,
+        lease=found.lease.elapsed if found.lease else LEASE_DEFAULT,
+        timeout=found.timeout.elapsed if found.timeout else TIMEOUT_DEFAULT,
+        rate=found.rate,
+        warm_up=(found.warm_up.start, found.warm_up.days) if found.warm_up else None,
+        per_hour=per_hour,
+    )
+
+
+def _web(model: ConfigModel) -> WebSettings:
+    if model.web is None:
+        return WebSettings()
+    host, port = model.web.listen
+    return WebSettings(base_url=model.web.base_url.rstrip("/"), host=host, port=port, token=model.web.token)
+
+
+def _kafka(model: ConfigModel) -> KafkaSettings | None:
+    found = model.kafka
+    if found is None:
+        return None
+    return KafkaSettings(
+        brokers=tuple(found.brokers),
+        partitions=found.partitions,
+        max_wait=found.max_wait.elapsed if found.max_wait else MAX_WAIT_DEFAULT,
+        user=found.user,
+        password=found.password,
+        security=found.security,
+    )
+
+
+def _delivery_problems(delivery: DeliverySettings, place_of: PlaceOf) -> list[Problem]:
+    problems = []
+    if delivery.lease <= delivery.timeout:
+        message = "the lease runs out while the provider may still answer, so two senders could send one message"
+        place = place_of(("delivery", "lease"))
+        problems.append(
+            Problem(code="lease-too-short", message=message, place=place, help="let `lease` be longer than `timeout`")
+        )
+    if delivery.smtp and delivery.smtp.security == "none" and delivery.smtp.host not in _LOOPBACK:
+        message = f"mail to '{delivery.smtp.host}' would leave unencrypted"
+        place = place_of(("delivery", "smtp", "security"))
+        problems.append(
+            Problem(code="unencrypted-smtp", message=message, place=place, help="write `starttls` or `tls`")
+        )
+    return problems
+
+
+def _promise_problems(settings: Settings, place_of: PlaceOf) -> list[Problem]:
+    problems = []
+    if settings.web.host not in _LOOPBACK and settings.web.token is None:
+        message = f"the pages would be open to everybody who reaches {settings.web.host}"
+        place = place_of(("web", "listen"))
+        problems.append(
+            Problem(
+                code="open-pages",
+                message=message,
+                place=place,
+                help="listen on 127.0.0.1, or set `token: ${WEB_TOKEN}`",
+            )
+        )
+    if settings.engine.durability == "relaxed":
+        message = "with relaxed durability a power failure may lose the last seconds"
+        place = place_of(("engine", "durability"))
+        problems.append(
+            Problem(
+                code="relaxed-durability",
+                message=message,
+                place=place,
+                severity="warning",
+                help="remove it where events cannot be had again",
+            )
+        )
+    return problems
