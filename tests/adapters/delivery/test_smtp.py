@@ -22,7 +22,13 @@ DATE = dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC)
 
 
 def transport(port: int, **settings: Any) -> SmtpTransport:
-    given = {"host": "127.0.0.1", "port": port, "starttls": False, "command_seconds": 2.0, "body_seconds": 2.0} | settings
+    given = {
+        "host": "127.0.0.1",
+        "port": port,
+        "starttls": False,
+        "command_seconds": 2.0,
+        "body_seconds": 2.0,
+    } | settings
     return SmtpTransport(SmtpSettings(**given), now=lambda: DATE)
 
 

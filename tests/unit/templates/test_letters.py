@@ -127,7 +127,7 @@ def test_a_time_prints_as_iso_where_no_filter_stands() -> None:
 
 @pytest.mark.parametrize("link", ["https://a.example/x?y=1&z=2", "mailto:a@b.example"])
 def test_safe_links_pass(link: str) -> None:
-    """https and mailto links pass, escaped for the attribute."""
+    """Https and mailto links pass, escaped for the attribute."""
     made = rendered(letter('<a href="{{ customer.site | safe_url }}">x</a>'), {"site": link})
     assert made.html == f'<a href="{link}">x</a>'.replace("&z", "&amp;z")
 
@@ -144,7 +144,9 @@ def test_unsafe_links_refuse(link: str) -> None:
     assert found.reason == "missing_data"
 
 
-@pytest.mark.parametrize("name", ["a@b.example", "12345", "https://x.example", "www.x.example", "x" * 41, " ", "=?utf-8?q?x?="])
+@pytest.mark.parametrize(
+    "name", ["a@b.example", "12345", "https://x.example", "www.x.example", "x" * 41, " ", "=?utf-8?q?x?="]
+)
 def test_what_is_no_name_counts_as_missing(name: str) -> None:
     """A name that is an address, digits, a link or over 40 characters counts as missing."""
     assert not is_person_name(name)
@@ -173,11 +175,15 @@ def test_a_long_subject_refuses() -> None:
 def test_data_are_never_compiled() -> None:
     """Jinja in a value stays what it is, in every part."""
     value = "{{ 7 * 7 }}{% raw %}"
-    made = rendered(letter("{{ customer.city }}", subject="{{ customer.city }}", text="{{ customer.city }}"), {"city": value})
+    made = rendered(
+        letter("{{ customer.city }}", subject="{{ customer.city }}", text="{{ customer.city }}"), {"city": value}
+    )
     assert (made.html, made.subject, made.text) == (value, value, value + "\n")
 
 
-@pytest.mark.parametrize("source", ["{{ true }}", "{{ none }}", "{{ [1] }}", "{{ {'a': 1} }}", "{{ releases }}", "{{ customer }}"])
+@pytest.mark.parametrize(
+    "source", ["{{ true }}", "{{ none }}", "{{ [1] }}", "{{ {'a': 1} }}", "{{ releases }}", "{{ customer }}"]
+)
 def test_what_nobody_wants_to_read_is_refused(source: str) -> None:
     """A truth, nothing, a list or an object is not printed."""
     assert refused(letter(source)).reason == "template_error"
@@ -203,7 +209,7 @@ def test_layout_and_preheader() -> None:
     """A layout gets the preheader and the language; blocks and macros work across files."""
     more = {
         "layouts/base.html": '<html lang="{{ lang }}">{{ preheader }}|{% block main %}{% endblock %}</html>',
-        "layouts/parts.html": "{% macro button(url) %}<a href=\"{{ url | safe_url }}\">{{ caller() }}</a>{% endmacro %}",
+        "layouts/parts.html": '{% macro button(url) %}<a href="{{ url | safe_url }}">{{ caller() }}</a>{% endmacro %}',
     }
     body = (
         '{% extends "layouts/base.html" %}{% from "layouts/parts.html" import button %}'

@@ -84,5 +84,7 @@ def test_one_bad_letter_leaves_the_others_alone() -> None:
 
 def test_loops_keep_their_powers() -> None:
     """Counting does not take `loop` away."""
-    made = rendered(letter("{% for x in ['a', 'b'] %}{{ loop.index }}{{ x }}{% if not loop.last %},{% endif %}{% endfor %}"))
+    made = rendered(
+        letter("{% for x in ['a', 'b'] %}{{ loop.index }}{{ x }}{% if not loop.last %},{% endif %}{% endfor %}")
+    )
     assert made.html == "1a,2b"
