@@ -1,4 +1,4 @@
-"""Compiles the project's templates: what they read of a customer goes through the condition compiler like any rule's condition."""
+"""Compiles the project's templates: what they ask of a customer is compiled like any rule's condition."""
 
 from __future__ import annotations
 

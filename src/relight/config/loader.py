@@ -1,7 +1,7 @@
 """From a project folder to a compiled plan: reads everything, collects every problem, compiles what is sound.
 
-The order: config, streams (they make the schema), definitions, rules and templates against the schema, then what profiles
-must keep for them. A plan exists only without errors. No clock, no network, no state.
+The order: config, streams (they make the schema), definitions, rules and templates against the schema, then what
+profiles must keep for them. A plan exists only without errors. No clock, no network, no state.
 """
 
 from __future__ import annotations
@@ -286,7 +286,7 @@ def _compile(
 
 
 def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, scan: LetterScan) -> Surroundings:
-    """Return what rules are checked against; of a damaged config what can be told, and nothing that would blame a rule."""
+    """Return what rules are checked against; a damaged config must not blame them."""
     topics, class_topics = partial_topics(config.node.value if config.node else None)
     model = config.model
     if model is None:

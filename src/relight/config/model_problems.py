@@ -1,4 +1,4 @@
-"""Turns what pydantic refuses into problems with a place and words for people. Knows the models' shapes, not their meaning."""
+"""Turns what pydantic refuses into problems with a place and words for people. Knows shapes, not meaning."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from relight.base.problems import Problem
 from relight.base.suggest import nearest_word, suggest_words
 from relight.config.model_shapes import keys_of, shape_at, tags_of
+from relight.rules.file_model import FileModel
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -26,6 +27,8 @@ _EXPECTED = {
     "list_type": "a list", "dict_type": "a mapping", "model_type": "a mapping", "model_attributes_type": "a mapping",
     "decimal_type": "a number",
 }  # fmt: skip
+#: Keys below which null is a value like any other: of a trait, of an event's properties.
+MAY_BE_EMPTY = frozenset({"to", "properties", "traits"})
 #: Longest quotation of what somebody wrote.
 _QUOTE_MAX = 60
 
@@ -40,11 +43,33 @@ def read_model(model: type[M], node: YamlNode, subject: str, *, value: object = 
         return None, [
             Problem(code="empty-file", message=message, place=node.place, help="write its keys, or delete the file")
         ]
+    empty = _empty_values(node) if issubclass(model, FileModel) else []
+    if empty:
+        problems = [_empty_value(node, path) for path in empty]
+        return None, problems
     try:
         return model.model_validate(node.value if value is None else value), []
     except ValidationError as error:
         details = error.errors(include_url=False)
     return None, _Translator(model, node, subject).translate(details)
+
+
+def _empty_values(node: YamlNode, path: Path = ()) -> list[Path]:
+    """Return the keys that have nothing behind them: `audience:` must not be taken for everybody."""
+    found: list[Path] = []
+    children = node.entries.items() if node.entries is not None else enumerate(node.items or ())
+    for key, child in children:
+        if child.value is None and key not in MAY_BE_EMPTY:
+            found.append((*path, key))
+        elif key not in MAY_BE_EMPTY:
+            found += _empty_values(child, (*path, key))
+    return found
+
+
+def _empty_value(node: YamlNode, path: Path) -> Problem:
+    label = f"item {path[-1] + 1} of this list" if isinstance(path[-1], int) else f"'{path[-1]}'"
+    help_text = "write its value, or remove the key"
+    return Problem(code="empty-value", message=f"{label} is empty", place=node.place_of(path, key=True), help=help_text)
 
 
 class _Translator:
@@ -79,7 +104,7 @@ class _Translator:
             return Problem(code="missing-field", message=message, place=place, help=self.describe(loc))
         if kind in ("union_tag_not_found", "union_tag_invalid"):
             return self.no_form(path, loc)
-        if kind == "literal_error" or kind == "enum":
+        if kind in ("literal_error", "enum"):
             return self.unknown_word(path, detail)
         expected, help_text = self.expected(detail)
         code = kind if kind in _OWN_CODES else "wrong-type" if kind in _EXPECTED else "wrong-value"

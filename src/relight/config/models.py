@@ -1,4 +1,4 @@
-"""How config/default.yaml is written. One model feeds parser, JSON Schema and reference page; meaning is in settings.py and policy.py."""
+"""How config/default.yaml is written. Meaning is in settings.py and policy.py."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _time_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
 
 
 def partial_topics(value: object) -> tuple[frozenset[str], Mapping[MessageClass, str | None]]:
-    """Return the topics, and the classes' topics, of a config that could not be read whole: rules are still checked by them."""
+    """Return the topics, and the classes' topics, of a config that could not be read whole."""
     config = value if isinstance(value, dict) else {}
     topics, classes = config.get("topics"), config.get("classes")
     found: dict[MessageClass, str | None] = {}

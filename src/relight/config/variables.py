@@ -1,4 +1,4 @@
-"""Puts the environment's values where a file says `${NAME}`. The file's own text stays as it is, so no secret is ever quoted."""
+"""Puts the environment's values where a file says `${NAME}`. The file's own text stays, so no secret is ever quoted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def expand(node: YamlNode, env: Mapping[str, str]) -> tuple[object, list[Problem]]:
-    """Return the plain value of a tree with its variables filled in, and a problem for each that the environment lacks."""
+    """Return the plain value of a tree with its variables filled in, and a problem for each that is missing."""
     problems: list[Problem] = []
     return _expand(node, env, problems), problems
 

@@ -1,7 +1,7 @@
 """Reads YAML to nodes with places; the only file that imports yaml.
 
-Theory of operation: the C parser's events are taken one by one and built into a tree with a stack of our own, so depth and
-size are bounded while reading and nothing recurses. Scalars follow YAML 1.2's core schema: `22:00`, `no`, `on` and
+Theory of operation: the C parser's events are taken one by one and built into a tree with a stack of our own, so depth
+and size are bounded while reading and nothing recurses. Scalars follow YAML 1.2's core schema: `22:00`, `no`, `on` and
 `007` are text. Aliases, anchors, `<<`, tags, directives and a second document are refused: a rule is read by people.
 `${NAME}` and the commas and colons of a condition's arguments need no quotes: yaml_disguise hides them from the parser.
 """

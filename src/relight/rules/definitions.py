@@ -18,9 +18,9 @@ from relight.streams.schema import Schema
 
 #: Names that mean something of their own in conditions.
 RESERVED_NAMES = frozenset(
-    {"now", "today", "local_time", "first_seen", "threshold", "arm", "milestone", "entry", "event", "request", "release",
-     "code", "survey", "true", "false", "and", "or", "not", "in", "is", "where", "known", "unknown", "contains", "starts",
-     "with", *(str(function) for function in Function)}
+    {"now", "today", "local_time", "first_seen", "threshold", "arm", "milestone", "entry", "event", "request",
+     "release", "code", "survey", "true", "false", "and", "or", "not", "in", "is", "where", "known", "unknown",
+     "contains", "starts", "with", *(str(function) for function in Function)}
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """How one value of a rule or config file is written: lengths of time, clock times, shares, caps, names, cron.
 
-Each reader takes what stands in the file and returns its meaning, or refuses it saying what was expected. Knows no places.
+Each reader takes what stands in the file and returns its meaning, or says what was expected. Knows no places.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HUNDRED = Decimal(100)
 
 def refusal(expected: str, help_text: str = "", *, code: str = "wrong-value") -> PydanticCustomError:
     """Return the error of a value: what was expected, and how to write it."""
-    return PydanticCustomError(code, "{expected}", {"expected": expected, "help": help_text})  # type: ignore[arg-type]  # codes are data
+    return PydanticCustomError(code, "{expected}", {"expected": expected, "help": help_text})
 
 
 def _matching(pattern: re.Pattern[str], expected: str, example: str) -> BeforeValidator:
@@ -183,4 +183,8 @@ NameField = Annotated[str, _matching(_NAME, "a name of letters, digits and _", "
 TemplateField = Annotated[str, _matching(_FOLDER, "the name of a folder in templates/", "winback or winback/first")]
 #: Text, also where somebody wrote a number without quotes.
 LooseText = Annotated[str, BeforeValidator(_number_to_text), _shown(2026, kinds=("string", "number"))]
-Names = Annotated[list[NameField], BeforeValidator(one_or_list), Field(min_length=1)]
+Names = Annotated[
+    list[NameField],
+    BeforeValidator(one_or_list, json_schema_input_type=NameField | list[NameField]),
+    Field(min_length=1),
+]

@@ -1,4 +1,4 @@
-"""The base of everything that is read from a rule or config file, and the unions whose form is chosen by the keys present."""
+"""The base of everything read from a rule or config file, and the unions whose form is chosen by the keys present."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def by_key(*keys: str) -> Discriminator:
 
 
 def written_form(value: Any) -> Any:
-    """Return what a model says in plain values, defaults left out: equal for equal meaning, whatever the file looked like."""
+    """Return what a model says in plain values, defaults left out: equal for equal meaning."""
     if isinstance(value, BaseModel):
         fields = {
             info.alias or name: getattr(value, name)

@@ -90,7 +90,7 @@ def until_mistake(text: str) -> str | None:
 
 
 def parse_send_window(text: str) -> SendWindow | None:
-    """Return `weekdays 09:00-18:00`, `mon, wed 10:00-12:00`, `mon-thu 09:00-17:00`; None where it is none or is empty."""
+    """Return `weekdays 09:00-18:00`, `mon, wed 10:00-12:00`, `mon-thu 09:00-17:00`; None for anything else."""
     found = _WINDOW.fullmatch(text.strip())
     if found is None:
         return None

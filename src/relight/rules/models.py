@@ -88,9 +88,14 @@ class RuleModel(FileModel):
         default=None, min_length=1, max_length=STEPS_MAX, description="What happens, in order."
     )
     send: TemplateField | None = Field(default=None, description="Short form of `steps` with one send.")
-    exit: Annotated[list[ConditionField], BeforeValidator(one_or_list), Field(min_length=1)] | None = Field(
-        default=None, description="An event, `E where …`, a condition, or a list of them: leave at once."
-    )
+    exit: (
+        Annotated[
+            list[ConditionField],
+            BeforeValidator(one_or_list, json_schema_input_type=ConditionField | list[ConditionField]),
+            Field(min_length=1),
+        ]
+        | None
+    ) = Field(default=None, description="An event, `E where …`, a condition, or a list of them: leave at once.")
     exit_on_activity: bool = Field(
         default=True, description="Inactive rules: activity after the deadline keeps the first message back."
     )

@@ -44,7 +44,7 @@ class UntilModel(FileModel):
 
     noun: ClassVar[str] = "a wait"
     until: LooseText = Field(
-        description="A local time (`next monday 09:00`, `09:00`), or an expression over traits: `trial_ends_at - 3 days`."
+        description="A local time (`next monday 09:00`, `09:00`), or an expression: `trial_ends_at - 3 days`."
     )
 
 

@@ -26,9 +26,11 @@ from relight.rules.file_model import FileModel, by_key
 STAGES_MAX = 50
 
 
-def _read_thresholds(value: Any) -> list[tuple[str | None, str]] | dict[str, str]:
+def _read_thresholds(value: Any) -> list[tuple[str | None, str]]:
     """Return (name, text) for each threshold, as written."""
-    named = list(value.items()) if isinstance(value, dict) else [(None, one) for one in one_or_list(value)]
+    named: list[tuple[Any, Any]] = (
+        list(value.items()) if isinstance(value, dict) else [(None, one) for one in one_or_list(value)]
+    )
     if not named or len(named) > STAGES_MAX:
         raise refusal(f"1 to {STAGES_MAX} thresholds", "write it as 30 days or [7 days, 30 days]")
     for _, text in named:
@@ -65,7 +67,11 @@ Stage = Annotated[
     PlainValidator(_read_stage),
     WithJsonSchema({"type": ["number", "string"], "examples": [10, "7 days"]}),
 ]
-Stages = Annotated[list[Stage], BeforeValidator(one_or_list), Field(min_length=1, max_length=STAGES_MAX)]
+Stages = Annotated[
+    list[Stage],
+    BeforeValidator(one_or_list, json_schema_input_type=Stage | list[Stage]),
+    Field(min_length=1, max_length=STAGES_MAX),
+]
 
 
 class EventTriggerModel(FileModel):
@@ -120,7 +126,7 @@ class ReleasedModel(FileModel):
     by: NameField = Field(description="The property that names the thing in both events.")
     unless: PatternField | None = Field(
         default=None,
-        description="An event that makes the mail needless (`feature_used where feature == event.feature`), or a condition.",
+        description="An event that makes it needless (`feature_used where feature == event.feature`), or a condition.",
     )
 
 
