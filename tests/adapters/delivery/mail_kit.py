@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from socket import SO_LINGER, SOL_SOCKET
 
@@ -81,7 +81,8 @@ class ScriptedServer:
             writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
             return False
-        last = {"close": b"", "451": b"451 stored, but say it again\r\n", "cut 250": b"250 O", "cut lines": b"250-O\r\n",
+        last = {"close": b"", "451": b"451 stored, but say it again\r\n", "cut 250": b"250 O",
+                "cut lines": b"250-O\r\n",
                 "550": b"550 no\r\n", "rubbish": b"hello\r\n"}.get(ending, b"250 stored as 7\r\n")  # fmt: skip
         writer.write(last)
         return ending not in {"close", "cut 250", "cut lines"}
@@ -102,9 +103,10 @@ async def scripted(ending: str) -> AsyncIterator[tuple[ScriptedServer, int]]:
 
 
 def _kept(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object], tasks: set[asyncio.Task[None]]
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]],
+    tasks: set[asyncio.Task[None]],
 ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
     def start(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.ensure_future(serve(reader, writer)))  # type: ignore[arg-type]
+        tasks.add(asyncio.ensure_future(serve(reader, writer)))
 
     return start

@@ -33,7 +33,8 @@ def test_one_form(given: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["", "ada", "@mail.example", "ada@", "a b@mail.example", "ada@mail.example\r\nBcc: x@y.example", "ada@mail.example>,<x@y.example",
+    ["", "ada", "@mail.example", "ada@", "a b@mail.example", "ada@mail.example\r\nBcc: x@y.example",
+     "ada@mail.example>,<x@y.example",
      "a@b.example, c@d.example", "Ada <ada@mail.example>", '"a b"@mail.example', "a@[127.0.0.1]", "a@b@c.example",
      "a" * 65 + "@mail.example", "a@" + "b" * 250 + ".example", "a\x00@mail.example", "\ud800@mail.example"],
 )  # fmt: skip

@@ -19,9 +19,13 @@ from relight.templates.samples import HOSTILE_TEXT
 from tests.adapters.delivery.mail_kit import message
 from tests.unit.templates.letters_kit import Customer, compile_sources, letter
 
-HTML = '<p title="{{ customer.city }}">{{ customer.city }}</p>{% if customer.site is known %}<a href="{{ customer.site | safe_url }}">x</a>{% endif %}'
-OWN = [HOSTILE_TEXT, "\r\nBcc: x@y.example", "=?utf-8?q?=0D=0ABcc=3A_x=40y?=", "<img src=x onerror=alert(1)>", "javascript:alert(1)",
-       "\x00\x01\x1b[31m", "\ud800", "{{ 7*7 }}", "' onmouseover='x", "-->", "]]>", "</title><script>", "\u202egnp.exe"]  # fmt: skip
+HTML = (
+    '<p title="{{ customer.city }}">{{ customer.city }}</p>'
+    '{% if customer.site is known %}<a href="{{ customer.site | safe_url }}">x</a>{% endif %}'
+)
+OWN = [HOSTILE_TEXT, "\r\nBcc: x@y.example", "=?utf-8?q?=0D=0ABcc=3A_x=40y?=", "<img src=x onerror=alert(1)>",
+       "javascript:alert(1)", "\x00\x01\x1b[31m", "\ud800", "{{ 7*7 }}", "' onmouseover='x", "-->", "]]>",
+       "</title><script>", "\u202egnp.exe"]  # fmt: skip
 
 
 class Tags(HTMLParser):

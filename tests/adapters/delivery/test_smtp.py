@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiosmtpd.smtp import SMTP as Server
+from aiosmtpd.smtp import SMTP as SERVER
 
 from relight.delivery import Outcome
 from relight.delivery.smtp import SmtpTransport
@@ -22,7 +22,7 @@ DATE = dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC)
 
 
 def transport(port: int, **settings: Any) -> SmtpTransport:
-    given = {
+    given: dict[str, Any] = {
         "host": "127.0.0.1",
         "port": port,
         "starttls": False,
@@ -121,7 +121,7 @@ def test_no_server_is_a_retry_for_the_whole_batch() -> None:
 
 
 def test_credentials_never_go_over_a_plain_connection() -> None:
-    """With a password and no STARTTLS on offer, nothing but EHLO is said; without TLS in the settings they are refused."""
+    """With a password and no STARTTLS on offer, nothing but EHLO is said; settings without TLS are refused."""
 
     async def run() -> None:
         async with scripted("") as (server, port):
@@ -143,7 +143,7 @@ class Capture:
         self.received: list[tuple[str, list[str], bytes]] = []
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it so
-        self, _server: Server, _session: Any, envelope: Any, address: str, _options: list[str]
+        self, _server: SERVER, _session: Any, envelope: Any, address: str, _options: list[str]
     ) -> str:
         if address.startswith("nobody"):
             return "550 no such mailbox"
@@ -152,7 +152,7 @@ class Capture:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, _server: Server, _session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SERVER, _session: Any, envelope: Any) -> str:  # noqa: N802
         self.received.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
         return "250 OK"
 
@@ -162,7 +162,7 @@ async def capturing(*, utf8: bool = True) -> AsyncIterator[tuple[Capture, int]]:
     capture = Capture()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Server(capture, hostname="test.example", enable_SMTPUTF8=utf8, loop=loop), "127.0.0.1", 0
+        lambda: SERVER(capture, hostname="test.example", enable_SMTPUTF8=utf8, loop=loop), "127.0.0.1", 0
     )
     try:
         yield capture, server.sockets[0].getsockname()[1]

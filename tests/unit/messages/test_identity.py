@@ -71,7 +71,9 @@ def test_rubbish_is_no_token(token: str) -> None:
 def test_links_hold_no_person() -> None:
     """The one-click link is base, page, token and topic; the bytes are pinned, for they must never change."""
     assert unsubscribe_url("https://mail.shop.example/", KEY, "k", "product news") == (
-        "https://mail.shop.example/u/" + make_token(KEY, TokenPurpose.UNSUBSCRIBE, "k", "product news") + "?t=product%20news"
+        "https://mail.shop.example/u/"
+        + make_token(KEY, TokenPurpose.UNSUBSCRIBE, "k", "product news")
+        + "?t=product%20news"
     )
     assert preferences_url("https://mail.shop.example", KEY, "k").startswith("https://mail.shop.example/p/")
     assert make_token(KEY, TokenPurpose.UNSUBSCRIBE, "k") == "AdN1zWrg1PcZzM5cPGcS4oebIxVwnUJaXpSDSUR_-js"

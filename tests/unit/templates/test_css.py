@@ -28,13 +28,15 @@ LAYOUT = {
     + "</head><body><div class='main'>{% block main %}<p>old</p>"
     "{% endblock %}</div>{% include 'layouts/foot.html' %}</body></html>",
     "layouts/foot.html": "<p id=one>foot {{ project.name }}</p>",
-    "layouts/parts.html": '{% macro button(url) %}<a class="button" href="{{ url | safe_url }}">{{ caller() }}</a>{% endmacro %}'
+    "layouts/parts.html": '{% macro button(url) %}<a class="button" href="{{ url | safe_url }}">{{ caller() }}</a>'
+    "{% endmacro %}"
     '{% macro row(a) %}<tr><td class="{{ a }}">{{ a }}</td></tr>{% endmacro %}',
 }
 BODY = (
     '{% extends "layouts/base.html" %}{% import "layouts/parts.html" as parts %}{% block main %}{{ super() }}'
     '<p style="color: #abcdef">own</p><table class="t">{% for x in ["a", "b"] %}{{ parts.row(x) }}{% endfor %}</table>'
-    '{% call parts.button("https://a.example/?x=1") %}<p {% if milestone is known %}class="x"{% endif %}>Go</p>{% endcall %}'
+    '{% call parts.button("https://a.example/?x=1") %}'
+    '<p {% if milestone is known %}class="x"{% endif %}>Go</p>{% endcall %}'
     '<p class="{{ "a>b" }}" title="1 > 0">x</p>{% block main2 %}<td>{% endblock %}{% endblock %}'
 )
 
@@ -109,7 +111,7 @@ def test_rules_are_split() -> None:
 
 
 def test_inlining_sources_equals_inlining_pages() -> None:
-    """For every letter that ships, the styles of a rendered mail are those that inlining the finished page would give."""
+    """The styles of every letter that ships are those that inlining the finished page would give."""
     folder = Path(__file__).parents[3] / "templates"
     sources = {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in folder.rglob("*.*")}
     scan = scan_letters(sources)

@@ -28,12 +28,13 @@ def test_the_sandbox_holds(source: str) -> None:
 
 
 BOMBS = [
-    "{{ 'a' * 10**8 }}", "{{ 'a' * 100000000 }}", "{{ [1] * 100000000 }}", "{{ '%099999999d' % 1 }}", "{{ 9 ** 9 ** 9 }}",
+    "{{ 'a' * 10**8 }}", "{{ 'a' * 100000000 }}", "{{ [1] * 100000000 }}", "{{ '%099999999d' % 1 }}",
+    "{{ 9 ** 9 ** 9 }}",
     "{{ 'a'.ljust(10000000) }}", "{{ 'a'.zfill(10000000) }}", "{{ '{:>9999999}'.format(1) }}",
     "{{ 'a'|center(10000000) }}", "{{ 'a'|indent(10000000) }}", "{{ []|batch(10000000, 1)|list }}",
     "{{ []|slice(10000000)|list }}", "{{ '%9999999d'|format(1) }}", "{{ 'a'|wordwrap(1) }}", "{{ 1|filesizeformat }}",
     "{% for i in range(100000000) %}x{% endfor %}", "{{ range(10000000)|list|length }}",
-    "{% for i in range(1000) %}{% for j in range(1000) %}{% for k in range(1000) %}{% endfor %}{% endfor %}{% endfor %}",
+    "{% for i in range(1000) %}" * 3 + "{% endfor %}" * 3,
     "{% for i in range(1000) %}{% for j in range(1000) %}x{% endfor %}{% endfor %}",
     "{% macro f(n) %}{{ f(n) }}{{ f(n) }}{% endmacro %}{{ f(1) }}",
     "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
@@ -68,7 +69,7 @@ def test_the_size_of_each_part_is_capped() -> None:
     page = "{% for i in range(900) %}" + "x" * 400 + "{% endfor %}"
     assert refused(letter(page)).reason == "template_error"
     assert refused(letter(text="{% for i in range(200) %}" + "x" * 400 + "{% endfor %}")).reason == "template_error"
-    assert rendered(letter("{% for i in range(600) %}" + "x" * 400 + "{% endfor %}"))
+    assert len(rendered(letter("{% for i in range(600) %}" + "x" * 400 + "{% endfor %}")).html) == 240_000
 
 
 def test_one_bad_letter_leaves_the_others_alone() -> None:

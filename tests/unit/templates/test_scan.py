@@ -25,7 +25,10 @@ def test_missing_parts_are_named() -> None:
     assert problems({"a/subject.txt": "s"}) == [
         "templates/a/body.html: missing-part: this template has no body.html",
         "templates/a/body.txt: warning: missing-part: this template has no body.txt; it is made from the HTML then",
-        "templates/a/preheader.txt: warning: missing-part: this template has no preheader.txt; mail apps show body text instead",
+        (
+            "templates/a/preheader.txt: warning: missing-part: this template has no preheader.txt; "
+            "mail apps show body text instead"
+        ),
     ]
 
 
@@ -59,7 +62,7 @@ def test_questions_become_expressions_with_their_place() -> None:
         ("{{ lipsum() }}", "1:4: unknown-name: 'lipsum' is not declared anywhere"),
         ("{{ customer.fist_name }}", "1:4: unknown-name: 'customer.fist_name' is not declared anywhere"),
         ("{{ customer.cuont('a') }}", "1:4: unknown-name: 'customer.cuont()' is not declared anywhere"),
-        ("{{ customer.count(entry.x) }}", "1:4: literal-needed: count: write the arguments of a question as literal texts"),
+        ("{{ customer.count(entry.x) }}", "1:4: literal-needed: count: write the arguments of a question as literal"),
         ("{{ entry.totl }}", "1:4: unknown-name: 'entry.totl' is not declared anywhere"),
         ("{% extends 'layouts/bse.html' %}", "unknown-template: there is no template 'layouts/bse.html'"),
         ("x" * 200_001, "template-size: a template of more than 200000 characters"),
