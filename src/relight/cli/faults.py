@@ -1,0 +1,86 @@
+"""What went wrong, in words and an exit code: expected errors in one line and what to do; a fault of ours in a report file."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+import tempfile
+import traceback
+
+import click
+
+from relight import __version__
+from relight.base.errors import (
+    BackpressureError,
+    FaultError,
+    ProjectError,
+    RejectError,
+    RelightError,
+    ServiceError,
+    StoreError,
+    TransientError,
+    UsageError,
+)
+from relight.cli.exit_codes import ExitCode
+from relight.cli.output import fail
+
+_ADDRESS = re.compile(r"([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-])[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]*@([A-Za-z0-9.-]+)")
+
+#: The first class that fits decides.
+_CODES: tuple[tuple[type[RelightError], ExitCode], ...] = (
+    (UsageError, ExitCode.USAGE),
+    (ServiceError, ExitCode.UNREACHABLE),
+    (StoreError, ExitCode.UNREACHABLE),
+    (BackpressureError, ExitCode.UNREACHABLE),
+    (TransientError, ExitCode.UNREACHABLE),
+    (RejectError, ExitCode.PROBLEMS),
+)
+
+
+class NoProjectError(RelightError):
+    """There is no project here."""
+
+
+def mask(text: str) -> str:
+    """Return a text with every mail address in it shortened to `e…@domain`."""
+    return _ADDRESS.sub(r"\1…@\2", text)
+
+
+def report(error: Exception) -> ExitCode:
+    """Say what went wrong on stderr and return the exit code."""
+    if isinstance(error, ProjectError):
+        from relight.cli.project import show_problems
+
+        show_problems(error.problems)
+        return ExitCode.PROBLEMS
+    if isinstance(error, NoProjectError):
+        fail(str(error), error.help_text)
+        return ExitCode.NO_PROJECT
+    if isinstance(error, RelightError) and not isinstance(error, FaultError):
+        for kind, code in _CODES:
+            if isinstance(error, kind):
+                fail(mask(str(error)), error.help_text)
+                return code
+    path = write_report(error)
+    click.echo(mask(f"{type(error).__name__}: {error}"), err=True)
+    fail(f"this is a fault of relight, not of your project; the report is in {path}", "please send it to us")
+    return ExitCode.FAULT
+
+
+def write_report(error: Exception) -> str:
+    """Write what happened to a new file and return its path; addresses in it are masked, and no value of the environment is."""
+    told = "".join(traceback.format_exception(error))
+    lines = [
+        f"relight {__version__}, Python {platform.python_version()}, {platform.platform()}",
+        f"arguments: {sys.argv[1:]}",
+        f"variables set: {', '.join(sorted(k for k in os.environ if k.startswith('RELIGHT')))}",
+        "",
+        told,
+    ]
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", prefix="relight-fault-", suffix=".txt", delete=False
+    ) as file:
+        file.write(mask("\n".join(lines)))
+    return file.name

@@ -1,0 +1,115 @@
+"""Finds the command, runs it, and turns what went wrong into a text and an exit code. Imports a command only when it is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from relight import __version__
+from relight.cli.exit_codes import ExitCode
+
+# click's own 2 means pending changes here.
+click.UsageError.exit_code = ExitCode.USAGE
+
+#: Command -> (module, what it does, shown in the list). The order is the one in which a newcomer meets them.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Make a complete project that runs offline."),
+    "check": ("check", "Read the project and report every problem at once."),
+    "run": ("run", "Read events, decide, and hand over mails."),
+    "simulate": ("simulate", "Say what recorded events would have sent; nothing is sent."),
+    "explain": ("explain", "Say why a customer got a message, or why not."),
+    "preview": ("preview", "Render a rule's mail without sending it."),
+    "dead-letters": ("dead_letters", "List, show and replay records that could not be read."),
+    "replay": ("replay", "Decide the stored log again and compare the ledgers."),
+    "doctor": ("doctor", "Look at the surroundings: store, inputs, mail server."),
+    "demo": ("demo", "A year of a made-up shop, decided, with mails to look at."),
+    "schema": ("schema", "Print the JSON Schema of a file."),
+    "completion": ("completion", "Print the completion script of a shell."),
+    "version": ("version", "Print the version."),
+}
+
+
+class CommandTable(click.Group):
+    """Commands by name, each imported when it is used; the list of them needs none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command, or None for a name that is none."""
+        found = COMMANDS.get(cmd_name)
+        if found is None:
+            return None
+        command: click.Command = import_module(f"relight.cli.{found[0]}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments begin with; an unknown one fails with its nearest neighbour."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from relight.base.suggest import nearest_word
+
+            near = nearest_word(args[0], COMMANDS)
+            hint = f"did you mean '{near}'?" if near else "`relight --help` lists them."
+            ctx.fail(f"there is no command '{args[0]}'; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list from the table, without importing a command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _set_color(ctx: click.Context, _param: click.Parameter, value: str) -> None:
+    forbidden = value == "never" or (value == "auto" and bool(os.environ.get("NO_COLOR")))
+    ctx.color = False if forbidden else True if value == "always" else None
+
+
+@click.group(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    expose_value=False,
+    is_eager=True,
+    callback=_set_color,
+    help="Colours; NO_COLOR is respected.",
+)
+@click.version_option(__version__, message="relight %(version)s")
+def cli() -> None:
+    """Lifecycle messaging as code: events in, the right message out, and a reason for every message not sent."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code; never returns."""
+    run_and_exit(cli, arguments)
+
+
+def run_and_exit(command: click.Command, arguments: Sequence[str] | None = None, *, name: str = "relight") -> NoReturn:
+    """Run one click command and leave: faults become a text on stderr and a code of the table in docs/reference/cli.md."""
+    try:
+        done = command.main(args=None if arguments is None else list(arguments), prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+        code = done if isinstance(done, int) else ExitCode.FINE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has gone; nothing more can be said, and Python must not try at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.FINE
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except Exception as error:  # noqa: BLE001 - the last place that can turn a fault into a report
+        from relight.cli.faults import report
+
+        code = report(error)
+    sys.exit(int(code))
