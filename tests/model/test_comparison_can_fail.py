@@ -1,0 +1,66 @@
+"""The comparison with the model sees mistakes: each mutant is one plausible bug of ours, and some log turns red."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from types import ModuleType
+
+import pytest
+
+from relight.customers import fold
+from relight.decide import competition, edits, entries, minutes, occurrences, silences, triggers
+from relight.messages import caps
+from tests.support.model_logs import model_logs
+from tests.support.model_runs import decide_rows
+
+#: The package's name `decide` is the function.
+DECIDE = sys.modules["relight.decide.decide"]
+pytestmark = pytest.mark.recorded
+
+#: (what the bug is, module, function, its text, the bug).
+MUTANTS = [
+    ("first seen counts late events", fold, "_note_seen", "if not event.late and (", "if ("),
+    ("an activity exactly at the deadline does not cancel", silences, "_of_threshold", "].event_time <= due", "].event_time < due"),
+    ("what is known too late still fires", silences, "_of_threshold", "due + rule.settle < start.known_at", "False"),
+    ("a deadline at the edit itself is lost", silences, "silence_deadlines", "silence.deadline >= since", "silence.deadline > since"),
+    ("a silence is called by its rule alone", silences, "_silence", "silence:{name}:{id_}", "silence:{name}:0"),
+    ("the audience is read at the judgement", occurrences, "occur", "what.instant if what.is_deadline else None", "None"),
+    ("no look back on entry", occurrences, "_begin", "in turn.profile.trail", "in ()"),
+    ("low priority first", competition, "_field_of", "(-priority_of(turn, entry)", "(priority_of(turn, entry)"),
+    ("a second send in the same minute", minutes, "make_candidate", " + turn.closing", ""),
+    ("an edited wait looks back", edits, "_move_entry", "        entry.floor = turn.now", "        pass"),
+    ("a step is taken twice", entries, "walk", "step.id in entry.sent", "False"),
+    ("a new zone moves nothing", DECIDE, "_follow_zone", "zone != turn.profile.zone", "False"),
+    ("a refund lowers a sum", triggers, "grown", "max(Decimal(0), Decimal(value))", "Decimal(value)"),
+    ("sliding caps closed at both ends", caps, "full_cap", "at - place < cap.window", "at - place <= cap.window"),
+]  # fmt: skip
+
+
+def plant(patch: pytest.MonkeyPatch, module: ModuleType, name: str, text: str, bug: str) -> None:
+    """Put a changed copy of a function where relight keeps the function."""
+    original = getattr(module, name)
+    source = inspect.getsource(original)
+    assert source.count(text) == 1, f"{name} no longer says {text!r} once"
+    names: dict[str, object] = {}
+    exec(compile("from __future__ import annotations\n" + source.replace(text, bug), name, "exec"), vars(module) | names, names)  # noqa: S102 - the bug is ours
+    changed = names[name]
+    for other in [m for n, m in sys.modules.items() if n.startswith("relight.")]:
+        if vars(other).get(name) is original:
+            patch.setattr(other, name, changed)
+
+
+@pytest.mark.parametrize(("module", "name", "text", "bug"), [m[1:] for m in MUTANTS], ids=[m[0] for m in MUTANTS])
+def test_a_planted_bug_is_seen(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, text: str, bug: str
+) -> None:
+    """The comparison can fail: a single plausible bug of ours makes a ledger differ from the model's."""
+    logs = model_logs(400, 100)
+    plant(monkeypatch, module, name, text, bug)
+    for one in logs[400:] + logs[:400]:
+        try:
+            if decide_rows(one) != one.rows:
+                return
+        except (AssertionError, ValueError, KeyError):
+            return
+    pytest.fail("no log of 500 sees this bug")
