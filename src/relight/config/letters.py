@@ -50,7 +50,7 @@ def compile_all_letters(
         scan, expressions=expressions, policy=_render_policy(config), traits=texts.scope.schema.traits
     )
     problems += found
-    if not failed and not any(p.severity == "error" for p in problems):
+    if config is not None and not failed and not any(p.severity == "error" for p in problems):
         schema = texts.scope.schema
         properties = {name: kind.kind for event in schema.events.values() for name, kind in event.properties.items()}
         marketing = {

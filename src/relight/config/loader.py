@@ -35,6 +35,8 @@ from relight.streams.declaration import StreamModel, StreamPlan, compile_stream,
 from relight.streams.schema import LATENESS_DEFAULT, Schema
 from relight.templates import LetterScan
 
+#: After these a tree lacks entries, whose absence would be blamed.
+_INCOMPLETE = frozenset({"key-not-text", "merge-key"})
 #: What a damaged config is taken to say about holdouts, so that rules are not blamed for it.
 _HOLDOUT_UNKNOWN = Decimal(0)
 
@@ -77,7 +79,11 @@ def load_project(folder: Path, *, environment: str | None = None, env: Mapping[s
         environment: name of the overlay config/<environment>.yaml; None for none.
         env: the variables that `${NAME}` stands for.
     """
-    files = read_folder(folder)
+    return load_files(read_folder(folder), environment=environment, env=env)
+
+
+def load_files(files: FolderFiles, *, environment: str | None = None, env: Mapping[str, str]) -> LoadedProject:
+    """Return the project of files that were read already."""
     loading = _Loading(files=files, env=env, problems=list(files.problems))
     config = _load_config(loading, environment)
     streams, schema = _load_streams(loading)
@@ -85,7 +91,7 @@ def load_project(folder: Path, *, environment: str | None = None, env: Mapping[s
     sources = _load_rules(loading)
     _load_measures(loading)
     made: _Made | None = None
-    if schema is not None:
+    if schema is not None and (definitions_model is not None or DEFINITIONS_FILE not in files.rules):
         made = _compile(loading, config, schema, definitions_model, (streams, sources))
     settings = None
     if config.model is not None and config.node is not None:
@@ -119,7 +125,7 @@ class _Loading:
         """Return the tree of a file."""
         node, problems = read_yaml(text, path)
         self.problems += problems
-        return node
+        return None if any(problem.code in _INCOMPLETE for problem in problems) else node
 
     def mean(self, path: str, value: object) -> None:
         """Count a value to the plan's version."""
@@ -164,7 +170,7 @@ def _missing_environment(environment: str, texts: Mapping[str, str]) -> Problem:
 
 
 def _load_streams(loading: _Loading) -> tuple[dict[str, StreamPlan], Schema | None]:
-    """Return the compiled streams, and the schema where all of them are sound: half a schema would blame the rules."""
+    """Return the streams, and the schema where all of them are sound: half a schema would blame the rules."""
     streams: dict[str, StreamPlan] = {}
     is_sound = bool(loading.files.streams)
     for path, text in loading.files.streams.items():
@@ -255,7 +261,7 @@ def _compile(
     scan = scan_all_letters(loading.files.templates, schema, definitions)
     around = _surroundings(config, schema, definitions, scan)
     rules, problems, names = compile_rules(sources, around, builder)
-    loading.problems += problems
+    loading.problems += _own(problems)
     place_of = (
         config.node.place_of
         if config.node is not None
@@ -267,7 +273,7 @@ def _compile(
         policy, problems = compile_policy(config.model, place_of, texts)
         loading.problems += problems
     letters = compile_all_letters(scan, texts, rules=rules, config=config.model)
-    loading.problems += [*letters.problems, *texts.problems]
+    loading.problems += [*letters.problems, *_own(texts.problems)]
     values, segments = compile_definitions(definitions, [*names, *texts.names], builder)
     for path, text in loading.files.templates.items():
         loading.meaning[f"templates/{path}"] = text
@@ -300,3 +306,8 @@ def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, 
         zone=model.project.zone if model else "UTC",
         templates=frozenset(scan.letters),
     )
+
+
+def _own(problems: list[Problem]) -> list[Problem]:
+    """Return the problems without those of the definitions, which were told already, once."""
+    return [problem for problem in problems if problem.place.file != DEFINITIONS_FILE]

@@ -97,6 +97,9 @@ class _Translator:
     def problem(self, detail: ErrorDetails, path: Path) -> Problem | None:
         kind, loc = detail["type"], detail["loc"]
         if kind == "extra_forbidden":
+            second = self.second_form(path, loc)
+            if second is not None:
+                return second
             return self.unknown(path, keys_of(shape_at(self.model, loc[:-1])), self.noun(loc[:-1]))
         if kind == "missing":
             place = self.node.place_of(path[:-1], key=True) if len(path) > 1 else self.node.place
@@ -117,8 +120,20 @@ class _Translator:
             )
         message = f"{self.label(path)} is {_quote(self.node, path)}, but {expected} was expected"
         if kind in _OWN_CODES:
-            message = expected
+            noun = getattr(self.model, "noun", "")
+            message = expected.replace(noun, self.subject, 1) if not path and noun else expected
         return Problem(code=code, message=message, place=self.node.place_of(path), help=help_text)
+
+    def second_form(self, path: Path, loc: tuple[int | str, ...]) -> Problem | None:
+        """Return the problem of a key that belongs to another form of the same choice: `event` beside `inactive`."""
+        tag, word = (str(loc[-2]), str(path[-1])) if len(loc) > 1 else ("", "")
+        if not tag.startswith("<") or f"<{word}>" not in tags_of(shape_at(self.model, loc[:-2])):
+            return None
+        noun = _choice_noun(path[:-1]) or "this"
+        message = f"{noun} has '{tag.strip('<>')}' and '{word}', but only one of them may stand"
+        return Problem(
+            code="two-forms", message=message, place=self.node.place_of(path, key=True), help="keep one of them"
+        )
 
     def unknown(self, path: Path, allowed: list[str], noun: str) -> Problem:
         word = str(path[-1])
@@ -186,8 +201,8 @@ class _Translator:
         limits = {
             "greater_than_equal": f"at least {context.get('ge')}",
             "less_than_equal": f"at most {context.get('le')}",
-            "too_short": f"at least {context.get('min_length')} in it",
-            "too_long": f"at most {context.get('max_length')} in it",
+            "too_short": f"at least {context.get('min_length')} entry",
+            "too_long": f"at most {context.get('max_length')} entries",
             "string_too_short": "text",
             "string_too_long": f"at most {context.get('max_length')} characters",
             "string_pattern_mismatch": "another form",

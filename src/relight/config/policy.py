@@ -14,6 +14,8 @@ from relight.rules.texts import PlaceOf, Texts
 
 #: Default of `catch_up` (µs).
 CATCH_UP_DEFAULT = 5 * 60 * 1_000_000
+#: Sections whose places `explain` shows.
+_PLACED = ("quiet_hours", "sensitive", "holdout", "classes", "topics", "sunset")
 #: The calendar units as lengths, to compare caps (µs).
 _CALENDAR = {"day": DAY, "week": WEEK, "month": 30 * DAY}
 
@@ -46,9 +48,7 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         arbitration=model.arbitration.elapsed if model.arbitration else 0,
         catch_up=CATCH_UP_DEFAULT if model.catch_up is None else model.catch_up.elapsed,
         sunset=model.sunset.after.elapsed if model.sunset else None,
-        places={
-            key: place_of((key,)) for key in ("quiet_hours", "sensitive", "holdout", "classes", "topics", "sunset")
-        },
+        places={key: place_of((key,)) for key in _PLACED if getattr(model, key)},
     )
     return policy, problems
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
@@ -110,3 +112,13 @@ def _title(model: type[BaseModel]) -> str:
 def _which(model: type[BaseModel]) -> str:
     """Tell apart models that people call the same, by their first key."""
     return f" (`{next(key for key, _ in fields_of(model))}`)"
+
+
+def write_pages(folder: Path) -> None:
+    """Write every reference page into a folder."""
+    for page in PAGES:
+        (folder / f"{page}.md").write_text(reference_page(page), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_pages(Path(sys.argv[1]))

@@ -49,8 +49,8 @@ def resolve_scalar(text: str) -> object:
     if text in _WORDS:
         return _WORDS[text]
     if text[0] in "-+0123456789":
-        if _INTEGER.fullmatch(text) and len(text) <= _DIGITS_MAX:
-            return int(text)
+        if _INTEGER.fullmatch(text):
+            return int(text) if len(text) <= _DIGITS_MAX else text
         if _FLOAT.fullmatch(text):
             return Decimal(text)
     return text
@@ -235,7 +235,8 @@ class _Builder:
         if event.anchor is not None:
             self.refuse("anchor", f"'&{event.anchor}' names a value for use elsewhere, which is not read here", event)
         if event.tag is not None:
-            self.refuse("tag", f"'{event.tag}' is a tag, which is not read here", event)
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self.refuse("tag", f"'{tag}' is a tag, which is not read here", event)
 
     def place(self, event: Any) -> Place:
         start, end = event.start_mark, event.end_mark
@@ -255,8 +256,10 @@ def _forbidden(text: str, found: re.Match[str], file: str) -> Problem:
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
     said = (error.problem or "this is not YAML").removesuffix("\n")
+    mark = error.problem_mark or error.context_mark
+    if "unexpected end of stream" in said and error.context_mark is not None:
+        mark = error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.split("\n")
     line = min(line, max(0, len(lines) - 1))

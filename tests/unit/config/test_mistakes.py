@@ -1,0 +1,51 @@
+"""Each mistake has a fixture named for it: a file put into a sound project, and everything that `check` says then."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from relight.config.folder import FolderFiles, read_folder
+from relight.config.loader import load_files
+from relight.config.show import show_problem, summary_line
+
+HERE = Path(__file__).parent
+MISTAKES = sorted(path.name.removesuffix(".bad.yaml") for path in (HERE / "bad").glob("*.bad.yaml"))
+ENV = {"SMTP_PASSWORD": "hush-hush"}
+
+
+@pytest.fixture(scope="module")
+def good() -> FolderFiles:
+    return read_folder(HERE / "good")
+
+
+def with_file(files: FolderFiles, path: str, text: str) -> FolderFiles:
+    folder = path.split("/", 1)[0]
+    return dataclasses.replace(files, **{folder: {**getattr(files, folder), path: text}})
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake(mistake: str, good: FolderFiles) -> None:
+    """A mistake is told with its place, its line and what to do, and nothing else is."""
+    text = (HERE / "bad" / f"{mistake}.bad.yaml").read_text(encoding="utf-8")
+    path = text.split("\n", 1)[0].removeprefix("# file: ")
+    project = load_files(with_file(good, path, text), env=ENV)
+    shown = [show_problem(problem, project.sources) for problem in project.problems]
+    found = "\n".join([*shown, summary_line(project, 0.0)]) + "\n"
+    expected = HERE / "bad" / f"{mistake}.expected"
+    if os.environ.get("RELIGHT_UPDATE_EXPECTED") == "1":
+        expected.write_text(found, encoding="utf-8")
+    assert found == expected.read_text(encoding="utf-8")
+    errors = any(problem.severity == "error" for problem in project.problems)
+    assert project.problems
+    assert (project.plan is None) is errors
+    assert "hush-hush" not in found
+
+
+def test_there_are_enough_mistakes() -> None:
+    """At least forty mistakes have a fixture, and each says what is expected of it."""
+    assert len(MISTAKES) >= 40
+    assert [name for name in MISTAKES if not (HERE / "bad" / f"{name}.expected").exists()] == []
