@@ -33,14 +33,14 @@ def date_deadlines(turn: Turn, rule: Rule) -> Iterator[int]:
     if not writes or writes[-1].value is None:
         return
     write = writes[-1]
-    known = max(_known_at(writes), (turn.state.rule_since or {}).get(rule.id, INSTANT_MIN))
-    after = max(known - rule.settle, turn.profile.cursors.get(rule.id, INSTANT_MIN) + 1)
+    since = (turn.state.rule_since or {}).get(rule.id, INSTANT_MIN)
+    after = max(_known_at(writes) - rule.settle, since, turn.profile.cursors.get(rule.id, INSTANT_MIN) + 1)
     done = turn.profile.done.get(rule.id, ())
     for year in range(YEARS_MAX if trigger.yearly else 1):
         due = _due(turn, trigger, write.value, year)
         if due is None:
             return
-        if due >= after and f"date:{due}" not in done:
+        if due >= after and f"date:{due}" not in done and _occurrence(turn, due) not in done:
             yield due
             return
 
@@ -74,16 +74,20 @@ def _due(turn: Turn, trigger: DateTrigger, value: object, year: int) -> int | No
     return instant
 
 
+def _occurrence(turn: Turn, due: int) -> str:
+    return f"date:{to_local(due, turn.zone).date().isoformat()}"
+
+
 def judge_date(turn: Turn, rule: Rule, due: int) -> None:
     """A date fell due."""
     trigger = rule.trigger
     assert isinstance(trigger, DateTrigger)  # noqa: S101 - the index holds only such rules
     if trigger.yearly:
         turn.profile.cursors[rule.id] = due
-    else:
-        turn.profile.done.setdefault(rule.id, set()).add(f"date:{due}")
-    day = to_local(due, turn.zone).date().isoformat()
-    occur(turn, rule, Happening(occurrence=f"date:{day}", instant=due, anchor=due, is_deadline=True, is_keyed=False))
+    # One day is one occurrence (R7): neither another time of that day nor another zone makes it a second one.
+    occurrence = _occurrence(turn, due)
+    turn.profile.done.setdefault(rule.id, set()).update((f"date:{due}", occurrence))
+    occur(turn, rule, Happening(occurrence=occurrence, instant=due, anchor=due, is_deadline=True, is_keyed=False))
 
 
 def schedule_deadline(turn: Turn, rule: Rule) -> int | None:

@@ -6,18 +6,19 @@ Deadlines are found from the profile and the plan each time; a timer is only an 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from relight.base.instants import INSTANT_MAX
+from relight.customers.profile import Entry
 from relight.decide.calendar import date_deadlines, schedule_deadline
 from relight.decide.silences import Silence, silence_deadlines
 from relight.decide.standing import rule_of, step_of
 from relight.decide.waits import wait_deadline
 
 if TYPE_CHECKING:
-    from relight.customers.profile import Entry
     from relight.decide.turn import Turn
     from relight.rules.plan import Rule
 
@@ -29,8 +30,7 @@ class Stage(IntEnum):
     MINUTE = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadline:
+class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something that falls due: `judged` is j, `instant` is d."""
 
     judged: int

@@ -75,7 +75,7 @@ def decide(  # noqa: PLR0913 - the arguments of the theorem, and where to find h
             _fold(turn, occasion)
         case Control():
             _control(turn, plan, occasion, history)
-    _rearm(turn, occasion)
+    effects.following = _rearm(turn, occasion)
     return profile, effects
 
 
@@ -133,9 +133,13 @@ def _control(
             profile.measures.update(control.detail)
         case _:
             pass
+    if control.customer is None:
+        return  # exits are checked at the customer's own records alone (E3)
     for entry in sorted(profile.entries, key=lambda e: (e.rule, e.occurrence)):
         if is_inside(turn, entry):
             exit_by_condition(turn, entry)
+    if turn.index.watched and profile.first_any is not None:
+        check_watches(turn, is_new=False)
 
 
 def needs_history(old: Plan, new: Plan) -> bool:
@@ -173,15 +177,16 @@ def _judge(turn: Turn, deadline: Deadline) -> None:
 
 
 # ---------------------------------------------------------------- the next time to look
-def _rearm(turn: Turn, occasion: Event | Control | Deadline) -> None:
-    """Set the profile's wake: exactly when something may have made a deadline earlier, lazily else (H6)."""
+def _rearm(turn: Turn, occasion: Event | Control | Deadline) -> Deadline | None:
+    """Set the profile's wake: exactly when something may have made a deadline earlier, lazily else (H6). Returns what was found."""
     profile = turn.profile
     if turn.rearm or isinstance(occasion, Deadline):
         found = next_deadline(turn)
         profile.wake = INSTANT_MAX if found is None else found.judged
-        return
+        return found
     if isinstance(occasion, Event) and occasion.customer is not None:
         fold = turn.plan.layout.folds.get(occasion.name)
         for activity in fold.activities if fold else ():
             first = occasion.event_time + activity.shortest
             profile.wake = min(profile.wake, max(first, turn.now))
+    return None

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from relight.customers.fold import fold_event
 from relight.customers.profile import Ask, Profile
+from relight.customers.rhythm import longest_run
+from relight.decide.calendar import begin_schedules
 from relight.decide.competition import move_candidates
 from relight.decide.entries import leave_entry, walk
 from relight.decide.silences import spend_past_silences
 from relight.decide.standing import drop_entry
 from relight.decide.triggers import grown
+from relight.decide.watches import look
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import MilestoneKind, MilestoneTrigger, ReleasedTrigger
 
@@ -35,9 +38,20 @@ def change_plan(turn: Turn, old: Plan | None, history: Iterable[Event] | None) -
     if old is not None:
         for entry in sorted(turn.profile.entries, key=lambda e: (e.rule, e.occurrence)):
             _move_entry(turn, old, entry)
+    if turn.profile.first_any is not None:
+        _begin_new_rules(turn)
     move_candidates(turn)
     turn.profile.plan_version = turn.plan.version
     turn.rearm = True
+
+
+def _begin_new_rules(turn: Turn) -> None:
+    """Schedules count from this record; what is watched anew is looked at now, so that later changes are seen (E5)."""
+    begin_schedules(turn)
+    for rule in turn.index.watched:
+        if (turn.state.rule_since or {}).get(rule.id) == turn.state.plan_at:
+            turn.profile.flags.pop(rule.id, None)
+            look(turn, rule)
 
 
 # ---------------------------------------------------------------- people inside (E4)
@@ -84,6 +98,11 @@ def refold(turn: Turn, history: Iterable[Event]) -> None:
                 insort(fresh.traits.setdefault(name, []), write, key=lambda w: w.order)
     for name in ("traits", "series", "starts", "first_activity", "things", "slots", "trail", "asks"):
         setattr(profile, name, getattr(fresh, name))
+    for rule in milestones:
+        trigger = rule.trigger
+        if isinstance(trigger, MilestoneTrigger) and trigger.kind is MilestoneKind.STREAK and trigger.match is not None:
+            slots = fresh.slots.get(f"slots {trigger.match.event}", {})
+            totals[rule.id] = max(int(profile.totals.get(rule.id) or 0), longest_run(slots, turn.now, turn.zone))  # type: ignore[call-overload]
     profile.totals = totals
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from relight.customers.profile import Entry
+    from relight.decide.deadlines import Deadline
     from relight.messages.ledger import LedgerRow
     from relight.rules.plan import Rule, Step
 
@@ -34,3 +35,5 @@ class Effects:
     mails: list[Mail] = field(default_factory=list)
     #: (rule, reason, local day of the project) -> how often (R6).
     counted: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    #: The next deadline of the customer decided on last, where it was searched; saves searching it again.
+    following: Deadline | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from relight.base.instants import INSTANT_MAX
 from relight.decide.deadlines import next_deadline
 from relight.decide.decide import decide
 from relight.decide.turn import Turn
@@ -34,6 +35,7 @@ def live_until(
     until: instant (µs) to which time has come; rank: class of the own record that follows at that instant, so that global records
     of the same instant and a lower class come first (H1).
     """
+    effects.following = None
     while True:
         pending = world.records[profile.world] if profile.world < len(world.records) else None
         if pending is not None and (pending.ingest_time, rank_of(pending)) > (until, rank):
@@ -48,14 +50,19 @@ def live_until(
 
 
 def judge_next(world: World, profile: Profile, bound: int, effects: Effects) -> bool:
-    """Judge the next deadline if its j < bound (µs); otherwise set the wake exactly. Returns whether one was judged."""
+    """Judge the next deadline if its j < bound (µs); otherwise set the wake exactly. Returns whether one was judged.
+
+    The deadline is the one that the decision before found for this customer, if it looked; else it is searched.
+    """
     state = world.states[profile.world]
     if state.plan is None:
         return False
-    turn = Turn(world=world, state=state, profile=profile, effects=effects)
-    deadline = next_deadline(turn)
+    deadline = effects.following
+    if deadline is None:
+        deadline = next_deadline(Turn(world=world, state=state, profile=profile, effects=effects))
+    effects.following = None
     if deadline is None or deadline.judged >= bound:
-        profile.wake = deadline.judged if deadline is not None else 2**62
+        profile.wake = deadline.judged if deadline is not None else INSTANT_MAX
         return False
     decide(state.plan, world, profile, deadline, deadline.judged, effects=effects)
     return True

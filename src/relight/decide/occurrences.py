@@ -152,7 +152,7 @@ def _reentry_reason(turn: Turn, rule: Rule, what: Happening) -> Reason | None:
         count, last = (reach.count, reach.last) if reach else (0, INSTANT_MIN)
     if how.kind is ReentryKind.ONCE:
         return Reason.ALREADY_ENTERED if count else None
-    if not is_silence and any(e.rule == rule.id for e in turn.profile.entries):
+    if not what.is_keyed and any(e.rule == rule.id for e in turn.profile.entries):
         return Reason.ALREADY_ENTERED
     if how.kind is ReentryKind.AFTER and how.after is not None and count:
         if what.instant < how.after.after(last, turn.zone):

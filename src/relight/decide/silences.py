@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from relight.base.instants import DAY
 from relight.base.kinds import UNKNOWN
@@ -26,8 +27,7 @@ JUDGED_SCAN_FROM = 64
 NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silence:
+class Silence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One silence and threshold."""
 
     occurrence: str

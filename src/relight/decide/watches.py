@@ -17,6 +17,9 @@ from relight.decide.occurrences import Happening, occur
 from relight.rules.plan import DeclinedTrigger, MilestoneTrigger, SegmentTrigger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from relight.customers.reading import Reading
     from relight.decide.turn import Turn
     from relight.rules.plan import Condition, Rule
 
@@ -69,14 +72,22 @@ def _truth(turn: Turn, condition: Condition) -> tuple[bool | None, int]:
     reading = turn.reading()
     state = _known(condition.evaluate(reading))
     limit = min(reading.watch, turn.now + SEARCH_AHEAD)
-    later = _known(condition.evaluate(turn.reading(limit)))
-    if later is state:
-        return state, (reading.watch if reading.watch < INSTANT_MAX else INSTANT_MAX)
+    # A leaf such as `since(E) < 10 days` changes once; the whole may change and change back before the limit.
+    tests = [leaf.test for leaf in condition.leaves] or [condition.evaluate]
+    changes = [at for test in tests if (at := _first_change(turn, test, limit)) is not None]
+    return state, min(changes, default=reading.watch)
+
+
+def _first_change(turn: Turn, test: Callable[[Reading], object], limit: int) -> int | None:
+    """Return the instant in (now, limit] from which a test differs, found by bisection; None when it is the same at the limit."""
+    now = _known(test(turn.reading()))
+    if _known(test(turn.reading(limit))) is now:
+        return None
     low, high = turn.now, limit
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _known(condition.evaluate(turn.reading(middle))) is state else (low, middle)
-    return state, high
+        low, high = (middle, high) if _known(test(turn.reading(middle))) is now else (low, middle)
+    return high
 
 
 def _known(value: object) -> bool | None:
