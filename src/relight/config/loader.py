@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -58,6 +58,8 @@ class LoadedProject:
     #: Number of rules and templates found.
     rules_found: int = 0
     templates_found: int = 0
+    #: Where relative paths of the project begin.
+    folder: Path = Path()
 
     @property
     def is_usable(self) -> bool:
@@ -79,7 +81,7 @@ def load_project(folder: Path, *, environment: str | None = None, env: Mapping[s
         environment: name of the overlay config/<environment>.yaml; None for none.
         env: the variables that `${NAME}` stands for.
     """
-    return load_files(read_folder(folder), environment=environment, env=env)
+    return replace(load_files(read_folder(folder), environment=environment, env=env), folder=folder)
 
 
 def load_files(files: FolderFiles, *, environment: str | None = None, env: Mapping[str, str]) -> LoadedProject:
