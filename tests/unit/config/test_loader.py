@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,8 @@ def good() -> FolderFiles:
 def put(files: FolderFiles, path: str, text: str) -> FolderFiles:
     folder = path.split("/", 1)[0]
     key = path.removeprefix("templates/") if folder == "templates" else path
-    return dataclasses.replace(files, **{folder: {**getattr(files, folder), key: text}})
+    changed: dict[str, Any] = {folder: {**getattr(files, folder), key: text}}
+    return dataclasses.replace(files, **changed)
 
 
 def plan_of(project: LoadedProject) -> Plan:

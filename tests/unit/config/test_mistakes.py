@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,8 @@ def good() -> FolderFiles:
 
 def with_file(files: FolderFiles, path: str, text: str) -> FolderFiles:
     folder = path.split("/", 1)[0]
-    return dataclasses.replace(files, **{folder: {**getattr(files, folder), path: text}})
+    changed: dict[str, Any] = {folder: {**getattr(files, folder), path: text}}
+    return dataclasses.replace(files, **changed)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

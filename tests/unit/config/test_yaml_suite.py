@@ -32,7 +32,7 @@ def cases() -> Iterator[tuple[str, str, bool]]:
     for path in sorted(SUITE.glob("*.yaml")) if SUITE.is_dir() else []:
         inherited: dict[str, Any] = {}
         for number, one in enumerate(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)):
-            inherited = {**inherited, **{"fail": False}, **one}
+            inherited = {**inherited, "fail": False, **one}
             text = str(inherited["yaml"])
             text = text.removesuffix("∎\n").translate(MARKS) if "∎" in text else text.translate(MARKS)
             yield f"{path.stem}/{number}", text, bool(inherited["fail"])

@@ -1,0 +1,153 @@
+"""Steps compile to a flat program whose ids are made from kind and position."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from relight.base.durations import Span
+from relight.base.instants import DAY
+from relight.rules.plan import Program, StepKind, Until
+from tests.unit.rules.project import compile_one, sound, told
+
+EVENT = {"event": "order_placed"}
+
+
+def program_of(*steps: Any) -> Program:
+    return sound({"trigger": EVENT, "steps": list(steps)}).program
+
+
+def steps_of(*steps: Any) -> list[tuple[str, str]]:
+    """Return the problems of steps as (place, code)."""
+    return told({"trigger": EVENT, "steps": list(steps)})
+
+
+def test_the_short_form() -> None:
+    """`send` at the top is a program of one send."""
+    program = sound({"trigger": EVENT, "send": "other/one"}).program
+    assert program.start == "send:0"
+    assert program.steps["send:0"].template == "other/one"
+    assert program.steps["send:0"].next is None
+
+
+def test_a_row_of_steps() -> None:
+    """Each step leads to the next one; the last ends the entry; a given id stands."""
+    program = program_of({"send": "nudge"}, {"wait": "2 days", "id": "pause"}, {"send": "nudge"})
+    assert program.start == "send:0"
+    assert {id_: step.next for id_, step in program.steps.items()} == {
+        "send:0": "pause", "pause": "send:2", "send:2": None,
+    }  # fmt: skip
+    assert program.steps["pause"].span == Span(elapsed=2 * DAY)
+
+
+def test_a_branch() -> None:
+    """Arms lead to their first step and go on behind the branch; the else has no condition; an empty arm goes on."""
+    arms = [
+        {"when": "vip", "steps": [{"send": "nudge"}, {"wait": "1 day"}]},
+        {"when": "spent > 3", "steps": []},
+        {"else": ["stop"]},
+    ]
+    program = program_of({"wait": "1 day"}, {"branch": arms}, {"send": "nudge"})
+    branch = program.steps["branch:1"]
+    assert [(arm and arm.text, to) for arm, to in branch.arms] == [
+        ("vip", "send:1.0.0"), ("spent > 3", "send:2"), (None, "stop:1.2.0"),
+    ]  # fmt: skip
+    assert program.steps["send:1.0.0"].next == "wait:1.0.1"
+    assert program.steps["wait:1.0.1"].next == "send:2"
+    assert program.steps["stop:1.2.0"].next is None
+    assert branch.next == "send:2"
+
+
+def test_a_branch_without_else_goes_on() -> None:
+    """Who fits no arm goes on behind the branch."""
+    program = program_of({"branch": [{"when": "vip", "steps": ["stop"]}]}, {"send": "nudge"})
+    assert program.steps["branch:0"].next == "send:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "until"),
+    [
+        ("next monday 09:00", Until(weekday=0, minute=540)),
+        ("fri 8:30", Until(weekday=4, minute=510)),
+        ("09:00", Until(weekday=None, minute=540)),
+    ],
+)
+def test_wait_until_a_local_time(text: str, until: Until) -> None:
+    """A wait may end at a weekday and time, or at a time of day."""
+    assert program_of({"wait": {"until": text}}, {"send": "nudge"}).steps["wait:0"].until == until
+
+
+def test_wait_until_an_expression() -> None:
+    """A wait may end at an instant that traits give."""
+    found = program_of({"wait": {"until": "trial_ends_at - 3 days"}}, {"send": "nudge"}).steps["wait:0"]
+    assert found.until_expression is not None
+    assert found.until_expression.text == "trial_ends_at - 3 days"
+
+
+def test_wait_for_and_split_compile_and_are_refused() -> None:
+    """Steps that this version does not carry out are checked all the same, and refused by name."""
+    waiting = {
+        "wait_for": "order_refunded where order_id == entry.order_id",
+        "up_to": "4 hours",
+        "then": "stop",
+        "else": [{"send": "nudge"}],
+    }
+    assert steps_of(waiting) == [("steps/0/wait_for", "not-yet")]
+    assert steps_of({**waiting, "wait_for": "order_refundd"}) == [
+        ("steps/0/wait_for", "not-yet"),
+        ("steps/0/wait_for", "unknown-event"),
+    ]
+    split = {"split": {"a": "50%", "b": "50%"}, "steps_a": [{"send": "missing"}]}
+    assert steps_of(split) == [("steps/0/split", "not-yet"), ("steps/0/steps_a/0/send", "missing-template")]
+    assert steps_of({"set": {"trait": "plan", "to": None}}) == [("steps/0/set", "not-yet")]
+
+
+def test_send_options() -> None:
+    """A send may name a time of day, a window and what makes it needless; conditions read the entry."""
+    send = {"send": "nudge", "at": "09:30", "send_window": "weekdays 09:00-18:00", "unless": "entry.total > 3"}
+    found = program_of(send).steps["send:0"]
+    assert (found.at_minute, found.send_window and found.send_window.start) == (570, 540)
+    assert found.unless is not None
+
+
+@pytest.mark.parametrize(
+    ("steps", "place"),
+    [
+        (["stop", {"send": "nudge"}], "steps/1"),
+        ([{"branch": [{"when": "vip", "steps": ["stop"]}, {"else": ["stop"]}]}, {"send": "nudge"}], "steps/1"),
+        ([{"branch": [{"else": [{"stop": True}, {"send": "nudge"}]}]}], "steps/0/branch/0/else/1"),
+    ],
+)
+def test_unreachable_steps(steps: list[Any], place: str) -> None:
+    """A step that nobody can reach is refused."""
+    assert steps_of(*steps) == [(place, "unreachable-step")]
+
+
+def test_the_shape_of_a_step_is_its_own() -> None:
+    """A step's shape changes with its own parameters, not with its id or with the steps inside it."""
+
+    def shape(step: dict[str, Any]) -> str:
+        rule = sound({"trigger": EVENT, "steps": [step]})
+        return rule.program.steps[rule.program.start or ""].shape
+
+    assert shape({"send": "nudge"}) == shape({"send": "nudge", "id": "first", "channel": "email"})
+    assert shape({"send": "nudge"}) != shape({"send": "other/one"})
+    assert shape({"wait": "7 days"}) == shape({"wait": "1 week"}) != shape({"wait": "8 days"})
+    inner, other = [{"when": "vip", "steps": ["stop"]}], [{"when": "vip", "steps": [{"send": "nudge"}]}]
+    assert shape({"branch": inner}) == shape({"branch": other})
+    assert shape({"branch": inner}) != shape({"branch": [{"when": "not vip", "steps": ["stop"]}]})
+
+
+def test_too_many_steps() -> None:
+    """A rule holds at most STEPS_MAX steps, those of branches included."""
+    arms = [{"when": "vip", "steps": [{"send": "nudge"}] * 100}, {"else": [{"send": "nudge"}] * 100}]
+    assert steps_of({"branch": arms}) == [("steps", "too-many-steps")]
+    rule, _, _ = compile_one({"trigger": EVENT, "steps": [{"send": "nudge"}] * 200})
+    assert rule is not None
+
+
+def test_kinds() -> None:
+    """The kinds of the program are those of the steps."""
+    program = program_of({"wait": "1 day"}, {"send": "nudge"}, "stop")
+    assert [step.kind for step in program.steps.values()] == [StepKind.STOP, StepKind.SEND, StepKind.WAIT]
