@@ -43,7 +43,7 @@ class SeriesSpec:
     kinds: tuple[Kind, ...]
     #: Entries younger than this are kept one by one (µs).
     keep: int
-    #: At least so many newest entries are kept one by one.
+    #: At least so many of the newest older entries are kept one by one.
     newest: int
     #: What older entries are folded into: indexes into `props` by aggregate.
     counts: bool
@@ -93,12 +93,10 @@ def insert_event(spec: SeriesSpec, series: Series, event_time: int, tie: str, pr
 
 
 def prune_series(spec: SeriesSpec, series: Series, now: int) -> None:
-    """Fold the entries that are older than `keep` and beyond the newest ones into the sums, in place."""
+    """Fold the entries that are older than `keep`, but for the newest of these, into the sums, in place."""
     recent = series.recent
-    spare = len(recent) - spec.newest
-    if spare <= 0:
-        return
-    cut = min(spare, bisect_left(recent, (now - spec.keep,)))
+    # The newest of the old ones stay, not the newest of all: a reading may stand back by as much as `keep` (H3).
+    cut = bisect_left(recent, (now - spec.keep,)) - spec.newest
     cut = max(cut, len(recent) - SERIES_ENTRIES_MAX)
     if cut <= 0:
         return
