@@ -210,8 +210,8 @@ def test_unreadable_files(tmp_path: Path) -> None:
     (folder / "rules" / "other.yml").write_text("trigger: x\n")
     told = [(str(p.place), p.code) for p in load_project(folder, env=ENV).problems]
     assert told == [
-        ("rules/latin.yaml:2", "not-utf-8"),
         ("rules/large.yaml", "too-large"),
+        ("rules/latin.yaml:2", "not-utf-8"),
         ("rules/other.yml", "wrong-ending"),
     ]
 
