@@ -28,6 +28,18 @@ _HEADS: dict[FileKind, str] = {
     "config": "Config: `config/default.yaml`",
     "measures": "Measures: `config/measures.yaml`",
 }
+#: What holds for a whole page, before its first table.
+_INTROS: dict[str, str] = {
+    "rules": (
+        "Files are YAML 1.2 without aliases, tags and merged keys: `22:00`, `no` and `007` are text. Commas and colons between "
+        "parentheses belong to the condition and need no quotes here; other YAML tools want "
+        '`affects: "ever(api_called, 7 days)"` inside `{…}` and `"open(a, b, by: id)"` everywhere.'
+    ),
+    "config": (
+        "Secrets stand in the environment, and `${NAME}` in the file. `config/<environment>.yaml` overlays the default key by key; "
+        "naming another form of `store` or `delivery` replaces the one of the default."
+    ),
+}
 _NOTE = "<!-- Made from the field models by `relight.config.reference`; a test says so when it is out of date. -->"
 
 
@@ -36,7 +48,8 @@ def reference_page(page: str) -> str:
     parts = [_NOTE]
     for level, kind in enumerate(PAGES[page]):
         model, _ = MODELS[kind]
-        parts += ["", f"{'#' if level == 0 else '##'} {_HEADS[kind]}", "", *_section(model)]
+        intro = [_INTROS[page], ""] if level == 0 and page in _INTROS else []
+        parts += ["", f"{'#' if level == 0 else '##'} {_HEADS[kind]}", "", *intro, *_section(model)]
         for inner in _inner_models(model):
             title = _title(inner)
             parts += ["", f"{'##' if level == 0 else '###'} {title}", "", *_section(inner)]
