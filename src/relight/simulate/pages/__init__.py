@@ -1,4 +1,4 @@
-"""The pages and summaries that a run and a simulation leave behind: figures from ledger rows, two HTML files, two texts.
+"""The pages and summaries that a run and a simulation leave: figures from ledger rows, two HTML files, two texts.
 
 Nothing here reads a store, a clock or the network; a page is one file that asks for nothing outside itself.
 """

@@ -6,10 +6,10 @@ so bars are whole numbers, text keeps its size at every width, and nothing is me
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from relight.simulate.pages.axes import Label, day_labels, round_lines
 from relight.simulate.pages.words import count_text, day_text, plural, weekday_text
 
 #: Colours of a chart; rules beyond them are drawn as one.
@@ -20,12 +20,8 @@ DAILY_MAX = 400
 GAPPED_MAX = 130
 #: Bars of a histogram; the last one holds what is beyond.
 HISTOGRAM_MAX = 20
-#: Labelled lines of the vertical axis, besides zero.
-LINES_MAX = 4
 #: Points of a small chart in a table.
 SPARK_POINTS_MAX = 60
-#: A label further right (%) would be cut off.
-LABEL_AT_MAX = 95.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +34,6 @@ class Series:
     colour: int
     #: SVG path, one rectangle a bar; y grows downward from the chart's top.
     path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
-    """A label of an axis."""
-
-    text: str
-    #: Where, % of the axis: from the left, or from the top.
-    at: float
-    #: Left out on a narrow page.
-    minor: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,17 +93,18 @@ def day_chart(
     totals = [sum(column) for column in zip(*stacks.values(), strict=True)] or [0] * width
     height = max(top, *totals, 1)
     bar = {1: "day", 7: "week"}.get(size, "four weeks")
-    labels = [_bucket_words(days.start + x * size, size) for x in range(width)]
+    labels = [_bucket_words(day, size) for day in days[::size]]
     peak = max(range(width), key=lambda x: (totals[x], -x))
+    most = f"; most on {labels[peak]}: {count_text(totals[peak])}" if labels else ""
     return Chart(
         id=chart_id,
         title=f"Messages a {bar} by rule" if size < 28 else "Messages in four weeks by rule",  # noqa: PLR2004
-        description=f"{plural(sum(totals), 'message')}; most on {labels[peak]}: {count_text(totals[peak])}.",
+        description=f"{plural(sum(totals), 'message')}{most}.",
         width=width,
         height=height,
         series=_stacked(stacks, height),
-        across=_day_labels(days, size, width),
-        up=_lines(height),
+        across=day_labels(days, size, width),
+        up=round_lines(height),
         buckets=tuple(
             Bucket(x=x, text=_bucket_text(labels[x], {name: bars[x] for name, bars in stacks.items()}))
             for x in range(width)
@@ -169,7 +155,7 @@ def people_chart(chart_id: str, versions: Mapping[str, Mapping[int, int]]) -> Ch
             )
             for x in range(1, most + 1)
         ),
-        up=_lines(height),
+        up=round_lines(height),
         buckets=tuple(
             Bucket(
                 x=x,
@@ -222,41 +208,3 @@ def _bucket_words(day: int, size: int) -> str:
 def _bucket_text(label: str, parts: Mapping[str, int]) -> str:
     lines = [f"{name}: {count_text(count)}" for name, count in parts.items() if count]
     return "\n".join([f"{label}: {plural(sum(parts.values()), 'message')}", *reversed(lines)])
-
-
-def _lines(height: int) -> tuple[Label, ...]:
-    """Return round values at most LINES_MAX of which fit under the height."""
-    power = 1
-    while True:
-        for factor in (1, 2, 5):
-            step = factor * power
-            if height // step <= LINES_MAX:
-                return tuple(
-                    Label(text=count_text(value), at=round(100 - value / height * 100, 3))
-                    for value in range(step, height + 1, step)
-                )
-        power *= 10
-
-
-def _day_labels(days: range, size: int, width: int) -> tuple[Label, ...]:
-    span = width * size
-    found: list[tuple[int, str]] = []
-    for day in days:
-        date = dt.date.fromordinal(day)
-        if len(days) <= 16:  # noqa: PLR2004 - up to here a label a day fits
-            found.append((day, f"{date.day} {date:%b}"))
-        elif len(days) <= 100:  # noqa: PLR2004 - up to here one a week
-            if date.weekday() == 0:
-                found.append((day, f"{date.day} {date:%b}"))
-        elif len(days) <= 800:  # noqa: PLR2004 - up to here one a month
-            if date.day == 1:
-                found.append((day, f"{date:%b}" if date.month > 1 else f"{date:%Y}"))
-        elif date.day == 1 and date.month == 1:
-            found.append((day, f"{date:%Y}"))
-    at = [(round((day - days.start) / span * 100, 3), text) for day, text in found]
-    crowded = len(at) > 6  # noqa: PLR2004 - what a phone has room for
-    return tuple(
-        Label(text=text, at=place, minor=crowded and number % 2 == 1)
-        for number, (place, text) in enumerate(at)
-        if place <= LABEL_AT_MAX
-    )

@@ -1,10 +1,11 @@
-"""From a template and its values to one HTML file: Jinja2 with escaping on, the style sheet inlined, whole or not there."""
+"""From a template and its values to one HTML file: Jinja2, escaping on, style sheet inlined, whole or not there."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,7 +21,7 @@ from relight.simulate.pages.words import (
     share_text,
 )
 
-#: The page's own policy. Frames made by `srcdoc` inherit it, and mails are full of inline styles; no script runs anywhere.
+#: The page's own policy. Frames made by `srcdoc` inherit it, and mails are full of inline styles; no script runs.
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'"
 #: Suffix of a page that is being written.
 PART_SUFFIX = ".part"
@@ -38,6 +39,7 @@ def _environment() -> Environment:
     found.filters.update(
         change=change_text,
         count=count_text,
+        href=file_href,
         moment=moment_text,
         plural=plural,
         reason_name=reason_name,
@@ -46,6 +48,11 @@ def _environment() -> Environment:
         share=share_text,
     )
     return found
+
+
+def file_href(path: str) -> str:
+    """Return the link to a file beside the page; a colon is quoted, so it cannot name a scheme."""
+    return quote(path, safe="/", errors="replace")
 
 
 def write_page(path: Path, template: str, **values: object) -> Path:

@@ -19,7 +19,7 @@ from relight.simulate.pages.model import (
     StreamCounts,
 )
 
-#: Every offset in use since 1972 is a multiple of it (µs): messages are counted by it, and its local day is looked up once.
+#: Every offset since 1972 is a multiple of it (µs): messages are counted by it, and its local day is looked up once.
 QUARTER = 15 * MINUTE
 
 #: (rule, is the entry itself, state, reason)

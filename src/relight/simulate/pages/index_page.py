@@ -1,21 +1,23 @@
-"""The page beside the mails of a run: what happened, the funnel by rule and reason, the mails as people would see them."""
+"""The page beside the mails of a run: what happened, the funnel by rule and reason, the mails as people see them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from relight.simulate.pages.charts import day_chart, people_chart, spark_path
+from relight.base.instants import to_local
+from relight.simulate.pages.charts import Chart, day_chart, people_chart, spark_path
 from relight.simulate.pages.drawing import write_page
 from relight.simulate.pages.model import MailShown, PageData, RuleFigures
-from relight.simulate.pages.words import count_text, day_text, period_text, plural, reason_name, share_text
+from relight.simulate.pages.words import count_text, day_text, period_text, reason_name, share_text
 
 #: Reasons with a column of their own; rarer ones share the last.
 REASON_COLUMNS_MAX = 7
 #: Steps of the shades of a cell: classes `h0` … `h5`.
 SHADES = 5
+#: Customers offered to explain.
+EXAMPLES_MAX = 2
 #: File name of the page.
 INDEX_NAME = "index.html"
 
@@ -77,17 +79,12 @@ def write_index(folder: Path, data: PageData, *, commands: Sequence[Command] | N
     )
 
 
-def daily_chart(data: PageData, chart_id: str, *, days: range | None = None, top: int = 0) -> Any:
+def daily_chart(data: PageData, chart_id: str) -> Chart:
     """Return the chart of messages a day; rules without a message are left out."""
     sending = [rule for rule in data.rules if rule.messages]
     names = distinct_titles(sending)
-    return day_chart(
-        chart_id,
-        {names[rule.id]: rule.days for rule in sending},
-        days=data.days if days is None else days,
-        order=[names[rule.id] for rule in sending],
-        top=top,
-    )
+    counts = {names[rule.id]: rule.days for rule in sending}
+    return day_chart(chart_id, counts, days=data.days, order=list(counts))
 
 
 def distinct_titles(rules: Sequence[RuleFigures]) -> dict[str, str]:
@@ -103,7 +100,11 @@ def headline_figures(data: PageData) -> list[tuple[str, str, str]]:
     heaviest = data.heaviest
     zone = data.about.zone
     figures = [
-        (count_text(data.messages), "messages", f"{share_text(data.messages, data.messages + data.not_sent)} of all that came up"),
+        (
+            count_text(data.messages),
+            "messages",
+            f"{share_text(data.messages, data.messages + data.not_sent)} of all that came up",
+        ),
         (
             count_text(data.people),
             "people reached" if data.people != 1 else "person reached",
@@ -113,19 +114,17 @@ def headline_figures(data: PageData) -> list[tuple[str, str, str]]:
         (count_text(data.held_out), "held out", "by lot, to compare with"),
         (
             f"{data.quantile(0.5)} · {data.quantile(0.95)} · {max(data.per_customer, default=0)}",
-            "messages a customer",
+            "messages each",
             "median, 95th, most",
         ),
     ]
     if heaviest is not None:
-        figures.append((count_text(heaviest.count), "in the heaviest hour", hour_text(heaviest.start, zone)))
+        figures.append((count_text(heaviest.count), "heaviest hour", hour_text(heaviest.start, zone)))
     return figures
 
 
 def hour_text(start: int, zone: str) -> str:
     """Return `24 Nov 09:00`."""
-    from relight.base.instants import to_local
-
     local = to_local(start, zone)
     return f"{day_text(local.toordinal(), year=False)} {local:%H:%M}"
 
@@ -171,17 +170,19 @@ def gallery(data: PageData) -> list[RuleMails]:
 
 
 def next_commands(data: PageData) -> list[Command]:
-    """Return what to do next, with a customer and a rule of this run."""
-    commands = []
-    for rule in data.rules:
-        for reason in rule.not_sent:
-            if reason in rule.examples and len(commands) < 2:  # noqa: PLR2004 - two examples are enough
-                meaning = f"why one of {plural(rule.not_sent[reason], 'person', 'people')} did not get it: {reason_name(reason)}"
-                commands.append(Command(line=f"relight explain {rule.examples[reason]} {rule.id}", meaning=meaning))
-                break
+    """Return what to do next, with customers and rules of this run."""
+    examples = [
+        Command(
+            line=f"relight explain {rule.examples[reason]} {rule.id}",
+            meaning=f"why somebody did not get {rule.title}: {reason_name(reason)}",
+        )
+        for rule in data.rules
+        for reason in [reason for reason in rule.not_sent if reason in rule.examples][:1]
+    ]
+    commands = examples[:EXAMPLES_MAX]
     if data.rules:
-        commands.append(Command(line=f"relight preview {data.rules[0].id}", meaning="this rule's mail for a person of your choice"))
+        commands.append(Command(line=f"relight preview {data.rules[0].id}", meaning="its mail for a person you choose"))
     if data.streams.dead:
-        commands.append(Command(line="relight dead-letters list", meaning="the records that could not be read, and why"))
+        commands.append(Command(line="relight dead-letters list", meaning="what could not be read, and why"))
     commands.append(Command(line="relight check", meaning="every problem of the project folder at once"))
     return commands

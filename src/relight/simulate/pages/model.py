@@ -72,6 +72,8 @@ class About:
     rules: Mapping[str, str]
     #: How long it took, s; None leaves it out.
     seconds: float | None = None
+    #: What became of the mails, one sentence for the top of the page of a run.
+    delivery: str = "Mails are files in this folder: nothing left this machine."
     #: (rule, state of a message by its life) → how many; empty where nothing is handed over.
     outcomes: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
@@ -112,7 +114,7 @@ class RuleFigures:
 
     @property
     def not_sent(self) -> Mapping[str, int]:
-        """Return why not, occurrences and messages together, by reason, most frequent first; what is only counted apart."""
+        """Return why not, occurrences and messages together, most frequent first; without what is only counted."""
         total = dict(self.kept_out)
         for reason, count in self.refused.items():
             total[reason] = total.get(reason, 0) + count

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relight.simulate.pages.charts import people_chart
+from relight.simulate.pages.charts import Chart, day_chart, people_chart
 from relight.simulate.pages.drawing import write_page
-from relight.simulate.pages.index_page import daily_chart, headline_figures
+from relight.simulate.pages.index_page import daily_chart, distinct_titles, headline_figures
 from relight.simulate.pages.model import PageData, ReasonFigures, RuleFigures
 from relight.simulate.pages.words import change_text, period_text
 
@@ -82,11 +83,7 @@ def write_report(path: Path, data: PageData, compare: PageData | None = None) ->
 
     `data` is the version asked about; `compare` is what stands now, on the same events.
     """
-    days = _both(data.days, compare.days if compare else range(0))
-    charts = [daily_chart(data, "daily-new", days=days)]
-    if compare:
-        before = daily_chart(compare, "daily-now", days=days, top=charts[0].height)
-        charts = [before, daily_chart(data, "daily-new", days=days, top=before.height)]
+    changes = compare_rules(data, compare)
     reasons = compare_reasons(data, compare)
     versions = {"now": compare.per_customer, "new": data.per_customer} if compare else {"all": data.per_customer}
     return write_page(
@@ -97,14 +94,30 @@ def write_report(path: Path, data: PageData, compare: PageData | None = None) ->
         figures=headline_figures(data),
         before=headline_figures(compare) if compare else [],
         period=period_text(data.streams.began, data.streams.ended, data.about.zone),
-        drawn=charts,
+        drawn=daily_charts(data, compare, changes),
         people=people_chart("people", versions),
-        changes=compare_rules(data, compare),
+        changes=changes,
         reasons=reasons,
         most=max([1, *(one.not_sent for pair in reasons for one in pair)]),
         per_month=per_month,
         rate=rate_heading(data),
     )
+
+
+def daily_charts(data: PageData, compare: PageData | None, changes: Sequence[RuleChange]) -> list[Chart]:
+    """Return messages a day as it stands now, then new: on one scale, over one span, with one colour a rule."""
+    if compare is None:
+        return [daily_chart(data, "daily")]
+    names = distinct_titles([one.shown for one in changes])
+    days = _both(data.days, compare.days)
+    versions = {"daily-now": compare, "daily-new": data}
+    counts = {
+        chart_id: {names[rule.id]: rule.days for rule in version.rules if rule.messages}
+        for chart_id, version in versions.items()
+    }
+    order = [names[one.id] for one in changes if any(names[one.id] in of_version for of_version in counts.values())]
+    top = max(day_chart(chart_id, counts[chart_id], days=days, order=order).height for chart_id in counts)
+    return [day_chart(chart_id, counts[chart_id], days=days, order=order, top=top) for chart_id in counts]
 
 
 def _both(first: range, second: range) -> range:

@@ -47,7 +47,9 @@ def simulate_text(data: PageData, compare: PageData | None = None, width: int = 
     lines = [_read_line(data, "Replayed") + " Nothing was sent."]
     lines += _table(table, [_reasons(one.new) if one.new else "" for one in changes], width)
     lines.append(_customer_line(data))
-    example = next((rule.examples[reason] for rule in data.rules for reason in rule.not_sent if reason in rule.examples), None)
+    example = next(
+        (rule.examples[reason] for rule in data.rules for reason in rule.not_sent if reason in rule.examples), None
+    )
     if example:
         lines.append(f"Example: relight explain --simulation last {_clean(example)}")
     return "\n".join([*lines, _total_line(data, compare)])
@@ -60,7 +62,8 @@ def _total_line(data: PageData, compare: PageData | None) -> str:
         return f"{plural(data.messages, 'message')} for {plural(data.people, 'person', 'people')}; nothing was sent."
     now = per_month(compare.messages, compare)
     change = change_text(compare.messages, data.messages)
-    return f"{count_text(now)} -> {count_text(new)} messages{unit} ({change}) for {plural(data.people, 'person', 'people')}."
+    people = plural(data.people, "person", "people")
+    return f"{count_text(now)} -> {count_text(new)} messages{unit} ({change}) for {people}."
 
 
 def _read_line(data: PageData, verb: str) -> str:
@@ -68,17 +71,21 @@ def _read_line(data: PageData, verb: str) -> str:
     period = period_text(streams.began, streams.ended, data.about.zone)
     parts = [f"{verb} {plural(streams.events, 'event')} of {plural(streams.customers, 'customer')}"]
     parts += [period] if period else []
-    parts += [f"in {data.about.seconds:,.0f} s" if data.about.seconds >= 1 else f"in {data.about.seconds:.1f} s"] if data.about.seconds is not None else []
+    if data.about.seconds is not None:
+        parts.append(f"in {data.about.seconds:,.{0 if data.about.seconds >= 1 else 1}f} s")
     also = [f"{plural(streams.duplicates, 'duplicate')} left out"] if streams.duplicates else []
     also += [f"{plural(streams.dead_total, 'dead letter')} kept"] if streams.dead else []
     return ", ".join(parts) + "." + (f" {', '.join(also)}." if also else "")
 
 
 def _customer_line(data: PageData) -> str:
-    text = f"Messages a customer: median {data.quantile(0.5)}, 95th {data.quantile(0.95)}, most {max(data.per_customer, default=0)}."
+    most = max(data.per_customer, default=0)
+    text = f"Messages a customer: median {data.quantile(0.5)}, 95th {data.quantile(0.95)}, most {most}."
     if data.heaviest is None:
         return text
-    return f"{text} Heaviest hour: {hour_text(data.heaviest.start, data.about.zone)}, {count_text(data.heaviest.count)}."
+    return (
+        f"{text} Heaviest hour: {hour_text(data.heaviest.start, data.about.zone)}, {count_text(data.heaviest.count)}."
+    )
 
 
 def _reasons(rule: RuleFigures) -> list[str] | str:

@@ -33,7 +33,7 @@ REASON_WORDS: Final[Mapping[str, str]] = MappingProxyType({
     Reason.RULE_REMOVED: "The rule, or the step the person was at, is gone.",
     Reason.POOL_EMPTY: "No code was left in the pool.",
     Reason.SUNSET: "The person has been away for so long that marketing stopped.",
-    Reason.UNLESS: "The rule's own `unless` held.",
+    Reason.UNLESS: "The rule's own unless condition held.",
     Reason.OUTSIDE_DATES: "Before the rule starts or after it ends.",
     Reason.REJECTED: "The provider will never take this message.",
     Reason.RETRIES_EXHAUSTED: "The provider kept refusing for now, as often as allowed.",

@@ -1,4 +1,4 @@
-"""A made-up year of a shop for the pages: rows of a dozen rules, the same for the same seed; mails, and hostile words."""
+"""A made-up year of a shop for the pages: rows of a dozen rules and their mails, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,18 @@ BEGAN = to_instant(dt.datetime(2025, 11, 24, 6, tzinfo=dt.UTC))
 DAYS = 364
 #: rule → (title, weight, refusals by weight, is it triggered by a global event)
 RULES: dict[str, tuple[str, int, dict[Reason, int], bool]] = {
-    "quiet": ("Gone quiet", 2600, {Reason.FREQUENCY_CAP: 7, Reason.NO_CONSENT: 5, Reason.EXIT: 9, Reason.GROUP: 6}, False),
-    "how_was_it": ("How was it?", 1700, {Reason.SENSITIVE_HOLD: 6, Reason.NO_CONSENT: 7, Reason.FREQUENCY_CAP: 12}, False),
+    "quiet": (
+        "Gone quiet",
+        2600,
+        {Reason.FREQUENCY_CAP: 7, Reason.NO_CONSENT: 5, Reason.EXIT: 9, Reason.GROUP: 6},
+        False,
+    ),
+    "how_was_it": (
+        "How was it?",
+        1700,
+        {Reason.SENSITIVE_HOLD: 6, Reason.NO_CONSENT: 7, Reason.FREQUENCY_CAP: 12},
+        False,
+    ),
     "time_to_refill": ("Time to refill", 1100, {Reason.NO_CONSENT: 9, Reason.EXIT: 22, Reason.MISSING_DATA: 2}, False),
     "whats_new": ("What’s new for the quiet", 900, {Reason.AUDIENCE_FALSE: 40, Reason.NO_CONSENT: 6}, False),
     "milestone": ("Milestones", 820, {Reason.FREQUENCY_CAP: 18, Reason.SUPPRESSED: 2}, False),
@@ -33,14 +43,15 @@ MAIL = """<!DOCTYPE html>
 body {{ margin: 0; font: 16px/1.6 Georgia, serif; background: #e9f0f1; }}
 .sheet {{ max-width: 600px; margin: 0 auto; padding: 32px 28px; background: #fff; color: #17292f; }}
 .go {{ display: inline-block; padding: 13px 26px; background: #0b5d6b; color: #fff; text-decoration: none; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #0b1619; }} .sheet {{ background: #14262b; color: #e4eef0; }} }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #0b1619; }}
+.sheet {{ background: #14262b; color: #e4eef0; }} }}
 </style></head><body><div class="sheet"><h1 style="margin: 0 0 16px">{subject}</h1>
 <p>{text}</p><p><a class="go" href="https://app.tidewater.example/">{go}</a></p>
 <img src="https://pixel.tidewater.example/open.gif" width="1" height="1" alt="">
 <script src="https://evil.example/x.js"></script><script>document.title = "owned"</script></div></body></html>"""
 TEXTS = {
-    "en": ("We kept your board as you left it", "Hello Ada, your three columns are still there. Ten minutes a week is enough.", "Open your board"),
-    "tr": ("Panonuz bıraktığınız gibi duruyor", "Merhaba Işık, üç sütununuz hâlâ yerinde. Haftada on dakika yeter.", "Panonu aç"),
+    "en": ("We kept your board as you left it", "Hello Ada, your three columns are still there.", "Open your board"),
+    "tr": ("Panonuz bıraktığınız gibi duruyor", "Merhaba Işık, üç sütununuz hâlâ yerinde.", "Panonu aç"),
 }  # fmt: skip
 STREAMS = StreamCounts(
     events=104_312, customers=5_000, began=BEGAN, ended=BEGAN + DAYS * DAY, duplicates=1_204, duplicates_differing=3,
@@ -67,7 +78,14 @@ def make_rows(*, seed: int = 7, scale: float = 1.0, caps: float = 1.0) -> list[L
 
 
 def _story(
-    draw: random.Random, rule: str, customer: str, instant: int, *, number: int, refusals: dict[Reason, int], caps: float
+    draw: random.Random,
+    rule: str,
+    customer: str,
+    instant: int,
+    *,
+    number: int,
+    refusals: dict[Reason, int],
+    caps: float,
 ) -> list[LedgerRow]:
     def row(step: str, state: RowState, reason: Reason | None = None, scheduled: int | None = None) -> LedgerRow:
         return LedgerRow(
@@ -98,11 +116,20 @@ def make_messages(rows: list[LedgerRow]) -> list[OutboxMessage]:
             subject, text, go = TEXTS[locale]
             found.append(
                 OutboxMessage(
-                    occurrence_key=row.occurrence_key, rule=row.rule, customer=row.customer, step=row.step,
-                    address=f"{row.customer}@customers.example", message_class="marketing", scheduled=row.scheduled or 0,
-                    subject=subject, html=MAIL.format(locale=locale, subject=subject, text=text, go=go), text=text,
-                    content_hash="0", template=row.rule, locale=locale,
-                )  # fmt: skip
+                    occurrence_key=row.occurrence_key,
+                    rule=row.rule,
+                    customer=row.customer,
+                    step=row.step,
+                    address=f"{row.customer}@customers.example",
+                    message_class="marketing",
+                    scheduled=row.scheduled or 0,
+                    subject=subject,
+                    html=MAIL.format(locale=locale, subject=subject, text=text, go=go),
+                    text=text,
+                    content_hash="0",
+                    template=row.rule,
+                    locale=locale,
+                )
             )
     return found
 
