@@ -31,13 +31,13 @@ _HEADS: dict[FileKind, str] = {
 #: What holds for a whole page, before its first table.
 _INTROS: dict[str, str] = {
     "rules": (
-        "Files are YAML 1.2 without aliases, tags and merged keys: `22:00`, `no` and `007` are text. Commas and colons between "
-        "parentheses belong to the condition and need no quotes here; other YAML tools want "
+        "Files are YAML 1.2 without aliases, tags and merged keys: `22:00`, `no` and `007` are text. Commas and colons "
+        "between parentheses belong to the condition and need no quotes here; other YAML tools want "
         '`affects: "ever(api_called, 7 days)"` inside `{…}` and `"open(a, b, by: id)"` everywhere.'
     ),
     "config": (
-        "Secrets stand in the environment, and `${NAME}` in the file. `config/<environment>.yaml` overlays the default key by key; "
-        "naming another form of `store` or `delivery` replaces the one of the default."
+        "Secrets stand in the environment, and `${NAME}` in the file. `config/<environment>.yaml` overlays the default "
+        "key by key; naming another form of `store` or `delivery` replaces the one of the default."
     ),
 }
 _NOTE = "<!-- Made from the field models by `relight.config.reference`; a test says so when it is out of date. -->"

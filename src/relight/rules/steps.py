@@ -1,4 +1,4 @@
-"""Compiles steps to a flat program: each step knows where it goes on, so an entry is a step's id and two instants (E2)."""
+"""Compiles steps to a flat program: each step knows where it goes on, so an entry is a step's id (E2)."""
 
 from __future__ import annotations
 
