@@ -49,8 +49,11 @@ def encode_profile(profile: Profile) -> bytes:
     return _ENCODER.encode([PROFILE_VERSION, fields])
 
 
-def decode_profile(layout: Layout, blob: bytes) -> Profile:
-    """Return the profile of some bytes. Raises StoreError for bytes that are none, or of a newer version."""
+def decode_profile(layout: Layout | Callable[[int], Layout], blob: bytes) -> Profile:
+    """Return the profile of some bytes. Raises StoreError for bytes that are none, or of a newer version.
+
+    layout: under which it was written, or how to find that by the number of global records the profile has seen.
+    """
     try:
         version, fields = msgspec.msgpack.decode(blob)
         while version < PROFILE_VERSION:
@@ -66,6 +69,7 @@ def decode_profile(layout: Layout, blob: bytes) -> Profile:
     except (msgspec.MsgspecError, ValueError, TypeError, KeyError) as error:
         message = f"a stored profile cannot be read: {error}"
         raise StoreError(message) from error
+    layout = layout(values["world"]) if callable(layout) else layout
     values["series"] = {
         key: _revive_series(layout.series.get(key), raw) for key, raw in values["series"].items()
     }

@@ -6,6 +6,7 @@ Knows a store, never a provider: whoever sends reads the outbox. No clock is rea
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,7 @@ class _Work:
     dead: list[DeadLetter] = field(default_factory=list)
     effects: Effects = field(default_factory=Effects)
     differing: int = 0
+    duplicates: int = 0
 
 
 class Engine:
@@ -70,6 +72,8 @@ class Engine:
         self.progress = Progress()
         self._position = store.last_position()
         self._visit_all = False
+        #: A batch failed half-way: memory may hold what the store does not.
+        self._is_ahead = False
 
     # ------------------------------------------------------------ plan
     @property
@@ -102,8 +106,15 @@ class Engine:
         """Decide on a batch of records in log order and make everything that follows durable; return the effects.
 
         positions: input -> how far it is read with this batch; reached: instant that time has come to (default: the last record's).
-        Raises StoreError or BackpressureError when the batch is not durable; then nothing of it is acknowledged.
+        Raises StoreError or BackpressureError when the batch is not durable; then nothing of it is acknowledged, and the same batch can
+        be handed in again: the engine stands again where its store stands before it takes anything more.
         """
+        with self._all_or_nothing():
+            return self._take(records, positions or {}, reached)
+
+    def _take(
+        self, records: Sequence[Event | Control | DeadLetter], positions: Mapping[str, str], reached: int | None
+    ) -> Effects:
         work = _Work()
         last = INSTANT_MIN
         known = self._find_known(records)
@@ -121,15 +132,36 @@ class Engine:
         until = last if reached is None else reached
         if until > INSTANT_MIN:
             self._advance(work, until)
-        self._commit(work, positions or {}, until)
+        self._commit(work, positions, until)
         return work.effects
 
     def advance(self, until: int) -> Effects:
         """Let time come to `until` (µs): every deadline with j < until is judged, durably."""
-        work = _Work()
-        self._advance(work, until)
-        self._commit(work, {}, until)
-        return work.effects
+        with self._all_or_nothing():
+            work = _Work()
+            self._advance(work, until)
+            self._commit(work, {}, until)
+            return work.effects
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """What fails inside leaves nothing behind: world, profiles and timers are made anew from the store before the next batch."""
+        if self._is_ahead:
+            self._stand_again()
+        try:
+            yield
+        except BaseException:
+            self._is_ahead = True
+            raise
+
+    def _stand_again(self) -> None:
+        plans = self.world.plans()
+        self.world = World()
+        self.profiles.forget()
+        self.timers = HourBuckets()
+        self._position = self.store.last_position()
+        self.recover(plans)
+        self._is_ahead = False
 
     def _find_known(self, records: Sequence[Event | Control | DeadLetter]) -> list[Event | int | None]:
         """Return for each record what it is a copy of: a position in the log, an event of this batch, or None."""
@@ -148,7 +180,7 @@ class Engine:
 
     def _count_copy(self, work: _Work, record: Event | Control, copy_of: Event | int) -> None:
         """A copy is no record for any check; a body that differs from the first is counted (V1)."""
-        self.progress.duplicates += 1
+        work.duplicates += 1
         first = self.store.body_at(copy_of) if isinstance(copy_of, int) else copy_of
         if isinstance(first, Event) and isinstance(record, Event) and not is_same_body(first, record):
             work.differing += 1
@@ -166,7 +198,7 @@ class Engine:
     def _take_own(self, work: _Work, record: Event | Control) -> None:
         customer = record.customer
         assert customer is not None  # noqa: S101 - the caller looked
-        profile = self.profiles.get(self._layout_of(customer), customer)
+        profile = self.profiles.get(self._layout_at, customer)
         take_record(self.world, profile, record, work.effects, history=lambda: self._history(work, customer))
         # Encoded afterwards: the ingest time may have been raised to the customer's last (H1).
         work.log.append((record, encode_record(record)))
@@ -174,10 +206,10 @@ class Engine:
         profile.position = self._position
         self.timers.arm(customer, profile.wake)
 
-    def _layout_of(self, customer: str) -> Layout:
-        """Return the layout by which a customer's checkpoint is read: of the plan in force when it was written or since."""
-        del customer
-        return self.layout
+    def _layout_at(self, seen: int) -> Layout:
+        """Return the layout of a profile that has seen so many global records: of the plan in force then."""
+        plan = self.world.states[seen].plan
+        return _NO_LAYOUT if plan is None else plan.layout
 
     def _history(self, work: _Work, customer: str) -> Iterator[Event]:
         """Yield the customer's own events so far, in log order, in memory form."""
@@ -201,10 +233,9 @@ class Engine:
                 self._live(work, customer, until)
         for customer in self.timers.due(until):
             self._live(work, customer, until)
-        self.progress.reached = max(self.progress.reached, until)
 
     def _live(self, work: _Work, customer: str, until: int) -> None:
-        profile = self.profiles.get(self._layout_of(customer), customer)
+        profile = self.profiles.get(self._layout_at, customer)
         # Global records of this very instant may still be followed by control records of it; own ones take them along.
         live_until(
             self.world, profile, until, work.effects, rank=Rank.EVENT, history=lambda: self._history(work, customer)
@@ -236,7 +267,9 @@ class Engine:
         self.progress.batches += 1
         self.progress.events += sum(1 for record, _ in work.log if isinstance(record, Event))
         self.progress.dead += len(work.dead)
+        self.progress.duplicates += work.duplicates
         self.progress.differing += work.differing
+        self.progress.reached = max(self.progress.reached, until)
         self.progress.rows += len(effects.rows)
         self.progress.mails += len(effects.mails)
         self.profiles.trim()
@@ -258,13 +291,17 @@ class Engine:
         for _, record in self.store.global_log():
             self.world.append(revive_record(self.layout, record))  # type: ignore[arg-type]  # events and controls
         for stored in self.store.profiles():
-            profile = self.profiles.get(self.layout, stored.customer)
+            profile = self.profiles.get(self._layout_at, stored.customer)
             self.timers.arm(stored.customer, profile.wake)
             self.profiles.trim()
         folded = self._fold_forward(begin)
         reached = self.store.reached()
         if reached is not None:
-            self.advance(reached)
+            work = _Work()
+            # A checkpoint may be older than a global event or plan that everybody was visited for.
+            self._visit_all = True
+            self._advance(work, reached)
+            self._settle_again(work, reached)
         return folded
 
     def _fold_forward(self, begin: int) -> int:
@@ -273,8 +310,8 @@ class Engine:
         for position, record in self.store.read_log(begin):
             if record.customer is None:
                 continue
-            revived = revive_record(self.layout, record)
-            profile = self.profiles.get(self.layout, record.customer)
+            profile = self.profiles.get(self._layout_at, record.customer)
+            revived = revive_record(self._layout_at(profile.world), record)
             if profile.position < position:
                 customer = record.customer
                 take_record(
@@ -294,10 +331,10 @@ class Engine:
             if at < position and isinstance(record, Event):
                 yield self._revived(record)
 
-    def _settle_again(self, work: _Work) -> None:
+    def _settle_again(self, work: _Work, reached: int = INSTANT_MIN) -> None:
         """Write rows that a crash left undecided; those that stand already are known by their keys. Tallies were counted before."""
         work.effects.counted.clear()
-        self._commit(work, {}, INSTANT_MIN)
+        self._commit(work, {}, reached)
 
 
 #: Rows that recovery holds before it writes them.

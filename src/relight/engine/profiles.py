@@ -13,7 +13,7 @@ from relight.customers.profile import Profile
 from relight.stores.interface import Profile as StoredProfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from relight.customers.layout import Layout
     from relight.stores.interface import Store
@@ -36,12 +36,15 @@ class ProfileCache:
         #: Profiles dropped so far, for metrics.
         self.evictions = 0
 
-    def get(self, layout: Layout, customer: str) -> Profile:
-        """Return the customer's profile, a new one for somebody unknown. It counts as changed."""
+    def get(self, layout_at: Callable[[int], Layout], customer: str) -> Profile:
+        """Return the customer's profile, a new one for somebody unknown. It counts as changed.
+
+        layout_at: the layout of a profile that has seen so many global records.
+        """
         profile = self._held.get(customer)
         if profile is None:
             stored = self._store.load_profile(customer)
-            profile = Profile(customer=customer) if stored is None else decode_profile(layout, stored.blob)
+            profile = Profile(customer=customer) if stored is None else decode_profile(layout_at, stored.blob)
             self._held[customer] = profile
         else:
             self._held.move_to_end(customer)

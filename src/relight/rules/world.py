@@ -78,6 +78,10 @@ class World:
         """Make a plan known by its version, so that a plan record can name it."""
         self._plans[plan.version] = plan
 
+    def plans(self) -> list[Plan]:
+        """Return the plans known, each version once."""
+        return list(self._plans.values())
+
     def view(self, state: WorldState) -> tuple[Event, ...]:
         """Return the global events that a state has seen, in log order."""
         found = self._views.get(state.events)
