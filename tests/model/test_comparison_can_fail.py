@@ -9,13 +9,11 @@ from types import ModuleType
 import pytest
 
 from relight.customers import fold
-from relight.decide import competition, edits, entries, minutes, occurrences, silences, triggers
+from relight.decide import competition, entries, minutes, occurrences, silences, triggers
 from relight.messages import caps
 from tests.support.model_logs import model_logs
 from tests.support.model_runs import decide_rows
 
-#: The package's name `decide` is the function.
-DECIDE = sys.modules["relight.decide.decide"]
 pytestmark = pytest.mark.recorded
 
 #: (what the bug is, module, function, its text, the bug).
@@ -29,9 +27,7 @@ MUTANTS = [
     ("no look back on entry", occurrences, "_begin", "in turn.profile.trail", "in ()"),
     ("low priority first", competition, "_field_of", "(-priority_of(turn, entry)", "(priority_of(turn, entry)"),
     ("a second send in the same minute", minutes, "make_candidate", " + turn.closing", ""),
-    ("an edited wait looks back", edits, "_move_entry", "        entry.floor = turn.now", "        pass"),
     ("a step is taken twice", entries, "walk", "step.id in entry.sent", "False"),
-    ("a new zone moves nothing", DECIDE, "_follow_zone", "zone != turn.profile.zone", "False"),
     ("a refund lowers a sum", triggers, "grown", "max(Decimal(0), Decimal(value))", "Decimal(value)"),
     ("sliding caps closed at both ends", caps, "full_cap", "at - place < cap.window", "at - place <= cap.window"),
 ]  # fmt: skip

@@ -135,7 +135,7 @@ def engine_rows(
     open_store: Callable[[], Store],
     *,
     seed: int,
-    cached_profiles: int = 2,
+    cached_profiles: int = 1,
     reopen: Callable[[Store], Store] | None = None,
     copies: int = 0,
 ) -> Rows:
