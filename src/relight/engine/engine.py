@@ -289,7 +289,7 @@ class Engine:
             self.world.register(plan)
         begin = self.store.checkpoint_position()
         for _, record in self.store.global_log():
-            self.world.append(revive_record(self.layout, record))  # type: ignore[arg-type]  # events and controls
+            self.world.append(revive_record(self.layout, record))
         for stored in self.store.profiles():
             profile = self.profiles.get(self._layout_at, stored.customer)
             self.timers.arm(stored.customer, profile.wake)
