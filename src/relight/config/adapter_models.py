@@ -117,6 +117,9 @@ class WebModel(FileModel):
     noun: ClassVar[str] = "the web settings"
     base_url: UrlField = Field(description="What links in mails begin with.")
     listen: ListenField = Field(default=("127.0.0.1", 8080), description="Address and port of the pages.")
+    secret: Secret | None = Field(
+        default=None, description="Signs unsubscribe links; needed as soon as mails leave: `${RELIGHT_LINK_SECRET}`."
+    )
     token: Secret | None = Field(
         default=None, description="Needed for the pages where they listen on another address than 127.0.0.1."
     )

@@ -33,6 +33,28 @@ class FolderFiles:
     rule_tests: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
+    @classmethod
+    def of_texts(cls, texts: Mapping[str, str]) -> FolderFiles:
+        """Return the files of texts by path, as `texts` gave them."""
+        found: dict[str, dict[str, str]] = {name: {} for name in _TEXTS}
+        for path, text in texts.items():
+            if path.startswith("templates/"):
+                found["templates"][path.removeprefix("templates/")] = text
+            elif path.endswith(".py"):
+                found["mappings"][path] = text
+            elif path.startswith("tests/"):
+                found["rule_tests"][path] = text
+            else:
+                found[path.partition("/")[0]][path] = text
+        return cls(
+            streams=found["streams"],
+            rules=found["rules"],
+            templates=found["templates"],
+            config=found["config"],
+            mappings=found["mappings"],
+            rule_tests=found["rule_tests"],
+        )
+
     def texts(self) -> dict[str, str]:
         """Return all texts by path, for showing lines."""
         templates = {f"templates/{path}": text for path, text in self.templates.items()}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from relight.base.instants import DAY, WEEK
 from relight.base.problems import Place, Problem
 from relight.base.suggest import suggest_words
+from relight.config.links import link_problems, make_links
 from relight.config.models import ConfigModel
 from relight.rules.plan import Cap, MessageClass, Policy
 from relight.rules.texts import PlaceOf, Texts
@@ -26,7 +27,7 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         message_class: _caps(getattr(model.classes, message_class.value).caps, place_of, message_class)
         for message_class in MessageClass
     }
-    problems = [*_topic_problems(model, place_of), *_time_problems(model, place_of)]
+    problems = [*_topic_problems(model, place_of), *_time_problems(model, place_of), *link_problems(model, place_of)]
     for found in caps.values():
         problems += _cap_problems(found)
     if not caps[MessageClass.MARKETING]:
@@ -48,6 +49,7 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         arbitration=model.arbitration.elapsed if model.arbitration else 0,
         catch_up=CATCH_UP_DEFAULT if model.catch_up is None else model.catch_up.elapsed,
         sunset=model.sunset.after.elapsed if model.sunset else None,
+        links=make_links(model),
         places={key: place_of((key,)) for key in _PLACED if getattr(model, key)},
     )
     return policy, problems

@@ -1,0 +1,53 @@
+"""The links that every marketing mail carries: one-click unsubscribe and preferences, made from the config's base_url and secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from relight.base.problems import Problem
+from relight.messages.identity import SECRET_BYTES_MIN, TokenKey, preferences_url, unsubscribe_url
+
+if TYPE_CHECKING:
+    from relight.config.models import ConfigModel
+    from relight.rules.texts import PlaceOf
+
+#: Signs the links of mails that only go to files. Known to everybody, so `check` refuses it for real delivery.
+_KEY_FOR_FILES = b"links of mails that go to files"
+
+#: (occurrence key, topic) -> (one-click unsubscribe link, preferences link).
+Links = Callable[[str, str], tuple[str, str]]
+
+
+def make_links(model: ConfigModel) -> Links | None:
+    """Return what writes the links; None where the config has no `web`, then no mail carries any."""
+    if model.web is None:
+        return None
+    base_url = model.web.base_url.rstrip("/")
+    secret = model.web.secret
+    raw = _KEY_FOR_FILES if secret is None else secret.reveal().encode("utf-8")
+    key = TokenKey(secret=raw.ljust(SECRET_BYTES_MIN, b"\0"))
+
+    def links(occurrence_key: str, topic: str) -> tuple[str, str]:
+        return unsubscribe_url(base_url, key, occurrence_key, topic), preferences_url(base_url, key, occurrence_key)
+
+    return links
+
+
+def link_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
+    """Return what would let strangers unsubscribe people, or people not at all (S4, I18)."""
+    leaves = model.delivery is not None and (model.delivery.smtp is not None or model.delivery.sendgrid is not None)
+    if not leaves:
+        return []
+    if model.web is None:
+        message = "mails leave, and nobody could unsubscribe from them: there is no `web` with a base_url"
+        place = place_of(("delivery",), key=True)
+        help_text = 'web: {base_url: "https://mail.shop.example", secret: "${RELIGHT_LINK_SECRET}"}'
+        return [Problem(code="no-unsubscribe", message=message, place=place, help=help_text)]
+    secret = model.web.secret
+    if secret is None or len(secret.reveal()) < SECRET_BYTES_MIN:
+        message = f"links in mails that leave are signed with a secret of at least {SECRET_BYTES_MIN} characters"
+        place = place_of(("web",), key=True)
+        help_text = "write `secret: ${RELIGHT_LINK_SECRET}` and set that variable; keep it, old links depend on it"
+        return [Problem(code="no-link-secret", message=message, place=place, help=help_text)]
+    return []

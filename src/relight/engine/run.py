@@ -1,0 +1,277 @@
+"""`relight run`: one project on one machine, from its inputs to mails that left, and on as long as inputs can grow.
+
+Finished files run at the time they carry; growing ones and pipes at the wall clock, which the caller hands in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight.base.errors import ProjectError
+from relight.base.instants import SECOND
+from relight.config.folder import FolderFiles
+from relight.config.loader import LoadedProject, load_files
+from relight.delivery import open_transport
+from relight.delivery.files import FilesTransport
+from relight.engine.dispatch import Dispatcher, SenderIdentity
+from relight.engine.engine import Engine
+from relight.engine.feed import Feed, feed_finished
+from relight.engine.live import LiveFeed
+from relight.stores.sqlite import SqliteStore
+from relight.streams.envelope import Control
+
+if TYPE_CHECKING:
+    from relight.config.settings import DeliverySettings, Settings
+    from relight.delivery.outgoing import Outcome, Transport
+    from relight.rules.plan import Plan
+    from relight.streams.refusals import Counts
+
+#: Note under which a plan's sources are kept, so that a later start can compile the version it finds in the log.
+PLAN_NOTE = "plan:"
+#: Bytes of memory that one cached profile is taken to need.
+PROFILE_BYTES = 4_000
+#: Seconds that a live loop waits when nothing came.
+IDLE_SECONDS = 0.2
+#: Batches of finished files between two checkpoints: what recovery folds again at the most, in batches.
+CHECKPOINT_BATCHES = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProgress:
+    """How far a run is, for people."""
+
+    events: int
+    duplicates: int
+    dead: int
+    rows: int
+    mails: int
+    handed_over: int
+    #: Instant that time has come to (µs).
+    reached: int
+
+
+@dataclass(slots=True, kw_only=True)
+class RunSummary:
+    """What a run did."""
+
+    events: int = 0
+    duplicates: int = 0
+    differing: int = 0
+    dead: int = 0
+    rows: int = 0
+    mails: int = 0
+    handed_over: int = 0
+    #: Records folded again after the last stop.
+    recovered: int = 0
+    outcomes: dict[Outcome, int] = field(default_factory=dict)
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+    #: Instant that time came to (µs).
+    end: int = 0
+    #: Ctrl-C ended it; a second start continues.
+    stopped: bool = False
+    #: Why nothing leaves, where our settings are wrong.
+    trouble: str = ""
+
+
+def run_project(  # noqa: PLR0913 - one run, all of it by keyword
+    project: LoadedProject,
+    *,
+    clock: Callable[[], int],
+    until: int | None = None,
+    once: bool = False,
+    stop: threading.Event | None = None,
+    on_progress: Callable[[RunProgress], None] | None = None,
+) -> RunSummary:
+    """Run a project until its inputs end, or until `stop` is set.
+
+    Args:
+        project: a loaded project; raises ProjectError where it has errors.
+        clock: the wall clock in µs UTC.
+        until: ends recorded time here (µs, inclusive).
+        once: read what growing inputs hold now and end.
+        stop: set by Ctrl-C; the batch at hand is finished, then the run ends.
+        on_progress: called after each batch.
+    """
+    errors = [p for p in project.problems if p.severity == "error"]
+    if project.plan is None or project.settings is None:
+        raise ProjectError(errors)
+    path = project.folder / (project.settings.store.sqlite or "data/relight.db")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store = SqliteStore.open(path)
+    try:
+        run = _Run(project, store, project.plan, project.settings)
+        run.clock, run.stop, run.on_progress = clock, stop or threading.Event(), on_progress
+        return run.go(until=until, once=once)
+    finally:
+        store.close()
+
+
+class StoppedRunError(Exception):
+    """The run was asked to stop; what is durable stands."""
+
+
+class _Run:
+    """One run while it lasts."""
+
+    clock: Callable[[], int]
+    stop: threading.Event
+    on_progress: Callable[[RunProgress], None] | None
+
+    def __init__(self, project: LoadedProject, store: SqliteStore, plan: Plan, settings: Settings) -> None:
+        self.project, self.store, self.plan, self.settings = project, store, plan, settings
+        most = max(1_000, settings.engine.cache // PROFILE_BYTES)
+        self.engine = Engine(store, cached_profiles=int(os.environ.get("RELIGHT_CACHED_PROFILES", str(most))))
+        self.transport = open_delivery(settings.delivery, project.folder)
+        sender = settings.sender
+        self.dispatcher = Dispatcher(
+            store=store,
+            transport=self.transport,
+            sender=SenderIdentity(name=sender.name, address=sender.address, reply_to=sender.reply_to),
+            owner=f"embedded-{os.getpid()}",
+            lease=settings.delivery.lease,
+        )
+        self.summary = RunSummary()
+        self.feed = Feed(streams=project.streams, folder=project.folder)
+        self._batches = 0
+
+    def go(self, *, until: int | None, once: bool) -> RunSummary:
+        self._keep_plan()
+        self.summary.recovered = self.engine.recover(self._known_plans())
+        live = LiveFeed.open(self.project, self.store)
+        try:
+            self._files(until)
+            if live.inputs:
+                self._live(live, once=once)
+        except StoppedRunError:
+            self.summary.stopped = True
+        finally:
+            live.close()
+        self.engine.checkpoint()
+        self._sum_up()
+        return self.summary
+
+    # ------------------------------------------------------------ inputs
+    def _files(self, until: int | None) -> None:
+        if not self.feed.counts:
+            return
+        self.summary.end = feed_finished(
+            self.engine,
+            self.feed,
+            until=until,
+            batch_records=self.settings.engine.batch,
+            begin=lambda first: self._follow(first),
+            after_batch=self._after_batch,
+        )
+        self._send(self.engine.progress.reached)
+
+    def _follow(self, first: int) -> None:
+        """Put the plan in force: at the first record of an empty log, else where time stands."""
+        reached = self.store.reached()
+        self.engine.follow_plan(self.plan, first if reached is None else reached)
+
+    def _live(self, live: LiveFeed, *, once: bool) -> None:
+        now = self.clock()
+        reached = self.store.reached()
+        self._follow(now)
+        if reached is not None and reached < now:
+            until = now + self.plan.policy.catch_up
+            self.engine.take([Control(kind="gap", ingest_time=reached, detail={"until": until})])
+        while True:
+            now = max(self.clock(), self.engine.progress.reached)
+            records, positions = live.poll(now, self.settings.engine.batch)
+            self.feed.check_brakes(records)
+            self.engine.take(records, positions=positions, reached=now)
+            self._after_batch()
+            if not records:
+                if once or live.is_over():
+                    return
+                self.stop.wait(IDLE_SECONDS)
+
+    # ------------------------------------------------------------ after each batch
+    def _after_batch(self) -> None:
+        self._batches += 1
+        self._send(self.engine.progress.reached)
+        if self._batches % CHECKPOINT_BATCHES == 0:
+            self.engine.checkpoint()
+        if self.on_progress is not None:
+            self.on_progress(self._progress())
+        if self.stop.is_set():
+            raise StoppedRunError
+
+    def _send(self, recorded_now: int) -> None:
+        """Send what is due: to files at the time the records carry, to real mailboxes at the wall clock (G3)."""
+        now = recorded_now if isinstance(self.transport, FilesTransport) else max(recorded_now, self.clock())
+        self.summary.handed_over += self.dispatcher.drain(now)
+
+    def _progress(self) -> RunProgress:
+        done = self.engine.progress
+        return RunProgress(
+            events=done.events,
+            duplicates=done.duplicates,
+            dead=done.dead,
+            rows=done.rows,
+            mails=done.mails,
+            handed_over=self.summary.handed_over,
+            reached=done.reached,
+        )
+
+    def _sum_up(self) -> None:
+        done, summary = self.engine.progress, self.summary
+        summary.events, summary.duplicates, summary.differing = done.events, done.duplicates, done.differing
+        summary.dead, summary.rows, summary.mails = done.dead, done.rows, done.mails
+        summary.outcomes, summary.counts = dict(self.dispatcher.sent), self.feed.counts
+        summary.end = max(summary.end, done.reached)
+        summary.trouble = self.dispatcher.trouble
+
+    # ------------------------------------------------------------ plans
+    def _keep_plan(self) -> None:
+        """Keep the plan's sources, so that the versions in the log can be compiled again."""
+        name = PLAN_NOTE + self.plan.version
+        if self.store.note(name) is None:
+            self.store.set_note(name, json.dumps(dict(self.project.sources), ensure_ascii=False))
+
+    def _known_plans(self) -> list[Plan]:
+        return known_plans(self.store, self.plan)
+
+
+def known_plans(store: SqliteStore, current: Plan) -> list[Plan]:
+    """Return the plans that the log names: the current one, and older ones compiled from their kept sources."""
+    plans = {current.version: current}
+    for _, record in store.global_log():
+        if isinstance(record, Control) and record.kind == "plan" and record.subject not in plans:
+            text = store.note(PLAN_NOTE + record.subject)
+            loaded = None if text is None else load_files(FolderFiles.of_texts(json.loads(text)), env=os.environ)
+            if loaded is None or loaded.plan is None:
+                message = f"the store follows plan {record.subject}, whose sources cannot be compiled any more"
+                raise ProjectError([] if loaded is None else loaded.problems, message)
+            plans[record.subject] = loaded.plan
+    return list(plans.values())
+
+
+def open_delivery(delivery: DeliverySettings, folder: Path) -> Transport:
+    """Return the transport of the settings; paths are relative to the project folder."""
+    if delivery.smtp is not None:
+        smtp = delivery.smtp
+        return open_transport(
+            {
+                "smtp": {
+                    "host": smtp.host,
+                    "port": smtp.port,
+                    "user": smtp.user,
+                    "password": None if smtp.password is None else smtp.password.reveal(),
+                    "security": smtp.security,
+                    "timeout_seconds": delivery.timeout / SECOND,
+                }
+            },
+            {},
+            folder=folder,
+        )
+    if delivery.sendgrid is not None:
+        raise ProjectError([], "delivery through SendGrid is not part of this version; use `files` or `smtp`")
+    return open_transport({"files": delivery.files or "outbox/"}, {}, folder=folder)
