@@ -1,0 +1,169 @@
+"""`relight check`: every problem of a project in one run. Needs no network, no clock and no state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from relight.cli.exit_codes import ExitCode
+from relight.cli.faults import NoProjectError
+from relight.cli.output import say
+from relight.cli.project import CONFIG_FILE, find_folder, read_project
+
+if TYPE_CHECKING:
+    from relight.base.problems import Problem
+
+_MARKDOWN = frozenset({".md", ".markdown"})
+#: Folders of a project that hold no documentation of it.
+_SKIPPED = frozenset({"node_modules", "venv", "build", "dist"})
+
+
+@dataclass(slots=True, kw_only=True)
+class _Found:
+    """What was checked."""
+
+    problems: list[Problem]
+    sources: dict[str, str]
+    rules: int = 0
+    templates: int = 0
+    documents: int = 0
+
+
+@click.command("check", short_help="Read the project and report every problem at once.")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
+@click.option("--strict", is_flag=True, help="Warnings fail too.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to print.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--environment", "-e", envvar="RELIGHT_ENVIRONMENT", metavar="NAME", help="Overlay config/NAME.yaml.")
+def command(*, paths: tuple[Path, ...], strict: bool, form: str, as_json: bool, environment: str | None) -> int:
+    """Read a project and report every problem at once.
+
+    PATH is a project folder, or something inside one: then only its problems are shown. Markdown files have their YAML blocks checked.
+    """
+    began = time.perf_counter()
+    found = _check_all(paths, environment)
+    from relight.base.problems import sort_problems
+
+    problems = sort_problems(found.problems)
+    failed = any(p.severity == "error" or strict for p in problems)
+    if as_json or form == "json":
+        from relight.config.show import problems_as_json
+        from relight.cli.output import say_json
+
+        body = problems_as_json(problems, strict=strict)
+        say_json("check", {key: value for key, value in body.items() if key != "schema"})
+    elif form == "github":
+        from relight.config.show import show_github
+
+        for problem in problems:
+            say(show_github(problem))
+        say(_summary(found, problems, time.perf_counter() - began))
+    else:
+        _say_text(found, problems, time.perf_counter() - began)
+    return ExitCode.PROBLEMS if failed else ExitCode.FINE
+
+
+def _say_text(found: _Found, problems: list[Problem], seconds: float) -> None:
+    from relight.config.show import show_problem
+
+    for problem in problems:
+        head, _, rest = show_problem(problem, found.sources).partition("\n")
+        say(click.style(head, fg="red" if problem.severity == "error" else "yellow"))
+        if rest:
+            say(rest)
+    say(_summary(found, problems, seconds))
+
+
+def _summary(found: _Found, problems: list[Problem], seconds: float) -> str:
+    from relight.cli.output import count_of
+
+    errors = sum(p.severity == "error" for p in problems)
+    warnings = len(problems) - errors
+    parts = [count_of(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n]
+    where = [count_of(found.rules, "rule"), count_of(found.templates, "template")]
+    if found.documents:
+        where.append(count_of(found.documents, "document"))
+    return f"{', '.join(parts) or 'no problems'} in {', '.join(where[:-1])} and {where[-1]} ({seconds:.2f} s)"
+
+
+# ---------------------------------------------------------------- what to look at
+def _check_all(paths: tuple[Path, ...], environment: str | None) -> _Found:
+    found = _Found(problems=[], sources={})
+    if not paths:
+        _add_project(found, find_folder(None), environment, only=None)
+        return found
+    inside: dict[Path, list[Path]] = {}
+    for path in paths:
+        if not path.exists():
+            raise NoProjectError(f"there is no {path}")
+        if path.suffix in _MARKDOWN:
+            _add_markdown(found, path, str(path))
+        elif (path / CONFIG_FILE).is_file():
+            inside.setdefault(path, [])
+        else:
+            inside.setdefault(_project_around(path), []).append(path)
+    for folder, only in inside.items():
+        _add_project(found, folder, environment, only=only or None)
+    return found
+
+
+def _project_around(path: Path) -> Path:
+    absolute = path.absolute()
+    return find_folder(None, absolute if absolute.is_dir() else absolute.parent)
+
+
+def _add_project(found: _Found, folder: Path, environment: str | None, *, only: list[Path] | None) -> None:
+    loaded, _ = read_project(folder, environment)
+    prefix = "" if folder == Path() or only is not None else f"{folder.as_posix()}/"
+    problems = list(loaded.problems)
+    found.rules += loaded.rules_found
+    found.templates += loaded.templates_found
+    if only is None:
+        for path in _documents(folder):
+            _add_markdown(found, path, prefix + path.relative_to(folder).as_posix())
+    else:
+        problems = [p for p in problems if _is_in(folder / p.place.file, only)]
+    found.problems += [_moved(problem, prefix) for problem in problems]
+    found.sources |= {prefix + file: text for file, text in loaded.sources.items()}
+
+
+def _is_in(file: Path, only: list[Path]) -> bool:
+    return any(file.absolute().is_relative_to(path.absolute()) for path in only)
+
+
+def _moved(problem: Problem, prefix: str) -> Problem:
+    if not prefix:
+        return problem
+    other = problem.other and replace(problem.other, file=prefix + problem.other.file)
+    return replace(problem, place=replace(problem.place, file=prefix + problem.place.file), other=other)
+
+
+# ---------------------------------------------------------------- Markdown
+def _documents(folder: Path) -> Iterable[Path]:
+    """Return the Markdown files of a project, hidden and installed folders and other projects inside it left out."""
+    pending, found = [folder], []
+    while pending:
+        here = pending.pop()
+        for path in sorted(here.iterdir()):
+            if path.name.startswith(".") or path.is_symlink():
+                continue
+            if path.is_dir():
+                if path.name not in _SKIPPED and not (path / CONFIG_FILE).is_file():
+                    pending.append(path)
+            elif path.suffix in _MARKDOWN:
+                found.append(path)
+    return sorted(found)
+
+
+def _add_markdown(found: _Found, path: Path, name: str) -> None:
+    from relight.config.markdown import check_markdown
+
+    text = path.read_text(encoding="utf-8", errors="replace")
+    found.documents += 1
+    found.problems += check_markdown(text, name)
+    found.sources[name] = text

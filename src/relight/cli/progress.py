@@ -1,0 +1,76 @@
+"""Progress of long work on stderr: one moving line on a terminal, a plain line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+#: Seconds between two plain lines.
+PLAIN_SECONDS = 5.0
+
+
+class Progress:
+    """Shows how far something is; a context."""
+
+    def __init__(self, title: str, *, total: int | None = None, unit: str = "events") -> None:
+        """Say what is done. total: how many there will be, None where nobody knows."""
+        self._title, self._total, self._unit = title, total, unit
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+        self._began = self._last = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._began
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._began = self._last = time.monotonic()
+        if is_terminal():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            columns = [SpinnerColumn(), TextColumn("{task.description}")]
+            if self._total is not None:
+                columns.append(BarColumn())
+            self._bar = Progress(
+                *columns, TextColumn("{task.fields[told]}"), TimeElapsedColumn(), console=Console(stderr=True), transient=True
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self._title, total=self._total, told="")
+        else:
+            click.echo(f"{self._title} …", err=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def update(self, done: int, told: str = "") -> None:
+        """Note how many are done, and what to say beside it."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, told=told)
+            return
+        now = time.monotonic()
+        if now - self._last >= PLAIN_SECONDS:
+            self._last = now
+            share = f" ({done / self._total:.0%})" if self._total else ""
+            click.echo(f"  {done:,} {self._unit}{share}, {told + ', ' if told else ''}{self.seconds:.0f} s", err=True)
+
+
+def is_terminal() -> bool:
+    """Return whether stderr is a terminal that may move."""
+    context = click.get_current_context(silent=True)
+    return sys.stderr.isatty() and (context is None or context.find_root().color is not False)

@@ -1,0 +1,150 @@
+"""Which project folder a command works on, and how it is loaded. Says every problem; decides nothing about their meaning."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from relight.base.errors import ProjectError, UsageError
+from relight.base.suggest import suggest_words
+from relight.cli.faults import NoProjectError
+from relight.cli.output import note, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from relight.base.problems import Problem
+    from relight.config.loader import LoadedProject
+    from relight.config.settings import Settings
+    from relight.rules.plan import Plan
+
+#: What makes a folder a project.
+CONFIG_FILE = Path("config") / "default.yaml"
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A sound project."""
+
+    folder: Path
+    loaded: LoadedProject
+    plan: Plan
+    settings: Settings
+    #: How long loading took (s).
+    seconds: float
+
+    @property
+    def store_path(self) -> Path:
+        """The SQLite file; raises UsageError where the project keeps its state elsewhere."""
+        path = self.settings.store.sqlite
+        if path is None:
+            raise UsageError("this project's store is not a file; only `store: {sqlite: …}` is supported here")
+        return self.folder / path
+
+
+def project_options(command: _Command) -> _Command:
+    """Add `--project` and `--environment` to a command."""
+    command = click.option(
+        "--environment", "-e", envvar="RELIGHT_ENVIRONMENT", metavar="NAME", help="Overlay config/NAME.yaml."
+    )(command)
+    return click.option(
+        "--project",
+        "-p",
+        envvar="RELIGHT_PROJECT",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Project folder; default: this folder or the nearest above it with config/default.yaml.",
+    )(command)
+
+
+def find_folder(wanted: Path | None, start: Path | None = None) -> Path:
+    """Return the project folder; raises NoProjectError where there is none."""
+    here = start or Path.cwd()
+    if wanted is not None:
+        if not (wanted / CONFIG_FILE).is_file():
+            what = f"{wanted}/{CONFIG_FILE} is missing" if wanted.is_dir() else f"there is no folder {wanted}"
+            raise NoProjectError(what, help_text="name a project folder, or make one with `relight init DIR`")
+        return wanted
+    for folder in (here, *here.parents):
+        if (folder / CONFIG_FILE).is_file():
+            return Path(os.path.relpath(folder, here)) if start is None else folder
+    message = f"there is no project here: neither {here} nor a folder above it has {CONFIG_FILE}"
+    raise NoProjectError(message, help_text="go to a project folder, name it with --project, or `relight init DIR`")
+
+
+def read_project(folder: Path, environment: str | None) -> tuple[LoadedProject, float]:
+    """Return a folder with all its problems, and how long reading it took (s); raises NoProjectError for one that is none."""
+    from relight.config.loader import load_project
+
+    began = time.perf_counter()
+    loaded = load_project(folder, environment=environment, env=dict(os.environ))
+    if loaded.is_missing:
+        show_problems(loaded.problems, loaded.sources)
+        raise NoProjectError(f"{folder} is no usable project", help_text="`relight init DIR` makes a complete one")
+    return loaded, time.perf_counter() - began
+
+
+def open_project(wanted: Path | None, environment: str | None) -> Project:
+    """Return a sound project; raises ProjectError after saying every problem, NoProjectError where there is none."""
+    folder = find_folder(wanted)
+    loaded, seconds = read_project(folder, environment)
+    errors = [p for p in loaded.problems if p.severity == "error"]
+    if errors or loaded.plan is None or loaded.settings is None:
+        show_problems(loaded.problems, loaded.sources)
+        raise ProjectError((), f"{len(errors)} problems in {folder}; `relight check` shows them again")
+    return Project(folder=folder, loaded=loaded, plan=loaded.plan, settings=loaded.settings, seconds=seconds)
+
+
+def show_problems(problems: Iterable[Problem], sources: Mapping[str, str] | None = None) -> None:
+    """Write problems to stderr, with their lines where the texts are known."""
+    from relight.config.show import show_problem
+
+    for problem in problems:
+        color = "red" if problem.severity == "error" else "yellow"
+        head, _, rest = show_problem(problem, sources or {}).partition("\n")
+        note(click.style(head, fg=color) + (f"\n{rest}" if rest else ""))
+
+
+def known_rules(project: Project, names: Sequence[str]) -> list[str]:
+    """Return rule names (all for none given); raises UsageError with the nearest for one that does not exist."""
+    for name in names:
+        if name not in project.plan.rules:
+            hint = suggest_words(name, project.plan.rules)
+            raise UsageError(
+                f"there is no rule '{name}'" + (f"; {hint}" if hint else ""), help_text=f"rules stand in {project.folder}/rules/"
+            )
+    return list(names) or sorted(project.plan.rules)
+
+
+def relative(path: Path) -> str:
+    """Return a path as the user would write it from here."""
+    try:
+        shown = os.path.relpath(path)
+    except ValueError:
+        return str(path)
+    return str(path) if shown.startswith("..") else shown
+
+
+def complete_rule(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the rules that begin with what was typed: the files of the project's `rules/`, read by name only."""
+    wanted = ctx.params.get("project")
+    try:
+        folder = find_folder(Path(wanted) if wanted else None)
+    except NoProjectError:
+        return []
+    names = sorted(path.stem for path in (folder / "rules").glob("*.yaml") if path.stem != "definitions")
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def say_lines(lines: Iterable[str]) -> None:
+    """Write lines to stdout."""
+    for line in lines:
+        say(line)

@@ -1,0 +1,134 @@
+"""`relight run`: reads the project's inputs to their end, or on while they grow; decides, hands over mails, and says what came of it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from relight.cli.exit_codes import ExitCode
+from relight.cli.output import count_of, note, say, say_json
+from relight.cli.project import Project, open_project, project_options, relative
+from relight.cli.times import instant_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from relight.engine.run import RunProgress, RunSummary
+
+
+@click.command("run", short_help="Read events, decide, and hand over mails.")
+@project_options
+@click.option("--until", metavar="TIME", help="End recorded time here, inclusive.")
+@click.option("--once", is_flag=True, help="Read what growing inputs hold now, and end.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(*, project: Path | None, environment: str | None, until: str | None, once: bool, as_json: bool) -> int:
+    """Read events, decide, and hand over mails.
+
+    Finished files run at the time their records carry; growing ones and standard input run on. Ctrl-C stops after the batch at hand,
+    loses nothing and exits with 130; the next start continues.
+    """
+    found = open_project(project, environment)
+    end = None if until is None else instant_of(until, found.plan.policy.zone, "--until")
+    began = time.monotonic()
+    summary = carry_out(found, until=end, once=once)
+    seconds = time.monotonic() - began
+    if as_json:
+        say_json("run", _as_json(found, summary, seconds))
+    else:
+        _say_summary(found, summary, seconds)
+    return ExitCode.INTERRUPTED if summary.stopped else ExitCode.UNREACHABLE if summary.trouble else ExitCode.FINE
+
+
+def wall_clock() -> int:
+    """Return now in µs UTC."""
+    return time.time_ns() // 1_000
+
+
+def carry_out(
+    project: Project, *, until: int | None = None, once: bool = False, total: int | None = None
+) -> RunSummary:
+    """Run a project with progress on stderr; Ctrl-C and SIGTERM stop it after the batch at hand."""
+    from relight.base.instants import to_local
+    from relight.cli.progress import Progress
+    from relight.engine.run import run_project
+
+    zone = project.plan.policy.zone
+    with stopping() as stop, Progress(f"Running {project.plan.policy.project}", total=total) as progress:
+
+        def show(done: RunProgress) -> None:
+            day = to_local(done.reached, zone).strftime("%d %b %Y")
+            progress.update(done.events + done.duplicates + done.dead, f"time is at {day}, {count_of(done.mails, 'mail')}")
+
+        return run_project(project.loaded, until=until, once=once, on_progress=show, clock=wall_clock, stop=stop)
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C and SIGTERM set; a second Ctrl-C ends at once, and loses nothing either."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+        note("stopping after this batch; Ctrl-C again stops at once")
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str, object]:
+    from relight.base.instants import iso_utc
+
+    return {
+        "ok": not summary.stopped and not summary.trouble,
+        "stopped": summary.stopped,
+        "events": summary.events,
+        "duplicates": summary.duplicates,
+        "duplicates_differing": summary.differing,
+        "dead_letters": summary.dead,
+        "recovered": summary.recovered,
+        "ledger_rows": summary.rows,
+        "mails": summary.mails,
+        "handed_over": summary.handed_over,
+        "outcomes": {outcome.value: count for outcome, count in sorted(summary.outcomes.items())},
+        "reached": iso_utc(summary.end) if summary.end > 0 else None,
+        "store": str(project.store_path),
+        "trouble": summary.trouble,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
+    from relight.base.instants import format_instant
+
+    parts = [count_of(summary.events, "event")]
+    parts += [count_of(summary.duplicates, "duplicate")] if summary.duplicates else []
+    parts += [count_of(summary.dead, "record") + " that could not be read"] if summary.dead else []
+    if summary.recovered:
+        say(f"Went on where the last run stopped: {count_of(summary.recovered, 'record')} folded again.")
+    say(f"Read {', '.join(parts)} in {seconds:.1f} s.")
+    if summary.dead:
+        say("See why with: relight dead-letters list")
+    where = project.settings.delivery.files
+    target = f" to {relative(project.folder / where)}/".replace("//", "/") if where else ""
+    rows = f"{count_of(summary.rows, 'row')} in the ledger"
+    if summary.stopped:
+        say(f"Decided {rows}, handed over {count_of(summary.handed_over, 'mail')}{target}.")
+        say("Stopped; nothing is lost, `relight run` continues.")
+        return
+    reached = format_instant(summary.end - summary.end % 1_000_000, project.plan.policy.zone) if summary.end > 0 else "nowhere"
+    say(f"Time has come to {reached}.")
+    if summary.trouble:
+        say(f"Mails wait: {summary.trouble}")
+    say(f"Decided {rows}, handed over {count_of(summary.handed_over, 'mail')}{target}.")

@@ -1,0 +1,161 @@
+"""One customer's log folded again up to an instant (R6): the profile as it stood, the rows, and what got no row and why.
+
+Decides nothing of its own: the same take_record and live_until as the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from relight.base.errors import UsageError
+from relight.base.instants import format_instant
+from relight.customers.profile import Profile
+from relight.customers.revive import revive_record
+from relight.decide import Effects, live_until, take_record
+from relight.decide.turn import Turn
+from relight.messages.gate import blame
+from relight.messages.reasons import Reason
+from relight.rules.plan import EventTrigger
+from relight.rules.world import World
+from relight.streams.envelope import Control, Event
+
+if TYPE_CHECKING:
+    from relight.messages.ledger import LedgerRow
+    from relight.rules.plan import Plan, Rule
+    from relight.streams.envelope import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """An occurrence that is counted and gets no row (R6), or an event too late to be one (H5)."""
+
+    rule: str
+    reason: str
+    event: Event
+    #: µs.
+    at: int
+    leaf: str | None = None
+    number: str | None = None
+    place: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Retold:
+    """What folding again found."""
+
+    customer: str
+    #: µs.
+    at: int
+    #: Stands at `at`; changing its profile harms nobody.
+    turn: Turn
+    rows: list[LedgerRow] = field(default_factory=list)
+    missed: list[Missed] = field(default_factory=list)
+    #: The customer's own events, in log order.
+    events: list[Event] = field(default_factory=list)
+    records: int = 0
+    plan_changed: bool = False
+
+
+def retell(
+    *, plan: Plan, customer: str, own: Iterable[Record], everybody: Iterable[Record], at: int, first: int | None = None
+) -> Retold:
+    """Return a customer's history under a plan up to `at` (µs, inclusive).
+
+    Args:
+        plan: the rules to tell it by; where the log names other versions, this one stands for all of them.
+        customer: whose history.
+        own: the customer's own records in log order, values in memory form or as the log keeps them.
+        everybody: global records in log order.
+        at: records and deadlines after it are left out.
+        first: where the log names no plan (recorded files), the instant at which the plan came into force.
+
+    Raises:
+        UsageError: nothing had happened by `at`.
+    """
+    world, versions = _world(plan, everybody, at, first)
+    profile = Profile(customer=customer)
+    told = Retold(
+        customer=customer,
+        at=at,
+        turn=Turn(world=world, state=world.states[-1], profile=profile, effects=Effects()),
+        plan_changed=bool(versions - {plan.version}),
+    )
+    for logged in own:
+        record = revive_record(plan.layout, logged)
+        if record.ingest_time > at:
+            break
+        _take(told, world, record)
+    effects = Effects()
+    live_until(world, profile, at + 1, effects)
+    told.rows += effects.rows
+    profile.now = max(profile.now, at)
+    told.turn = Turn(world=world, state=world.states[profile.world], profile=profile, effects=Effects())
+    return told
+
+
+def _world(plan: Plan, everybody: Iterable[Record], at: int, first: int | None) -> tuple[World, set[str]]:
+    world = World()
+    world.register(plan)
+    versions: set[str] = set()
+    if first is not None and first <= at:
+        world.append(Control(kind="plan", ingest_time=first, subject=plan.version))
+    for record in everybody:
+        if record.ingest_time > at:
+            break
+        if isinstance(record, Control) and record.kind == "plan":
+            if versions:
+                versions.add(record.subject)
+                continue
+            versions.add(record.subject)
+            world.append(Control(kind="plan", ingest_time=record.ingest_time, subject=plan.version))
+        else:
+            world.append(revive_record(plan.layout, record))
+    if world.states[-1].plan is None:
+        message = f"nothing was decided by {format_instant(at, plan.policy.zone)}"
+        raise UsageError(message, help_text="leave --at out, or name a later time")
+    return world, versions
+
+
+def _take(told: Retold, world: World, record: Record) -> None:
+    effects = Effects()
+    profile = told.turn.profile
+    before: Sequence[Event] = tuple(told.events)
+    take_record(world, profile, record, effects, history=lambda: before)
+    told.records += 1
+    told.rows += effects.rows
+    if not isinstance(record, Event):
+        return
+    told.events.append(record)
+    turn = Turn(world=world, state=world.states[profile.world], profile=profile, effects=Effects())
+    for rule in turn.index.by_event.get(record.name, ()) if turn.state.plan is not None else ():
+        if isinstance(rule.trigger, EventTrigger):
+            told.missed += _missed(turn, rule, record, effects)
+
+
+def _missed(turn: Turn, rule: Rule, event: Event, effects: Effects) -> list[Missed]:
+    """Return why an event that a rule waits for made no row."""
+    trigger = rule.trigger
+    assert isinstance(trigger, EventTrigger)
+    reading = turn.reading(event=event.properties, own=event.properties)
+    if trigger.match.where is not None and trigger.match.where.evaluate(reading) is not True:
+        return []
+    if event.late:
+        return [Missed(rule=rule.id, reason=Reason.LATE_EVENT.value, event=event, at=turn.now, place=str(rule.place))]
+    found = []
+    for (of, reason, _day), _count in effects.counted.items():
+        if of != rule.id:
+            continue
+        leaf, number, place = None, None, str(rule.place)
+        if reason == Reason.AUDIENCE_FALSE and rule.audience is not None:
+            verdict = blame(rule.audience, turn.reading(own=event.properties), Reason.AUDIENCE_FALSE)
+            leaf, number, place = verdict.leaf, verdict.number, verdict.place or place
+        elif reason == Reason.MISSING_DATA:
+            leaf, number = f"{event.name}.{rule.reentry.per}", "unknown"
+        elif reason == Reason.REENTRY_GAP and rule.reentry.after is not None:
+            leaf = f"reentry after {rule.reentry.after}"
+        found.append(
+            Missed(rule=rule.id, reason=reason, event=event, at=turn.now, leaf=leaf, number=number, place=place)
+        )
+    return found

@@ -1,0 +1,152 @@
+"""How explain says things: findings with a mark, times on the customer's wall clock, lengths in days. Data and text only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from relight.base.durations import Span
+from relight.base.instants import DAY, HOUR, MINUTE, to_local
+from relight.base.kinds import UNKNOWN
+
+if TYPE_CHECKING:
+    from relight.base.problems import Place
+    from relight.customers.reading import Reading
+    from relight.messages.ledger import LedgerRow
+    from relight.rules.plan import Leaf
+
+
+class Mark(StrEnum):
+    """What a finding says about the message."""
+
+    YES = "yes"
+    #: This is why not.
+    NO = "NO"
+    #: Not true, but not what decides: a part of an `or` that holds.
+    OFF = "no"
+    #: A value is missing.
+    UNKNOWN = "??"
+    #: Not looked at.
+    SKIPPED = "--"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of an explanation."""
+
+    mark: Mark
+    text: str
+    #: What would have been needed; empty where the text says it.
+    needs: str = ""
+    #: Where it stands in the project; empty for what no file says.
+    place: str = ""
+    #: Further lines below it.
+    more: tuple[str, ...] = ()
+    #: The comparison and the value that decided, for machines.
+    leaf: str | None = None
+    number: str | None = None
+    #: Reason of the closed list where it is one (G6).
+    reason: str | None = None
+
+    @property
+    def stops(self) -> bool:
+        """Return whether this keeps the message back."""
+        return self.mark in (Mark.NO, Mark.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleStory:
+    """What became of one customer in one rule, and what stands in the way now."""
+
+    rule: str
+    title: str
+    place: str
+    #: `sent`, `held_out`, `waiting` or `not_sent`.
+    outcome: str
+    #: One sentence.
+    headline: str
+    #: Ledger rows of this customer and rule, in the order they were decided.
+    rows: tuple[LedgerRow, ...] = ()
+    #: What the rule waits for, its audience, and the gate as it would judge now, in this order.
+    trigger: tuple[Finding, ...] = ()
+    audience: tuple[Finding, ...] = ()
+    gate: tuple[Finding, ...] = ()
+    #: What decided; None where a message was sent or waits.
+    why: Finding | None = None
+    #: What happens next; empty for nothing.
+    next: str = ""
+    #: Instant at which asking again tells more (µs); None for none.
+    ask_again: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One customer, as of one instant."""
+
+    customer: str
+    #: µs.
+    at: int
+    #: The customer's own.
+    zone: str
+    records: int
+    stories: tuple[RuleStory, ...]
+    #: The rules changed while these records came; explained by those of now.
+    plan_changed: bool = False
+
+
+def clock(instant: int, zone: str) -> str:
+    """Return `19 Oct 2026 14:02` on the wall clock of a zone."""
+    local = to_local(instant, zone)
+    return f"{local.day} {local:%b %Y %H:%M}"
+
+
+def length(span: int) -> str:
+    """Return a length in µs as a person says it: `34 days`, `5 hours`, `12 minutes`."""
+    size = abs(span)
+    for unit, least in ((DAY, 2 * DAY), (HOUR, 2 * HOUR)):
+        if size >= least:
+            return str(Span(elapsed=size // unit * unit))
+    return str(Span(elapsed=size // MINUTE * MINUTE)) if size >= MINUTE else "less than a minute"
+
+
+def ago(instant: int, now: int, zone: str) -> str:
+    """Return `34 days ago (19 Oct 2026 14:02)`, or `in 2 hours (…)`."""
+    told = f"{length(now - instant)} ago" if instant <= now else f"in {length(instant - now)}"
+    return f"{told} ({clock(instant, zone)})"
+
+
+def times(count: int) -> str:
+    """Return `once`, `twice`, `5 times`."""
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
+def shown(value: object) -> str:
+    """Return a value for people."""
+    if value is UNKNOWN or value is None:
+        return "unknown"
+    if value is True or value is False:
+        return "yes" if value else "no"
+    return str(value)
+
+
+def place_text(place: Place | None) -> str:
+    """Return a place as text; empty for none."""
+    return "" if place is None else str(place)
+
+
+def leaf_finding(leaf: Leaf, reading: Reading, *, decides: bool, reason: str | None = None) -> Finding:
+    """Return what one comparison says of a customer now. decides: it is what makes the condition not true."""
+    truth = leaf.test(reading)
+    value = shown(leaf.value(reading))
+    if truth is True and not decides:
+        mark = Mark.YES
+    elif truth is UNKNOWN:
+        mark = Mark.UNKNOWN if decides else Mark.OFF
+    else:
+        mark = Mark.NO if decides else Mark.OFF
+    truth_only = value in ("yes", "no") and not any(sign in leaf.text for sign in "<>=")
+    text = leaf.text if truth_only and truth is not UNKNOWN else f"{leaf.text}: it is {value}"
+    return Finding(
+        mark=mark, text=text, place=str(leaf.place), leaf=leaf.text, number=value, reason=reason if decides else None
+    )
