@@ -75,7 +75,8 @@ def trigger_shape(model: RuleModel, trigger: Trigger) -> str:
     if isinstance(trigger, InactiveTrigger):
         written["activity"] = sorted(trigger.activity)
     if isinstance(trigger, SegmentTrigger):
-        shown["segment"] = trigger.condition.text
+        # The leaves too: the rule names a segment, and what that means stands in another file.
+        shown["segment"] = [trigger.condition.text, *(leaf.text for leaf in trigger.condition.leaves)]
     return json.dumps(shown, sort_keys=True, ensure_ascii=False)
 
 
