@@ -30,6 +30,7 @@ __all__ = ["Explanation", "Finding", "Mark", "RuleStory", "clock", "explain_cust
 def explain_customer(  # noqa: PLR0913 - one question, by keyword
     *,
     plan: Plan,
+    plans: Iterable[Plan] = (),
     customer: str,
     own: Iterable[Record],
     everybody: Iterable[Record],
@@ -41,7 +42,8 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
     """Return what became of a customer in each rule, and what stands in the way as of `at` (µs, inclusive).
 
     Args:
-        plan: the rules.
+        plan: the rules of now.
+        plans: the versions that the log names, as far as they are kept.
         customer: whose log it is.
         own: the customer's own records, in log order.
         everybody: global records, in log order.
@@ -53,16 +55,21 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
     Raises:
         UsageError: nothing had happened by then.
     """
-    told = retell(plan=plan, customer=customer, own=own, everybody=everybody, at=at, first=first)
+    told = retell(plan=plan, plans=plans, customer=customer, own=own, everybody=everybody, at=at, first=first)
     rows = told.rows if ledger is None else [r for r in ledger if r.customer == customer and r.judged <= at]
-    stories = tuple(_story(told, plan.rules[name], [r for r in rows if r.rule == name]) for name in rules or sorted(plan.rules))
+    in_force = told.turn.plan.rules
+    stories = tuple(
+        _story(told, in_force[name], [r for r in rows if r.rule == name])
+        for name in rules or sorted(in_force)
+        if name in in_force
+    )
     return Explanation(
         customer=customer,
         at=at,
         zone=told.turn.zone,
         records=told.records,
         stories=stories,
-        plan_changed=told.plan_changed,
+        plan_version=told.turn.plan.version,
     )
 
 

@@ -5,7 +5,7 @@ Decides nothing of its own: the same take_record and live_until as the engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -55,16 +55,23 @@ class Retold:
     #: The customer's own events, in log order.
     events: list[Event] = field(default_factory=list)
     records: int = 0
-    plan_changed: bool = False
 
 
-def retell(
-    *, plan: Plan, customer: str, own: Iterable[Record], everybody: Iterable[Record], at: int, first: int | None = None
+def retell(  # noqa: PLR0913 - one history, by keyword
+    *,
+    plan: Plan,
+    plans: Iterable[Plan] = (),
+    customer: str,
+    own: Iterable[Record],
+    everybody: Iterable[Record],
+    at: int,
+    first: int | None = None,
 ) -> Retold:
-    """Return a customer's history under a plan up to `at` (µs, inclusive).
+    """Return a customer's history up to `at` (µs, inclusive), under the plans that were in force.
 
     Args:
-        plan: the rules to tell it by; where the log names other versions, this one stands for all of them.
+        plan: the rules of now.
+        plans: the versions that the log names, as far as they are kept; one that is missing is passed over.
         customer: whose history.
         own: the customer's own records in log order, values in memory form or as the log keeps them.
         everybody: global records in log order.
@@ -74,18 +81,17 @@ def retell(
     Raises:
         UsageError: nothing had happened by `at`.
     """
-    world, versions = _world(plan, everybody, at, first)
+    world = _world({one.version: one for one in (*plans, plan)}, everybody, at, first=None if first is None else (first, plan.version))
     profile = Profile(customer=customer)
     told = Retold(
         customer=customer,
         at=at,
         turn=Turn(world=world, state=world.states[-1], profile=profile, effects=Effects()),
-        plan_changed=bool(versions - {plan.version}),
     )
     for logged in own:
-        record = revive_record(plan.layout, logged)
-        if record.ingest_time > at:
+        if logged.ingest_time > at:
             break
+        record = revive_record((told.turn.state.plan or plan).layout, logged)
         _take(told, world, record)
     effects = Effects()
     live_until(world, profile, at + 1, effects)
@@ -95,27 +101,27 @@ def retell(
     return told
 
 
-def _world(plan: Plan, everybody: Iterable[Record], at: int, first: int | None) -> tuple[World, set[str]]:
+def _world(
+    plans: Mapping[str, Plan], everybody: Iterable[Record], at: int, *, first: tuple[int, str] | None
+) -> World:
     world = World()
-    world.register(plan)
-    versions: set[str] = set()
-    if first is not None and first <= at:
-        world.append(Control(kind="plan", ingest_time=first, subject=plan.version))
+    for plan in plans.values():
+        world.register(plan)
+    if first is not None and first[0] <= at:
+        world.append(Control(kind="plan", ingest_time=first[0], subject=first[1]))
     for record in everybody:
         if record.ingest_time > at:
             break
-        if isinstance(record, Control) and record.kind == "plan":
-            if versions:
-                versions.add(record.subject)
-                continue
-            versions.add(record.subject)
-            world.append(Control(kind="plan", ingest_time=record.ingest_time, subject=plan.version))
+        if isinstance(record, Control):
+            if record.kind != "plan" or record.subject in plans:
+                world.append(record)
         else:
-            world.append(revive_record(plan.layout, record))
+            layout = (world.states[-1].plan or next(iter(plans.values()))).layout
+            world.append(revive_record(layout, record))
     if world.states[-1].plan is None:
-        message = f"nothing was decided by {format_instant(at, plan.policy.zone)}"
+        message = f"nothing was decided by {format_instant(at, 'UTC')}"
         raise UsageError(message, help_text="leave --at out, or name a later time")
-    return world, versions
+    return world
 
 
 def _take(told: Retold, world: World, record: Record) -> None:

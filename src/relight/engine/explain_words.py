@@ -90,9 +90,9 @@ class Explanation:
     #: The customer's own.
     zone: str
     records: int
+    #: Of the rules that were in force then.
+    plan_version: str
     stories: tuple[RuleStory, ...]
-    #: The rules changed while these records came; explained by those of now.
-    plan_changed: bool = False
 
 
 def clock(instant: int, zone: str) -> str:

@@ -1,0 +1,169 @@
+"""Where a customer's history is read from: the store, or the project's recorded files. Sends nothing, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight.base.errors import UsageError
+from relight.base.suggest import suggest_words
+from relight.streams.envelope import DeadLetter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from relight.cli.project import Project
+    from relight.messages.ledger import LedgerRow
+    from relight.rules.plan import Plan
+    from relight.stores.interface import Store
+    from relight.streams.envelope import Event, Record
+    from relight.streams.plan import StreamPlan
+
+#: Customers that did-you-mean looks through.
+CUSTOMERS_LOOKED_AT = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What explain folds."""
+
+    own: Sequence[Record]
+    everybody: Sequence[Record]
+    #: Plan versions that the log names, as far as they are kept.
+    plans: Sequence[Plan]
+    #: The last instant that time came to (µs).
+    reached: int
+    #: When the plan came into force where the log does not say.
+    first: int | None = None
+    #: None: take the rows that folding gives.
+    ledger: Sequence[LedgerRow] | None = None
+
+
+@contextmanager
+def reading(project: Project) -> Iterator[Store]:
+    """Give the project's store for reading; works while an engine runs. Raises UsageError where there is none yet."""
+    from relight.stores.sqlite import SqliteStore
+
+    path = project.store_path
+    if not path.is_file():
+        raise UsageError(f"there is no store {path} yet", help_text="`relight run` makes it")
+    store = SqliteStore.open(path, read_only=True)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def history_of_store(project: Project, customer: str) -> History:
+    """Return a customer's history as the store keeps it; raises UsageError for somebody unknown, with the nearest id."""
+    from relight.engine.run import known_plans
+    from relight.stores.sqlite import SqliteStore
+
+    with reading(project) as store:
+        assert isinstance(store, SqliteStore)
+        own = [record for _, record in store.customer_log(customer)]
+        if not own:
+            raise _unknown(customer, store.customers())
+        return History(
+            own=own,
+            everybody=[record for _, record in store.global_log()],
+            plans=known_plans(store, project.plan),
+            reached=(store.reached() or 1) - 1,
+            ledger=list(store.ledger(customer=customer)),
+        )
+
+
+def history_of_files(project: Project, streams: Mapping[str, StreamPlan], customer: str) -> History:
+    """Return a customer's history as recorded files tell it; raises UsageError for somebody unknown, with the nearest id."""
+    own: list[Event] = []
+    everybody: list[Event] = []
+    seen: set[tuple[str, str | None, str]] = set()
+    known: dict[str, None] = {}
+    first: int | None = None
+    reached = 0
+    for record in _records(project, streams):
+        if isinstance(record, DeadLetter):
+            continue
+        first = record.ingest_time if first is None else first
+        reached = max(reached, record.ingest_time)
+        if record.customer is not None and record.customer != customer:
+            if len(known) < CUSTOMERS_LOOKED_AT:
+                known[record.customer] = None
+            continue
+        identity = (record.stream, record.customer, record.id)
+        if identity not in seen:
+            seen.add(identity)
+            (everybody if record.customer is None else own).append(record)
+    if not own:
+        raise _unknown(customer, known)
+    horizons = [s.source.horizon for s in streams.values() if s.source.horizon is not None]
+    return History(own=own, everybody=everybody, plans=(project.plan,), reached=max([reached, *horizons]), first=first)
+
+
+def _records(project: Project, streams: Mapping[str, StreamPlan]) -> Iterator[Event | DeadLetter]:
+    from relight.engine.feed import Feed
+
+    return Feed(streams=streams, folder=project.folder).records()
+
+
+def _unknown(customer: str, known: object) -> UsageError:
+    words = [name for name, _ in zip(known, range(CUSTOMERS_LOOKED_AT), strict=False)]  # type: ignore[call-overload]  # an iterable of ids
+    near = suggest_words(customer, words)
+    return UsageError(
+        f"there is no customer '{customer}'" + (f"; {near}" if near and near.startswith("did") else ""),
+        help_text="an id is written as the events write it",
+    )
+
+
+def recorded_streams(project: Project, files: Sequence[str]) -> dict[str, StreamPlan]:
+    """Return the finished streams to read: the project's own, or those that `[STREAM=]FILE` options name.
+
+    Raises UsageError where a file belongs to no stream, or the project has no recorded files.
+    """
+    streams = project.loaded.streams
+    if not files:
+        own = {name: stream for name, stream in streams.items() if stream.source.is_finished}
+        if not own:
+            raise UsageError(
+                "no stream of this project reads a recorded file", help_text="name one: --events FILE, or --from-store"
+            )
+        return own
+    found: dict[str, StreamPlan] = {}
+    for text in files:
+        name, path = _stream_of(text, streams)
+        source = replace(streams[name].source, kind="file", files=(str(path.absolute()),), follow=False, horizon=None)
+        found[name] = _with_source(streams[name], source, found.get(name))
+    return found
+
+
+def _with_source(stream: StreamPlan, source: object, before: StreamPlan | None) -> StreamPlan:
+    from relight.streams.plan import SourcePlan
+
+    assert isinstance(source, SourcePlan)
+    if before is not None:
+        source = replace(source, files=(*before.source.files, *source.files))
+    return replace(stream, source=source)
+
+
+def _stream_of(text: str, streams: Mapping[str, StreamPlan]) -> tuple[str, Path]:
+    name, sign, rest = text.partition("=")
+    if sign and name in streams:
+        path = Path(rest)
+    else:
+        name, path = "", Path(text)
+    if not path.is_file():
+        raise UsageError(f"--events: there is no file {path}")
+    if name:
+        return name, path
+    fitting = [n for n, s in streams.items() if any(Path(f).name == path.name for f in s.source.files)]
+    if len(streams) == 1:
+        fitting = list(streams)
+    if len(fitting) != 1:
+        raise UsageError(
+            f"--events: it is not clear which stream {path} belongs to",
+            help_text=f"write --events STREAM={path}, with one of {', '.join(sorted(streams))}",
+        )
+    return fitting[0], path
