@@ -91,7 +91,7 @@ def _fold(turn: Turn, event: Event) -> None:
         _follow_zone(turn)
     if turn.index.has_never and never_before != (profile.first_on_time, profile.first_any):
         turn.rearm = True
-    if turn.index.has_personal:
+    if event.name in turn.index.personal_events:
         turn.rearm = True
     if turn.index.scheduled:
         begin_schedules(turn)
@@ -101,7 +101,7 @@ def _fold(turn: Turn, event: Event) -> None:
                 meet_event(turn, entry, event)
     pull_triggers(turn, event)
     if turn.index.watched:
-        check_watches(turn, is_new=is_new)
+        check_watches(turn, None if event.traits or is_new else event.name, is_new=is_new)
 
 
 def _control(
@@ -139,7 +139,7 @@ def _control(
         if is_inside(turn, entry):
             exit_by_condition(turn, entry)
     if turn.index.watched and profile.first_any is not None:
-        check_watches(turn, is_new=False)
+        check_watches(turn, None, is_new=False)
 
 
 def needs_history(old: Plan, new: Plan) -> bool:

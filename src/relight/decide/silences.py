@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -45,42 +45,46 @@ def silence_deadlines(turn: Turn, rule: Rule) -> Iterator[Silence]:
     trigger = rule.trigger
     assert isinstance(trigger, InactiveTrigger)  # noqa: S101 - the index holds only such rules
     key = turn.index.activity_keys[rule.id]
-    starts = turn.profile.starts.get(key, [])
+    starts = turn.profile.starts.get(key, ())
+    if not starts and not trigger.include_never_active:
+        return
     ids = turn.state.threshold_ids or {}
     since = turn.state.threshold_since or {}
+    judged = turn.profile.judged
     for threshold in trigger.thresholds:
         id_ = ids[rule.id, threshold.position]
-        for silence in _of_threshold(turn, rule, trigger, threshold, id_, starts, key):
-            judged = f"{rule.id}\x1f{silence.occurrence}" in turn.profile.judged
-            if not judged and silence.deadline >= since[rule.id, id_]:
-                yield silence
+        begun = since[rule.id, id_]
+        for start, name, due, late in _of_threshold(turn, rule, threshold, starts):
+            occurrence = f"silence:{name}:{id_}"
+            if due >= begun and f"{rule.id}\x1f{occurrence}" not in judged:
+                yield Silence(
+                    occurrence=occurrence, start=str(name), deadline=due, length=due - start, threshold_id=id_, late=late
+                )
+        if trigger.include_never_active:
+            first, occurrence = _first_seen(turn.profile), f"silence:{NEVER}:{id_}"
+            due_then = None if first is None else due_of(turn, threshold, first)
+            if first is None or due_then is None or turn.profile.first_activity.get(key, due_then + 1) <= due_then:
+                continue
+            if due_then >= begun and f"{rule.id}\x1f{occurrence}" not in judged:
+                late = turn.profile.first_on_time is None
+                yield Silence(
+                    occurrence=occurrence, start=NEVER, deadline=due_then, length=due_then - first, threshold_id=id_, late=late
+                )
 
 
-def _of_threshold(  # noqa: PLR0913 - the parts of one question
-    turn: Turn, rule: Rule, trigger: InactiveTrigger, threshold: Threshold, id_: str, starts: list[Start], key: str
-) -> Iterator[Silence]:
-    personal = threshold.personal is not None
+def _of_threshold(
+    turn: Turn, rule: Rule, threshold: Threshold, starts: Sequence[Start]
+) -> Iterator[tuple[int, int, int, bool]]:
+    """Yield (start, its name, deadline, late) of the starts that no activity cancelled and that were known in time (H3)."""
     last = len(starts) - 1
-    for place, start in enumerate(starts):
-        if personal and place < last:
-            continue
-        due = due_of(turn, threshold, start.event_time)
+    for place in range(last if threshold.personal is not None else 0, last + 1):
+        start = starts[place]
+        when = start.event_time
+        due = due_of(turn, threshold, when)
         if due is None or due + rule.settle < start.known_at:
             continue
-        if place < last and starts[place + 1].event_time <= due:
-            continue
-        yield _silence(str(start.event_time), start.event_time, due, id_, late=start.late)
-    if trigger.include_never_active:
-        first = _first_seen(turn.profile)
-        due = None if first is None else due_of(turn, threshold, first)
-        if first is not None and due is not None and turn.profile.first_activity.get(key, due + 1) > due:
-            yield _silence(NEVER, first, due, id_, late=turn.profile.first_on_time is None)
-
-
-def _silence(name: str, start: int, due: int, id_: str, *, late: bool) -> Silence:
-    return Silence(
-        occurrence=f"silence:{name}:{id_}", start=name, deadline=due, length=due - start, threshold_id=id_, late=late
-    )
+        if place == last or starts[place + 1].event_time > due:
+            yield when, when, due, start.late
 
 
 def due_of(turn: Turn, threshold: Threshold, start: int) -> int | None:

@@ -6,7 +6,7 @@ facts note them while they are read, and a change in between is found by bisecti
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
 from relight.base.instants import INSTANT_MAX
@@ -29,10 +29,11 @@ DECLINE_MEAN_MIN = 1
 SEARCH_AHEAD = 2 * 366 * 86_400_000_000
 
 
-def check_watches(turn: Turn, *, is_new: bool) -> None:
-    """Look at every watched rule after one of the customer's records. is_new: it is the first one."""
+def check_watches(turn: Turn, event: str | None, *, is_new: bool) -> None:
+    """Look at the watched rules that an event of this name can change; None looks at all. is_new: it is the customer's first record."""
     for rule in turn.index.watched:
-        look(turn, rule, is_new=is_new)
+        if event is None or event in turn.index.watched_events[rule.id]:
+            look(turn, rule, is_new=is_new)
 
 
 def look(turn: Turn, rule: Rule, *, is_new: bool = False) -> None:
@@ -102,12 +103,21 @@ def _declined(turn: Turn, trigger: DeclinedTrigger) -> tuple[bool | None, int]:
     begin = turn.now - trigger.window
     current = entries_between(series, begin, turn.now)
     before = entries_between(series, begin - trigger.against, begin)
+    keep = 1 - Decimal(str(trigger.by))
     mean = Decimal(len(before) * trigger.window) / Decimal(trigger.against)
     changes = [e[0] + trigger.window for e in current[:1]] + [e[0] + trigger.window + trigger.against for e in before[:1]]  # type: ignore[operator]
-    check_at = min(changes, default=INSTANT_MAX)
-    if mean < DECLINE_MEAN_MIN:
+    check_at: int = min(changes, default=INSTANT_MAX)  # type: ignore[assignment]  # ints
+    if mean >= DECLINE_MEAN_MIN and Decimal(len(current)) < keep * mean:
+        return True, check_at
+    # Not declined: without new events the mean is at its most when all of the window has moved into the weeks before it, so
+    # nothing can happen until fewer than that share are left.
+    most = keep * Decimal((len(before) + len(current)) * trigger.window) / Decimal(trigger.against)
+    gone = len(current) - (int(most.to_integral_value(ROUND_CEILING)) - 1)
+    if gone < 1:
         return False, check_at
-    return Decimal(len(current)) < (1 - Decimal(str(trigger.by))) * mean, check_at
+    if gone > len(current):
+        return False, INSTANT_MAX
+    return False, int(str(current[gone - 1][0])) + trigger.window
 
 
 def declined_series(trigger: DeclinedTrigger) -> str:

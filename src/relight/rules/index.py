@@ -39,9 +39,12 @@ class PlanIndex:
     watched: tuple[Rule, ...]
     #: activity key of each inactive rule.
     activity_keys: Mapping[str, str]
-    #: Any inactive rule includes the never active, or has a personal threshold: more events re-arm.
+    #: Any inactive rule includes the never active: an earlier first event re-arms.
     has_never: bool
-    has_personal: bool
+    #: Events that move a personal threshold or its start; each re-arms.
+    personal_events: frozenset[str]
+    #: Watched rule -> events whose history it reads; a record of another name changes nothing in it.
+    watched_events: Mapping[str, frozenset[str]]
 
 
 def activity_key(names: frozenset[str]) -> str:
@@ -74,7 +77,14 @@ def index_plan(plan: Plan) -> PlanIndex:
             r.id: activity_key(t.activity) for r, t in zip(inactive, triggers, strict=True)
         },
         has_never=any(t.include_never_active for t in triggers),
-        has_personal=any(th.personal is not None for t in triggers for th in t.thresholds),
+        personal_events=frozenset(
+            name
+            for trigger in triggers
+            for threshold in trigger.thresholds
+            if threshold.personal is not None
+            for name in trigger.activity | threshold.personal.events
+        ),
+        watched_events={r.id: _watched_events(r) for r in rules if _is_watched(r)},
     )
 
 
@@ -95,3 +105,15 @@ def _is_watched(rule: Rule) -> bool:
     if isinstance(trigger, MilestoneTrigger):
         return trigger.kind is MilestoneKind.VALUE
     return isinstance(trigger, DeclinedTrigger | SegmentTrigger)
+
+
+def _watched_events(rule: Rule) -> frozenset[str]:
+    match rule.trigger:
+        case DeclinedTrigger(of=of):
+            return frozenset({of.event})
+        case SegmentTrigger(condition=condition):
+            return condition.events
+        case MilestoneTrigger(value=value) if value is not None:
+            return value.events
+        case _:
+            return frozenset()
