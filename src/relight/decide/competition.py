@@ -40,6 +40,11 @@ def compete(turn: Turn, minute: int) -> None:
     turn.rearm = True
 
 
+def _may_leave(turn: Turn, entry: Entry, ready: int, minute: int) -> bool:
+    """Return whether a held message may leave at another one's minute: its step may have a time of its own (G1)."""
+    return ready <= minute and allowed_minute(turn, minute, step_of(turn, entry)) == minute
+
+
 def _field_of(turn: Turn, minute: int) -> list[Entry]:
     """Return the candidates of a minute; with arbitration also the held ones that rank before one of them."""
     def rank(entry: Entry) -> tuple[int, str, str]:
@@ -50,5 +55,5 @@ def _field_of(turn: Turn, minute: int) -> list[Entry]:
     if turn.plan.policy.arbitration and due:
         last = max(rank(e) for e in due)
         held = [e for e in waiting if e.candidate and e.candidate.scheduled == e.candidate.first > minute]
-        due += [e for e in held if rank(e) < last and e.candidate and e.candidate.ready <= minute]
+        due += [e for e in held if rank(e) < last and e.candidate and _may_leave(turn, e, e.candidate.ready, minute)]
     return sorted(due, key=rank)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from relight.base.instants import MINUTE, ceil_minute, from_local, to_local
+from relight.base.instants import HOUR, MINUTE, ceil_minute, from_local, to_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Minutes of a day.
 DAY_MINUTES = 1440
+#: Longest jump of a clock within a day (µs); whole days are left out at once.
+GAP_MAX = 3 * HOUR
 #: Jumps after which a send window that quiet hours always cover is given up.
 JUMPS_MAX = 1_000
 
@@ -58,7 +60,12 @@ def _quiet_end(at: int, zone: str, quiet: tuple[int, int] | None) -> int:
     offset = local.utcoffset()
     if to_local(ends, zone).utcoffset() == offset:
         return ends
-    low, high = at, ends
+    return _clock_change(at, ends, zone)
+
+
+def _clock_change(low: int, high: int, zone: str) -> int:
+    """Return the first minute in (low, high] with another offset than at `low`; `high` must have another."""
+    offset = to_local(low, zone).utcoffset()
     while high - low > MINUTE:
         middle = (low + high) // 2 // MINUTE * MINUTE
         low, high = (middle, high) if to_local(middle, zone).utcoffset() == offset else (low, middle)
@@ -84,6 +91,10 @@ def _window_start(at: int, zone: str, window: SendWindow) -> int:
         day = local.date() + dt.timedelta(days=ahead)
         if day.weekday() in window.weekdays:
             found = from_local(dt.datetime.combine(day, dt.time(window.start // 60, window.start % 60)), zone)
+            opens = to_local(found, zone)
+            if opens.hour * 60 + opens.minute != window.start:
+                # The clock jumps over the start: the window is open from the jump on.
+                found = _clock_change(found - GAP_MAX, found, zone)
             if found > at:
                 return found
     return at
