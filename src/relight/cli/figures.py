@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relight.base.instants import to_local, to_utc
 from relight.delivery.files import file_name
-from relight.base.instants import to_utc
 from relight.simulate.pages import About, DeadGroup, PageData, StreamCounts, choose_mails, gather
 from relight.streams.envelope import Event
 
@@ -18,39 +18,59 @@ if TYPE_CHECKING:
     from relight.stores.interface import Store
 
 
-def figures_of_store(project: Project, store: Store, *, seconds: float | None = None, duplicates: int = 0) -> PageData:
+def figures_of_store(  # noqa: PLR0913 - one set of figures, by keyword
+    project: Project,
+    store: Store,
+    *,
+    seconds: float | None = None,
+    duplicates: int = 0,
+    rules: Sequence[str] | None = None,
+    since: int | None = None,
+) -> PageData:
     """Return the figures of everything a store holds. Reads the log and the ledger once.
 
-    seconds: how long the run took; duplicates: copies that the run met.
+    seconds: how long the run took; duplicates: copies that the run met; rules: only these; since: only rows judged from here on (µs).
     """
+    wanted = set(project.plan.rules if rules is None else rules)
     outcomes: Counter[tuple[str, str]] = Counter()
-    messages: list[OutboxMessage] = []
 
     def each() -> Iterable[OutboxMessage]:
         for status in store.messages():
-            outcomes[status.message.rule, status.state.value] += 1
-            yield status.message
+            message = status.message
+            if rules is None or message.rule in wanted:
+                outcomes[message.rule, status.state.value] += 1
+                yield message
 
     mails = choose_mails(each(), eml_of=_eml_of(project))
-    del messages
+    zone = project.plan.policy.zone
+    first_day = None if since is None else to_local(since, zone).toordinal()
+    counted = {
+        (t.rule, t.reason, t.day): t.count
+        for t in store.tallies()
+        if (rules is None or t.rule in wanted) and (first_day is None or t.day >= first_day)
+    }
     return gather(
-        store.ledger(),
-        {(t.rule, t.reason, t.day): t.count for t in store.tallies()},
-        about=about(project, seconds=seconds, outcomes=outcomes),
+        (row for row in store.ledger(since=since) if rules is None or row.rule in wanted),
+        counted,
+        about=about(project, rules=wanted, seconds=seconds, outcomes=outcomes),
         streams=_streams(store, duplicates),
         mails=mails,
     )
 
 
 def about(
-    project: Project, *, seconds: float | None = None, outcomes: Mapping[tuple[str, str], int] | None = None
+    project: Project,
+    *,
+    rules: Container[str],
+    seconds: float | None = None,
+    outcomes: Mapping[tuple[str, str], int] | None = None,
 ) -> About:
     """Return which project the figures are of."""
-    rules = {rule.id: rule.name or rule.id for rule in project.plan.rules.values()}
+    titles = {rule.id: rule.name or rule.id for rule in project.plan.rules.values() if rule.id in rules}
     return About(
         project=project.plan.policy.project,
         zone=project.plan.policy.zone,
-        rules=rules,
+        rules=titles,
         seconds=seconds,
         outcomes=outcomes or {},
     )

@@ -1,0 +1,188 @@
+"""`relight simulate`: recorded or stored events through the same engine with no way to send; figures, and one HTML report with plots."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from relight.base.errors import UsageError
+from relight.cli.output import count_of, say, say_json
+from relight.cli.project import Project, complete_rule, known_rules, open_project, project_options, relative
+from relight.cli.times import instant_of, instant_or_span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from relight.engine.engine import Engine
+    from relight.simulate.pages import PageData
+    from relight.streams.plan import StreamPlan
+
+#: Where the report is written below the project folder.
+REPORT = Path("out") / "simulation.html"
+
+
+@click.command("simulate", short_help="Say what recorded events would have sent; nothing is sent.")
+@click.argument("rules", nargs=-1, shell_complete=complete_rule, metavar="[RULE…]")
+@click.option("--events", multiple=True, metavar="[STREAM=]FILE", help="Read this file; default: the project's recorded files.")
+@click.option("--from-store", is_flag=True, help="Read the store's log.")
+@click.option("--since", metavar="TIME", help="Count from here on: a time, or 90d back from the end.")
+@click.option("--until", metavar="TIME", help="End time here, inclusive.")
+@click.option("--compare", type=click.Path(path_type=Path), metavar="DIR", help="Another project folder, as what stands now.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=f"The report; default {REPORT}.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; a report only with --out.")
+@project_options
+def command(
+    *,
+    rules: tuple[str, ...],
+    events: tuple[str, ...],
+    from_store: bool,
+    since: str | None,
+    until: str | None,
+    compare: Path | None,
+    out: Path | None,
+    as_json: bool,
+    project: Path | None,
+    environment: str | None,
+) -> None:
+    """Say what recorded events would have sent, and why not; nothing is sent.
+
+    With --compare the figures stand beside those of another project folder on the same events.
+    """
+    if events and from_store:
+        raise UsageError("--events and --from-store exclude each other")
+    found = open_project(project, environment)
+    wanted = known_rules(found, rules) if rules else None
+    end = None if until is None else instant_of(until, found.plan.policy.zone, "--until")
+    other = None if compare is None else open_project(compare, environment)
+    base = None if other is None else _Source(found, events, from_store).run(other, end, since, wanted)
+    data = _Source(found, events, from_store).run(found, end, since, wanted)
+    page = None
+    if out is not None or not as_json:
+        page = _write(out or found.folder / REPORT, data, base)
+    if as_json:
+        say_json("simulate", _as_json(data, base) | {"report": None if page is None else str(page)})
+    else:
+        _say(data, base, page)
+
+
+class _Source:
+    """The events of one simulation, for this project and the one it is compared with."""
+
+    def __init__(self, project: Project, events: Sequence[str], from_store: bool) -> None:  # noqa: FBT001 - a flag of the command
+        self.project, self.events, self.from_store = project, events, from_store
+
+    def run(self, project: Project, until: int | None, since: str | None, rules: list[str] | None) -> PageData:
+        """Return the figures of these events under the rules of `project`."""
+        from relight.cli.figures import figures_of_store
+        from relight.cli.progress import Progress
+
+        held: list[Engine] = []
+        with Progress(f"Simulating {project.folder.resolve().name}") as progress:
+
+            def show(engine: Engine) -> None:
+                held[:] = [engine]
+                done = engine.progress
+                progress.update(done.events, count_of(done.mails, "message"))
+
+            end, duplicates = self._store(project, until, show) if self.from_store else self._files(project, until, show)
+            seconds = progress.seconds
+        if not held:
+            raise UsageError("there are no events to simulate", help_text="name a file with --events")
+        least = None if since is None else instant_or_span(since, project.plan.policy.zone, "--since", end=end)
+        return figures_of_store(project, held[0].store, seconds=seconds, duplicates=duplicates, rules=rules, since=least)
+
+    def _store(self, project: Project, until: int | None, show: Callable[[Engine], None]) -> tuple[int, int]:
+        from relight.cli.history import reading
+        from relight.simulate.from_log import simulate_log
+
+        with reading(self.project) as store:
+            reached = store.reached() or 0
+            log = (record for _, record in store.read_log())
+            engine = simulate_log(project.plan, log, reached=reached, until=until, on_progress=show)
+        return engine.progress.reached - 1, 0
+
+    def _files(self, project: Project, until: int | None, show: Callable[[Engine], None]) -> tuple[int, int]:
+        from relight.simulate.simulate import simulate
+
+        result = simulate(project.loaded, streams=self._streams(project), until=until, on_progress=show)
+        return result.end, result.progress.duplicates
+
+    def _streams(self, project: Project) -> dict[str, StreamPlan]:
+        """Return the streams to read, with the events of this project and the declarations of the other."""
+        from relight.cli.history import recorded_streams
+
+        mine = recorded_streams(self.project, self.events)
+        theirs = project.loaded.streams
+        found = {}
+        for name, stream in mine.items():
+            if name not in theirs:
+                raise UsageError(
+                    f"{project.folder} declares no stream '{name}', so it cannot read these events",
+                    help_text="compare folders that declare the same streams",
+                )
+            files = tuple(str((self.project.folder / file).absolute()) for file in stream.source.files)
+            source = stream.source if project is self.project else replace(theirs[name].source, kind="file", files=files, follow=False)
+            found[name] = replace(theirs[name], source=source)
+        return found
+
+
+def _write(path: Path, data: PageData, base: PageData | None) -> Path:
+    from relight.simulate.pages import write_report
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_report(path, data, base)
+
+
+def _say(data: PageData, base: PageData | None, page: Path | None) -> None:
+    from relight.simulate.pages import simulate_text
+
+    say(simulate_text(data, base))
+    if page is not None:
+        say(f"Report: {relative(page)}")
+
+
+def _as_json(data: PageData, base: PageData | None) -> dict[str, object]:
+    from relight.base.instants import iso_utc
+
+    streams = data.streams
+    before = {} if base is None else {rule.id: rule for rule in base.rules}
+    rules = []
+    for rule in data.rules:
+        old = before.pop(rule.id, None)
+        rules.append(_rule(rule) | ({} if base is None else {"now": None if old is None else _rule(old)}))
+    rules += [{"rule": old.id, "messages": 0, "now": _rule(old)} for old in before.values()]
+    return {
+        "ok": True,
+        "events": streams.events,
+        "customers": streams.customers,
+        "duplicates": streams.duplicates,
+        "dead_letters": streams.dead_total,
+        "began": None if streams.began is None else iso_utc(streams.began),
+        "ended": None if streams.ended is None else iso_utc(streams.ended),
+        "messages": data.messages,
+        "people": data.people,
+        "not_sent": data.not_sent,
+        "held_out": data.held_out,
+        "messages_per_customer": {"median": data.quantile(0.5), "p95": data.quantile(0.95), "most": max(data.per_customer, default=0)},
+        "rules": rules,
+    }
+
+
+def _rule(rule: object) -> dict[str, object]:
+    from relight.simulate.pages import RuleFigures
+
+    assert isinstance(rule, RuleFigures)
+    return {
+        "rule": rule.id,
+        "occurred": rule.occurred,
+        "entered": rule.entered,
+        "messages": rule.messages,
+        "people": rule.people,
+        "held_out": rule.held_out,
+        "not_sent": dict(rule.not_sent),
+        "counted": dict(rule.counted),
+        "ended": dict(rule.ended),
+    }
