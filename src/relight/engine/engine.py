@@ -63,9 +63,13 @@ class _Work:
 class Engine:
     """One project on one store."""
 
-    def __init__(self, store: Store, *, cached_profiles: int = CACHED_PROFILES_DEFAULT) -> None:
+    def __init__(
+        self, store: Store, *, cached_profiles: int = CACHED_PROFILES_DEFAULT, mails_expire: bool = True
+    ) -> None:
         """Stand before `recover` and `follow_plan`."""
         self.store = store
+        #: Mails carry their `expires` to the sender; not where sending keeps the records' own time (G3).
+        self.mails_expire = mails_expire
         self.world = World()
         self.profiles = ProfileCache(store, most=cached_profiles)
         self.timers = HourBuckets()
@@ -249,7 +253,7 @@ class Engine:
         batch = Batch(
             log=work.log,
             rows=effects.rows,
-            outbox=[outbox_message(m, policy) for m in effects.mails] if policy is not None else [],
+            outbox=[outbox_message(m, policy, expires=self.mails_expire) for m in effects.mails] if policy is not None else [],
             dead=work.dead,
             positions=positions,
             reached=until if until > INSTANT_MIN else None,

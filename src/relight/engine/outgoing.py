@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 LIST_UNSUBSCRIBE = "List-Unsubscribe"
 
 
-def outbox_message(mail: Mail, policy: Policy) -> OutboxMessage:
-    """Return the outbox row of a mail."""
+def outbox_message(mail: Mail, policy: Policy, *, expires: bool = True) -> OutboxMessage:
+    """Return the outbox row of a mail. expires: False where sending keeps the time of the records and is never behind."""
     headers: dict[str, str] = {}
     if policy.links is not None and mail.rule.message_class is MessageClass.MARKETING:
         link, _ = policy.links(mail.row.occurrence_key, mail.rule.topic or "")
@@ -30,7 +30,7 @@ def outbox_message(mail: Mail, policy: Policy) -> OutboxMessage:
         address=mail.address,
         message_class=mail.rule.message_class.value,
         scheduled=scheduled,
-        expires_at=mail.expires_at,
+        expires_at=mail.expires_at if expires else None,
         subject=mail.rendered.subject,
         html=mail.rendered.html,
         text=mail.rendered.text,

@@ -42,6 +42,10 @@ IDLE_SECONDS = 0.2
 CHECKPOINT_BATCHES = 50
 
 
+#: Batches between two rounds of writing files: one flush of the disk serves many mails.
+SEND_BATCHES = 8
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgress:
     """How far a run is, for people."""
@@ -126,8 +130,12 @@ class _Run:
     def __init__(self, project: LoadedProject, store: SqliteStore, plan: Plan, settings: Settings) -> None:
         self.project, self.store, self.plan, self.settings = project, store, plan, settings
         most = max(1_000, settings.engine.cache // PROFILE_BYTES)
-        self.engine = Engine(store, cached_profiles=int(os.environ.get("RELIGHT_CACHED_PROFILES", str(most))))
         self.transport = open_delivery(settings.delivery, project.folder)
+        self.engine = Engine(
+            store,
+            cached_profiles=int(os.environ.get("RELIGHT_CACHED_PROFILES", str(most))),
+            mails_expire=not isinstance(self.transport, FilesTransport),
+        )
         sender = settings.sender
         self.dispatcher = Dispatcher(
             store=store,
@@ -183,6 +191,7 @@ class _Run:
             until = now + self.plan.policy.catch_up
             self.engine.take([Control(kind="gap", ingest_time=reached, detail={"until": until})])
         while True:
+            self._send(self.engine.progress.reached)
             now = max(self.clock(), self.engine.progress.reached)
             records, positions = live.poll(now, self.settings.engine.batch)
             self.feed.check_brakes(records)
@@ -196,7 +205,8 @@ class _Run:
     # ------------------------------------------------------------ after each batch
     def _after_batch(self) -> None:
         self._batches += 1
-        self._send(self.engine.progress.reached)
+        if self._batches % SEND_BATCHES == 0 or not isinstance(self.transport, FilesTransport):
+            self._send(self.engine.progress.reached)
         if self._batches % CHECKPOINT_BATCHES == 0:
             self.engine.checkpoint()
         if self.on_progress is not None:
