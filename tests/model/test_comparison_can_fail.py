@@ -39,7 +39,11 @@ def plant(patch: pytest.MonkeyPatch, module: ModuleType, name: str, text: str, b
     source = inspect.getsource(original)
     assert source.count(text) == 1, f"{name} no longer says {text!r} once"
     names: dict[str, object] = {}
-    exec(compile("from __future__ import annotations\n" + source.replace(text, bug), name, "exec"), vars(module) | names, names)  # noqa: S102 - the bug is ours
+    exec(
+        compile("from __future__ import annotations\n" + source.replace(text, bug), name, "exec"),
+        vars(module) | names,
+        names,
+    )  # noqa: S102 - the bug is ours
     changed = names[name]
     for other in [m for n, m in sys.modules.items() if n.startswith("relight.")]:
         if vars(other).get(name) is original:

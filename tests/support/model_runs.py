@@ -20,7 +20,6 @@ from tests.model.translate import translate_log
 from tests.support.model_logs import ModelLog, Rows
 
 
-
 @dataclass(slots=True)
 class Run:
     """decide on its way through a log."""

@@ -132,7 +132,8 @@ def make_plan(
     values, segments = compile_definitions(found, names, binder)
     policy.setdefault("topics", {"news": True})
     return Plan(
-        version=version or digest(repr(sorted(rules.items())), definitions, repr(sorted(policy.items())), str(sensitive)),
+        version=version
+        or digest(repr(sorted(rules.items())), definitions, repr(sorted(policy.items())), str(sensitive)),
         schema=schema,
         rules=made,
         policy=Policy(sensitive=held, **policy),
@@ -231,15 +232,11 @@ class Story:
 
     def known(self, when: str | int, *, customer: str = "ann", **traits: object) -> Story:
         """Let a customer become known, with an address unless one is given."""
-        return self.event(
-            "identify", when, customer=customer, traits={"email": f"{customer}@mail.example", **traits}
-        )
+        return self.event("identify", when, customer=customer, traits={"email": f"{customer}@mail.example", **traits})
 
     def own(self, kind: str, when: str | int, subject: str = "", *, customer: str = "ann", **detail: object) -> Story:
         """Add a control record of one customer."""
-        self._own(
-            Control(kind=kind, ingest_time=self.instant(when), customer=customer, subject=subject, detail=detail)
-        )
+        self._own(Control(kind=kind, ingest_time=self.instant(when), customer=customer, subject=subject, detail=detail))
         return self
 
     def _own(self, record: Event | Control) -> None:

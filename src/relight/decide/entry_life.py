@@ -1,6 +1,6 @@
 """The life of an entry as one table: state × cause → state (E2). A missing key is a move that cannot happen.
 
-The diagram in the docs is drawn from this table. Steps that come later (wait_for, split, set, webhook, alert) are in it already.
+The diagram in docs/entry-life.md is drawn from this table. Steps that come later (wait_for, split, set, webhook, alert) are in it already.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class EntryCause(StrEnum):
 
 
 _R, _C, _W, _A, _E = EntryState
-_ENDS = {c: _E for c in (EntryCause.EXIT, EntryCause.GOAL, EntryCause.GROUP, EntryCause.REMOVED)}
+_ENDS = dict.fromkeys((EntryCause.EXIT, EntryCause.GOAL, EntryCause.GROUP, EntryCause.REMOVED), _E)
 
 TRANSITIONS: dict[EntryState, dict[EntryCause, EntryState]] = {
     _R: {
@@ -80,3 +80,21 @@ def next_state(state: EntryState, cause: EntryCause) -> EntryState:
     except KeyError:
         message = f"an entry that is {state} cannot be moved by {cause}"
         raise ValueError(message) from None
+
+
+def draw_entry_life() -> str:
+    """Return the table as a diagram in text, for docs/entry-life.md: under each state, causes -> the state they lead to."""
+    lines = ["(new)", f"  └─> {EntryState.RUNNING}"]
+    for state, moves in TRANSITIONS.items():
+        if not moves:
+            continue
+        by_target: dict[EntryState, list[str]] = {}
+        for cause, target in moves.items():
+            by_target.setdefault(target, []).append(cause)
+        shown = {target: ", ".join(causes) for target, causes in by_target.items()}
+        width = max(len(text) for text in shown.values())
+        lines += ["", str(state)]
+        for number, (target, text) in enumerate(shown.items(), start=1):
+            corner = "└─" if number == len(shown) else "├─"
+            lines.append(f"  {corner} {text:<{width}} ─> {target}")
+    return "\n".join(lines) + "\n"

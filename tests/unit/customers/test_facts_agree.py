@@ -89,11 +89,17 @@ SLOW: dict[Function, tuple[str | None, Slow]] = {
     Function.NEVER: (None, lambda found, _: not found),
     Function.SINCE: (None, lambda found, at: at - found[-1].at if found else UNKNOWN),
     Function.SUM: ("total", lambda found, _: sum(values(found), Decimal(0))),
-    Function.AVERAGE: ("total", lambda found, _: sum(values(found), Decimal(0)) / len(values(found)) if values(found) else UNKNOWN),
+    Function.AVERAGE: (
+        "total",
+        lambda found, _: sum(values(found), Decimal(0)) / len(values(found)) if values(found) else UNKNOWN,
+    ),
     Function.MIN: ("total", lambda found, _: min(values(found), default=UNKNOWN)),
     Function.MAX: ("total", lambda found, _: max(values(found), default=UNKNOWN)),
     Function.DISTINCT: ("order_id", lambda found, _: len(set(ids(found)))),
-    Function.TOP: ("order_id", lambda found, _: tuple(v for v, _ in sorted(Counter(ids(found)).items(), key=lambda p: (-p[1], p[0]))[:2])),
+    Function.TOP: (
+        "order_id",
+        lambda found, _: tuple(v for v, _ in sorted(Counter(ids(found)).items(), key=lambda p: (-p[1], p[0]))[:2]),
+    ),
     Function.FIRST: ("order_id", lambda found, _: ids(found)[0] if ids(found) else UNKNOWN),
     Function.LAST: ("order_id", lambda found, _: ids(found)[-1] if ids(found) else UNKNOWN),
     Function.MISSING: ("order_id", lambda found, _: tuple(v for v in ("a", "z", "c") if v not in ids(found))),
@@ -156,12 +162,16 @@ def test_the_newest_few_answer_at_least_as_the_whole_history(history: list[Happe
 
 @settings(max_examples=40)
 @given(history=HISTORY, wanted=st.sampled_from(["a", "b", "z"]), window=st.none() | st.just(5 * DAY))
-def test_a_filter_may_name_a_value_known_only_when_read(history: list[Happened], wanted: str, window: int | None) -> None:
+def test_a_filter_may_name_a_value_known_only_when_read(
+    history: list[Happened], wanted: str, window: int | None
+) -> None:
     """R4: `count(order where order_id == entry.order_id)` counts the entries of that value alone."""
     builder = LayoutBuilder(SCHEMA, lateness=LATENESS, slack=SLACK)
     selector = Selector(event="order", keyed_by=("order_id",))
     span = None if window is None else Span(elapsed=window)
-    read = builder.reader(Fact(function=Function.COUNT, selector=selector, window=span), None, (lambda r: r.entry["order_id"],))
+    read = builder.reader(
+        Fact(function=Function.COUNT, selector=selector, window=span), None, (lambda r: r.entry["order_id"],)
+    )
     layout = builder.build()
     at = max((e.at + e.arrives for e in history), default=T0)
     expected = sum(e.order_id == wanted and e.at > at - (window or 10**18) for e in history)
@@ -195,13 +205,19 @@ def test_active_days_streaks_and_usual_intervals_equal_a_slow_look(history: list
 
 @settings(max_examples=60)
 @given(
-    moves=st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["order", "cart"]), st.sampled_from(["x", "y"])), max_size=12, unique_by=lambda m: m[0]),
+    moves=st.lists(
+        st.tuples(st.integers(0, 60), st.sampled_from(["order", "cart"]), st.sampled_from(["x", "y"])),
+        max_size=12,
+        unique_by=lambda m: m[0],
+    ),
     dice=st.randoms(use_true_random=False),
 )
 def test_a_thing_closed_before_it_was_seen_opened_is_closed(moves: list[tuple[int, str, str]], dice: Any) -> None:
     """H4: a ticket that was closed before it was seen opened is closed: only event-time order counts."""
     builder = LayoutBuilder(SCHEMA, lateness=LATENESS, slack=SLACK)
-    fact = Fact(function=Function.OPEN, selector=Selector(event="order"), closed_by=Selector(event="cart"), by="cart_id")
+    fact = Fact(
+        function=Function.OPEN, selector=Selector(event="order"), closed_by=Selector(event="cart"), by="cart_id"
+    )
     read = builder.reader(fact, None)
     layout, profile = builder.build(), Profile(customer="ann")
     shuffled = list(moves)

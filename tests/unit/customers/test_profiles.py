@@ -40,7 +40,13 @@ LAYOUT = make_plan(SHIPPING).layout
 
 def event(number: int, name: str, hour: int, arrives: int, **more: Any) -> Event:
     return Event(
-        stream="s", id=str(number), customer="ann", name=name, event_time=T0 + hour * HOUR, ingest_time=T0 + arrives * HOUR, **more
+        stream="s",
+        id=str(number),
+        customer="ann",
+        name=name,
+        event_time=T0 + hour * HOUR,
+        ingest_time=T0 + arrives * HOUR,
+        **more,
     )
 
 
@@ -85,9 +91,14 @@ def test_a_profile_does_not_depend_on_arrival_order(events: list[tuple[int, str,
         for number, (hour, name, value) in numbered:
             more: dict[str, Any] = {}
             if name == "identify":
-                more = {"traits": {"plan": f"p{value}", "email": f"{value}@mail.example"}, "consent": {"news": value > 1}}
+                more = {
+                    "traits": {"plan": f"p{value}", "email": f"{value}@mail.example"},
+                    "consent": {"news": value > 1},
+                }
             elif name == "order":
-                more = {"properties": {"total": Decimal(value), "order_id": f"o{value}", "day": dt.date(2026, 1, 1 + value)}}
+                more = {
+                    "properties": {"total": Decimal(value), "order_id": f"o{value}", "day": dt.date(2026, 1, 1 + value)}
+                }
             fold_event(LAYOUT, profile, event(number, name, hour, 71, **more), lambda at: at)
         found.append(canonical(LAYOUT, profile, T0 + 200 * DAY))
     assert found[0] == found[1]
@@ -99,7 +110,12 @@ def test_pruning_keeps_every_reading_of_the_whole_life() -> None:
                        "average(order.total) > 15 and count(order) == 55 and first(order.order_id) == \"o0\"', send: hello}"})  # fmt: skip
     told.known("2026-01-02")
     for number in range(56):
-        told.event("order", told.instant("2026-01-03") + number * 5 * DAY, total=Decimal(30 if number > 30 else 10 if number else 1), order_id=f"o{number}")
+        told.event(
+            "order",
+            told.instant("2026-01-03") + number * 5 * DAY,
+            total=Decimal(30 if number > 30 else 10 if number else 1),
+            order_id=f"o{number}",
+        )
     told.until("2027-01-01")
     assert [r.state for r in told.rows()] == ["entered", "pending"]
     assert len(told.profiles["ann"].series["order"].recent) < 5
@@ -111,7 +127,11 @@ def test_a_series_has_a_most(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (keeping.SERIES_ENTRIES_MAX, keeping.SERIES_VALUES_MAX) == (20_000, 10_000)
     monkeypatch.setattr(keeping, "SERIES_ENTRIES_MAX", 10)
     monkeypatch.setattr(keeping, "SERIES_VALUES_MAX", 4)
-    plan = make_plan({"r": "{trigger: {event: cart}, audience: 'count(order, 900 days) > 3 and distinct(order.order_id) > 2', send: hello}"})
+    plan = make_plan(
+        {
+            "r": "{trigger: {event: cart}, audience: 'count(order, 900 days) > 3 and distinct(order.order_id) > 2', send: hello}"
+        }
+    )
     spec, series = plan.layout.series["order"], Series()
     for number in range(50):
         insert_event(spec, series, T0 + number, "", {"order_id": f"o{number}"}, T0 + number)
@@ -136,14 +156,28 @@ def full_profile() -> Profile:
     """Return a profile with something in every field."""
     profile = Profile(customer="ann")
     for number, name in enumerate(["identify", "order", "session", "cart", "asked", "order"]):
-        more: dict[str, Any] = {"traits": {"plan": "pro", "birthday": dt.date(1990, 2, 1), "credit": Decimal("1.50")}} if name == "identify" else {}
+        more: dict[str, Any] = (
+            {"traits": {"plan": "pro", "birthday": dt.date(1990, 2, 1), "credit": Decimal("1.50")}}
+            if name == "identify"
+            else {}
+        )
         if name == "order":
             more = {"properties": {"total": Decimal("0.10"), "order_id": "o", "day": dt.date(2026, 1, 2)}}
-        fold_event(LAYOUT, profile, event(number, name, number, number, account="acme", consent={"news": True}, **more), lambda at: at)
+        fold_event(
+            LAYOUT,
+            profile,
+            event(number, name, number, number, account="acme", consent={"news": True}, **more),
+            lambda at: at,
+        )
     for spec in LAYOUT.series.values():
         if spec.key in profile.series:
             prune_series(spec, profile.series[spec.key], T0 + 900 * DAY)
-            fold_event(LAYOUT, profile, event(50, "order", 20_000, 20_000, properties={"total": Decimal(2), "order_id": "p"}), lambda at: at)
+            fold_event(
+                LAYOUT,
+                profile,
+                event(50, "order", 20_000, 20_000, properties={"total": Decimal(2), "order_id": "p"}),
+                lambda at: at,
+            )
     order = (T0, "s", "1")
     profile.now, profile.position, profile.world, profile.wake = T0 + DAY, 7, 3, T0 + 2 * DAY
     profile.judged = {"quiet\x1fsilence:1:0": T0}
@@ -189,7 +223,10 @@ def test_a_profile_of_version_1_is_upgraded() -> None:
     assert old.entries == full_profile().entries
 
 
-@pytest.mark.parametrize("blob", [b"", b"\xff", msgspec.msgpack.encode([3, []]), msgspec.msgpack.encode([2, [1]]), msgspec.msgpack.encode("x")])
+@pytest.mark.parametrize(
+    "blob",
+    [b"", b"\xff", msgspec.msgpack.encode([3, []]), msgspec.msgpack.encode([2, [1]]), msgspec.msgpack.encode("x")],
+)
 def test_bytes_that_are_no_profile_are_refused(blob: bytes) -> None:
     """I16: corruption is detected, never taken for a profile; nor is a newer version."""
     with pytest.raises(StoreError):

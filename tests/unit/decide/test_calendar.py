@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
-from relight.decide.waits import next_local_time
 from relight.base.instants import from_local, to_local
+from relight.decide.waits import next_local_time
 from relight.rules.plan import Until
 from tests.support.story import Story, make_plan, story
 
@@ -66,7 +66,9 @@ def test_one_day_is_one_occurrence() -> None:
     """R7: the key of a date is (rule, customer, the date): a second time on the same day is no second occurrence."""
     told = story(rule("date: trial_ends_at, before: 1 day"))
     told.known("2026-01-02", trial_ends_at=told.instant("2026-01-10 10:00"))
-    told.event("identify", "2026-01-09 12:00", traits={"trial_ends_at": told.instant("2026-01-10 15:00")}).until("2026-02-01")
+    told.event("identify", "2026-01-09 12:00", traits={"trial_ends_at": told.instant("2026-01-10 15:00")}).until(
+        "2026-02-01"
+    )
     assert entered(told) == ["01-09 10:00"]
     keys = [r.occurrence_key for r in told.rows()]
     assert len(keys) == len(set(keys))
@@ -84,7 +86,9 @@ def test_a_new_zone_does_not_bring_a_date_twice() -> None:
 
 def test_a_yearly_date_comes_every_year_and_the_29th_of_february_on_the_28th() -> None:
     """R7, V3: every year again; a day that the year lacks is the last one of the month."""
-    told = story(rule("date: birthday, yearly: true, at: '09:00'", expires="3 days"), begins="2022-01-01", zone="Europe/Berlin")
+    told = story(
+        rule("date: birthday, yearly: true, at: '09:00'", expires="3 days"), begins="2022-01-01", zone="Europe/Berlin"
+    )
     told.known("2022-03-01", birthday=dt.date(1992, 2, 29)).until("2026-04-01")
     assert entered(told) == ["02-28 09:00", "02-29 09:00", "02-28 09:00", "02-28 09:00"]
     assert [r.occurrence for r in told.rows() if not r.step] == [
@@ -127,7 +131,9 @@ def test_a_schedule_fires_in_the_customers_zone() -> None:
         ("0 9 * * *", "2026-03-07 12:00", "2026-03-09 12:00", ["03-08 09:00", "03-09 09:00"]),
     ],
 )
-def test_a_schedule_fires_once_on_days_with_a_change_of_the_clock(cron: str, first: str, last: str, fires: list[str]) -> None:
+def test_a_schedule_fires_once_on_days_with_a_change_of_the_clock(
+    cron: str, first: str, last: str, fires: list[str]
+) -> None:
     """R7, V3: a daily schedule fires once on each local day, the two days of the year with 23 and 25 hours included."""
     told = story(rule(f"schedule: '{cron}'"), zone="America/New_York").known(first).until(last)
     assert [line.split()[0] for line in entered(told)] == [line.split()[0] for line in fires]
@@ -152,7 +158,9 @@ def test_a_new_schedule_reaches_people_who_are_silent() -> None:
         ("Pacific/Apia", "2011-12-29 12:00", 4, 540, "2011-12-31 09:00"),
     ],
 )
-def test_next_monday_is_the_first_such_time_strictly_after(zone: str, now: str, weekday: int | None, minute: int, expected: str) -> None:
+def test_next_monday_is_the_first_such_time_strictly_after(
+    zone: str, now: str, weekday: int | None, minute: int, expected: str
+) -> None:
     """V3: `next monday 09:00` is the first such local time strictly after the step was entered."""
     after = from_local(dt.datetime.fromisoformat(now), zone)
     found = next_local_time(after, Until(weekday=weekday, minute=minute), zone)

@@ -25,7 +25,9 @@ def test_an_exit_is_immediate_also_while_waiting() -> None:
 def test_an_exit_condition_is_checked_at_own_records_and_before_every_send() -> None:
     """E3: a condition that time alone makes true ends the entry at the next own record, or before the send."""
     more = ", exit: 'since(session) > 1 day'"
-    told = story({"r": CART % more}).known("2026-01-02").event("session", "2026-01-05").event("cart", "2026-01-05", id="c")
+    told = (
+        story({"r": CART % more}).known("2026-01-02").event("session", "2026-01-05").event("cart", "2026-01-05", id="c")
+    )
     told.control("pause", "2026-01-06 12:00", "another").until("2026-01-06 13:00")
     assert told.said() == ["01-05 00:00 entered r"], "a record that concerns everybody is none of the customer's own"
     told.until("2026-02-01")
@@ -54,7 +56,10 @@ def test_the_triggering_event_never_matches_itself() -> None:
 def test_a_goal_counts_within_its_attribution() -> None:
     """E3, G6: reaching the goal ends the entry with goal_met; after its attribution it is none."""
     goal = ", goal: {event: order, attribution: 1 day}"
-    assert told_cart(goal).event("order", "2026-01-06").until("2026-02-01").said()[-1] == "01-06 00:00 ended r/wait:0 goal_met"
+    assert (
+        told_cart(goal).event("order", "2026-01-06").until("2026-02-01").said()[-1]
+        == "01-06 00:00 ended r/wait:0 goal_met"
+    )
     late = told_cart(goal).event("order", "2026-01-06 00:00:00.000001").until("2026-02-01")
     assert late.said()[-1] == "01-07 00:00 pending r/send:1"
 
@@ -62,7 +67,9 @@ def test_a_goal_counts_within_its_attribution() -> None:
 def test_a_suppressed_message_ends_nothing() -> None:
     """E2: a suppressed message ends nothing; the step after a send is entered at the scheduled instant."""
     rules = {"r": "{trigger: {event: cart}, steps: [{send: plan_named}, {wait: 1 day}, {send: hello}]}"}
-    told = story(rules, quiet=(21 * 60, 9 * 60)).known("2026-01-02").event("cart", "2026-01-05 22:00").until("2026-02-01")
+    told = (
+        story(rules, quiet=(21 * 60, 9 * 60)).known("2026-01-02").event("cart", "2026-01-05 22:00").until("2026-02-01")
+    )
     assert told.said() == [
         "01-05 22:00 entered r", "01-06 09:00 suppressed r/send:0 missing_data", "01-07 09:00 pending r/send:2",
     ]  # fmt: skip
@@ -72,7 +79,11 @@ def test_a_branch_takes_its_first_match() -> None:
     """E2: branch takes the first arm that matches; unknown matches nothing."""
     steps = "[{branch: [{when: 'plan == \"pro\"', steps: [{send: hello}]}, {when: 'plan == \"free\"', steps: [stop]}, {else: [{send: again}]}]}, {send: third}]"
     for plan, sent in (("pro", ["hello", "third"]), ("free", []), (None, ["again", "third"])):
-        told = story({"r": "{trigger: {event: cart}, steps: " + steps + "}"}).known("2026-01-02", plan=plan).event("cart", "2026-01-05")
+        told = (
+            story({"r": "{trigger: {event: cart}, steps: " + steps + "}"})
+            .known("2026-01-02", plan=plan)
+            .event("cart", "2026-01-05")
+        )
         told.until("2026-02-01")
         assert [m.step.template for m in told.effects["ann"].mails] == sent
 
@@ -89,7 +100,10 @@ def test_a_branch_takes_its_first_match() -> None:
 def test_a_group_holds_one_rule_of_a_customer(high: int, expected: list[str]) -> None:
     """E1: a higher priority ends the lower entry with group; at equal priority the incumbent stays."""
     steps = "steps: [{wait: 5 days}, {send: hello}], group: g"
-    rules = {"a": "{trigger: {event: cart}, " + steps + "}", "b": "{trigger: {event: order}, priority: " + str(high) + ", " + steps + "}"}
+    rules = {
+        "a": "{trigger: {event: cart}, " + steps + "}",
+        "b": "{trigger: {event: order}, priority: " + str(high) + ", " + steps + "}",
+    }
     told = story(rules).known("2026-01-02").event("cart", "2026-01-05").event("order", "2026-01-06").until("2026-01-07")
     assert told.said() == expected
 
@@ -98,19 +112,25 @@ def test_a_group_holds_one_rule_of_a_customer(high: int, expected: list[str]) ->
 def test_once_and_after_of_an_inactive_rule_count_other_silences() -> None:
     """E1: on an inactive rule these count other silences, not other thresholds of the same one."""
     rules = {"q": "{trigger: {inactive: [2 days, 4 days]}, reentry: once, send: hello}"}
-    told = story(rules).known("2026-01-02").event("order", "2026-01-05").event("order", "2026-01-15").until("2026-02-01")
+    told = (
+        story(rules).known("2026-01-02").event("order", "2026-01-05").event("order", "2026-01-15").until("2026-02-01")
+    )
     assert [line for line in told.said() if "/" not in line] == [
         "01-07 00:00 entered q", "01-09 00:00 entered q", "01-17 00:00 suppressed q already_entered", "01-19 00:00 suppressed q already_entered",
     ]  # fmt: skip
     rules = {"q": "{trigger: {inactive: [2 days, 4 days]}, reentry: {after: 9 days}, send: hello}"}
-    told = story(rules).known("2026-01-02").event("order", "2026-01-05").event("order", "2026-01-15").until("2026-02-01")
+    told = (
+        story(rules).known("2026-01-02").event("order", "2026-01-05").event("order", "2026-01-15").until("2026-02-01")
+    )
     assert [line.partition(" ")[2].partition(" ")[2] for line in told.said() if "/" not in line] == [
         "entered q", "entered q", "suppressed q reentry_gap", "entered q",
     ]  # fmt: skip
 
 
 # ---------------------------------------------------------------- E4
-def edited(steps: str, *, before: str = "[{wait: 10 days, id: w}, {send: hello, id: s}]", when: str = "2026-01-10") -> Story:
+def edited(
+    steps: str, *, before: str = "[{wait: 10 days, id: w}, {send: hello, id: s}]", when: str = "2026-01-10"
+) -> Story:
     rules = "{trigger: {event: cart}, steps: %s}"
     told = story({"r": rules % before}).known("2026-01-02").event("cart", "2026-01-05").until("2026-01-09")
     return told.change(when, make_plan({"r": rules % steps})).until("2026-03-01")
@@ -124,24 +144,34 @@ def edited(steps: str, *, before: str = "[{wait: 10 days, id: w}, {send: hello, 
         ("[{send: again, id: s}]", "01-10 00:00 pending r/s"),
         ("[{send: again, id: other}]", "01-10 00:00 ended r/w rule_removed"),
         ("[{wait: {until: '09:00'}, id: w}, {send: again, id: s}]", "01-10 00:00 pending r/s"),
-        ("[{branch: [{when: 'ever(cart)', steps: [{wait: 1 day}, {send: third, id: t}]}], id: w}, {send: again, id: s}]", "01-11 00:00 pending r/t"),
+        (
+            "[{branch: [{when: 'ever(cart)', steps: [{wait: 1 day}, {send: third, id: t}]}], id: w}, {send: again, id: s}]",
+            "01-11 00:00 pending r/t",
+        ),
     ],
 )
 def test_people_inside_follow_the_new_version(steps: str, expected: str) -> None:
     """E4: a step id that still exists follows the new version, d = max(recomputed, the plan record); a vanished step moves
-    people to the next that exists, else out with rule_removed; a step that changed kind is entered anew."""
+    people to the next that exists, else out with rule_removed; a step that changed kind is entered anew.
+    """
     assert edited(steps).said()[1] == expected
 
 
 def test_a_send_step_that_has_its_row_is_passed_over() -> None:
     """E4: a send step that already has its row is passed over when an edit leads to it again."""
-    told = edited("[{wait: 1 day, id: w}, {send: hello, id: s}]", before="[{send: hello, id: s}, {wait: 10 days, id: w}]")
+    told = edited(
+        "[{wait: 1 day, id: w}, {send: hello, id: s}]", before="[{send: hello, id: s}, {wait: 10 days, id: w}]"
+    )
     assert [r.step for r in told.rows() if r.step] == ["s"]
 
 
 def test_a_removed_rule_ends_its_entries() -> None:
     """E4, G6: people inside a rule that is gone leave with rule_removed."""
-    told = told_cart("").change("2026-01-06", make_plan({"x": "{trigger: {event: order}, send: hello}"})).until("2026-02-01")
+    told = (
+        told_cart("")
+        .change("2026-01-06", make_plan({"x": "{trigger: {event: order}, send: hello}"}))
+        .until("2026-02-01")
+    )
     assert told.said()[-1] == "01-06 00:00 ended r/wait:0 rule_removed"
 
 

@@ -36,7 +36,13 @@ def test_an_activity_exactly_at_the_deadline_cancels(second: str, fires: bool) -
 
 def test_only_activity_counts() -> None:
     """R1: which events count is the rule's: opening a mail is no activity unless it says so."""
-    told = story(QUIET).known("2026-01-02").event("order", "2026-01-05 12:00").event("opened", "2026-01-09").until("2026-02-01")
+    told = (
+        story(QUIET)
+        .known("2026-01-02")
+        .event("order", "2026-01-05 12:00")
+        .event("opened", "2026-01-09")
+        .until("2026-02-01")
+    )
     assert entered(told) == ["01-12 12:00"]
     named = story({"quiet": "{trigger: {inactive: 7 days, activity: [opened]}, send: hello}"})
     named.known("2026-01-02").event("order", "2026-01-05 12:00").event("opened", "2026-01-09").until("2026-02-01")
@@ -55,7 +61,12 @@ def test_somebody_never_active_is_left_out_unless_included() -> None:
 def test_first_seen_is_the_earliest_on_time_event() -> None:
     """R1: first seen is the earliest on-time event; a late one counts only if there is no other."""
     rules = {"quiet": "{trigger: {inactive: 7 days, include_never_active: true}, send: hello}"}
-    told = story(rules).known("2026-01-12 10:00").event("opened", "2026-01-02", arrives="2026-01-12 11:00").until("2026-02-01")
+    told = (
+        story(rules)
+        .known("2026-01-12 10:00")
+        .event("opened", "2026-01-02", arrives="2026-01-12 11:00")
+        .until("2026-02-01")
+    )
     assert entered(told) == ["01-19 10:00"]
     late = story(rules).event("opened", "2026-01-12", arrives="2026-01-17").until("2026-02-01")
     assert late.said() == ["01-19 00:00 suppressed quiet late_event"]
@@ -107,7 +118,9 @@ def thresholds(text: str) -> dict[str, str]:
         ("[7 days, 14 days, 40 days]", "[7 days, 40 days]", ["0", "1", "2"]),
     ],
 )
-def test_the_id_of_a_threshold_is_its_name_else_its_place_else_its_value(before: str, after: str, ids: list[str]) -> None:
+def test_the_id_of_a_threshold_is_its_name_else_its_place_else_its_value(
+    before: str, after: str, ids: list[str]
+) -> None:
     """R2: the id is the name a rule gives it, else its position while the number stays the same, else its value."""
     told = story(thresholds(before)).known("2026-01-02").event("order", "2026-01-05")
     told.until("2026-01-26").change("2026-01-27", make_plan(thresholds(after))).until("2026-03-01")
@@ -152,7 +165,9 @@ def test_a_deadline_is_judged_from_what_had_happened_by_then_and_was_known() -> 
 
 def test_a_reading_that_stands_back_counts_what_there_was_however_much_came_since() -> None:
     """H3, R4: what is kept for `count(E, W) >= 3` also answers as of a deadline that lies before newer events."""
-    rules = {"q": "{trigger: {inactive: 5 days, activity: [session]}, settle: 72 hours, audience: 'count(order, 30 days) >= 3', send: hello}"}
+    rules = {
+        "q": "{trigger: {inactive: 5 days, activity: [session]}, settle: 72 hours, audience: 'count(order, 30 days) >= 3', send: hello}"
+    }
     told = story(rules).known("2026-01-02")
     for day in (3, 4, 5):
         told.event("order", f"2026-01-0{day} 12:00")
@@ -165,7 +180,12 @@ def test_a_reading_that_stands_back_counts_what_there_was_however_much_came_sinc
 def test_a_silence_whose_start_arrives_after_its_own_deadline_makes_none() -> None:
     """H3: a silence whose start arrives after its own d + settle makes no deadline and no row."""
     one = {"quiet": "{trigger: {inactive: 2 days}, send: hello}"}
-    told = story(one).known("2026-01-02").event("order", "2026-01-05", arrives="2026-01-07 00:00:00.000001").until("2026-02-01")
+    told = (
+        story(one)
+        .known("2026-01-02")
+        .event("order", "2026-01-05", arrives="2026-01-07 00:00:00.000001")
+        .until("2026-02-01")
+    )
     assert told.said() == []
     told = story(one).known("2026-01-02").event("order", "2026-01-05", arrives="2026-01-07").until("2026-02-01")
     assert entered(told) == ["01-07 00:00"]
@@ -173,7 +193,12 @@ def test_a_silence_whose_start_arrives_after_its_own_deadline_makes_none() -> No
 
 def test_with_settle_activity_after_the_deadline_does_not_cancel() -> None:
     """H3: with settle > 0 the profile keeps every start until d + settle has passed; activity after d does not cancel."""
-    told = story(quiet(settle="2 days")).known("2026-01-02").event("order", "2026-01-05").event("order", "2026-01-12 01:00")
+    told = (
+        story(quiet(settle="2 days"))
+        .known("2026-01-02")
+        .event("order", "2026-01-05")
+        .event("order", "2026-01-12 01:00")
+    )
     told.until("2026-01-15")
     assert told.said() == ["01-12 00:00 entered quiet", "01-14 00:00 suppressed quiet/send:0 exit"]
 
@@ -182,7 +207,12 @@ def test_a_late_event_spends_the_deadline_it_would_make() -> None:
     """H5: late means ingest time − event time > 72 h; a deadline it would create is spent with late_event."""
     told = story(QUIET).known("2026-01-02").event("order", "2026-01-05", arrives="2026-01-08").until("2026-02-01")
     assert entered(told) == ["01-12 00:00"]
-    late = story(QUIET).known("2026-01-02").event("order", "2026-01-05", arrives="2026-01-08 00:00:00.000001").until("2026-02-01")
+    late = (
+        story(QUIET)
+        .known("2026-01-02")
+        .event("order", "2026-01-05", arrives="2026-01-08 00:00:00.000001")
+        .until("2026-02-01")
+    )
     assert late.said() == ["01-12 00:00 suppressed quiet late_event"]
 
 
@@ -216,7 +246,13 @@ def test_activity_before_the_first_send_keeps_it_back() -> None:
     """E3: before the first send of an inactive rule, activity after d suppresses it with exit (per rule, default on)."""
     steps = ", steps: [{wait: 1 day}, {send: hello}]"
     rules = {"quiet": "{trigger: {inactive: 7 days}" + steps + "}"}
-    told = story(rules).known("2026-01-02").event("order", "2026-01-05").event("order", "2026-01-12 12:00").until("2026-01-14")
+    told = (
+        story(rules)
+        .known("2026-01-02")
+        .event("order", "2026-01-05")
+        .event("order", "2026-01-12 12:00")
+        .until("2026-01-14")
+    )
     assert told.said() == ["01-12 00:00 entered quiet", "01-13 00:00 suppressed quiet/send:1 exit"]
     assert told.rows()[-1].leaf == "activity after the deadline"
     off = story({"quiet": "{trigger: {inactive: 7 days}, exit_on_activity: false" + steps + "}"})
@@ -236,7 +272,9 @@ def test_an_edited_threshold_fires_only_for_later_deadlines(record: str, fires: 
 def test_a_plan_that_leaves_the_rule_alone_changes_nothing_for_it() -> None:
     """E4: unchanged means unchanged: an edit of another rule does not restart a threshold."""
     told = story(QUIET).known("2026-01-02").event("order", "2026-01-05").until("2026-01-11")
-    told.change("2026-01-11 12:00", make_plan({**QUIET, "new": "{trigger: {event: cart}, send: again}"})).until("2026-01-20")
+    told.change("2026-01-11 12:00", make_plan({**QUIET, "new": "{trigger: {event: cart}, send: again}"})).until(
+        "2026-01-20"
+    )
     assert entered(told) == ["01-12 00:00"]
 
 

@@ -21,7 +21,9 @@ def occurrences(told: Story, customer: str = "ann") -> list[str]:
 def test_an_event_trigger_is_keyed_by_its_event() -> None:
     """R7: the key of an event trigger is (rule, customer, event id); `where` is part of the trigger."""
     told = story({"r": "{trigger: {event: 'order where total > 10'}, reentry: every, send: hello}"}).known("2026-01-02")
-    told.event("order", "2026-01-03", id="a", total=Decimal(10)).event("order", "2026-01-04", id="b", total=Decimal("10.01"))
+    told.event("order", "2026-01-03", id="a", total=Decimal(10)).event(
+        "order", "2026-01-04", id="b", total=Decimal("10.01")
+    )
     assert occurrences(told.until("2026-02-01")) == ["event:shop/b"]
 
 
@@ -32,7 +34,13 @@ def test_a_false_audience_of_an_event_is_counted_and_not_written() -> None:
         "once": "{trigger: {event: order}, send: hello}",
         "gap": "{trigger: {event: order}, reentry: {after: 2 days}, send: hello}",
     }
-    told = story(rules).known("2026-01-02").event("order", "2026-01-03").event("order", "2026-01-04").event("order", "2026-01-06")
+    told = (
+        story(rules)
+        .known("2026-01-02")
+        .event("order", "2026-01-03")
+        .event("order", "2026-01-04")
+        .event("order", "2026-01-06")
+    )
     told.until("2026-02-01")
     assert told.counted() == {("aud", "audience_false"): 3, ("once", "already_entered"): 2, ("gap", "reentry_gap"): 1}
     assert {r.rule for r in told.rows()} == {"once", "gap"}
@@ -60,7 +68,9 @@ def test_a_late_event_triggers_nothing_and_counts_for_state() -> None:
         "e": "{trigger: {event: order}, reentry: every, send: hello}",
         "m": "{trigger: {milestone: {count: order, at: [1, 2]}}, send: hello}",
     }
-    told = story(rules).known("2026-01-02").event("order", "2026-01-03", arrives="2026-01-10").event("order", "2026-01-11")
+    told = (
+        story(rules).known("2026-01-02").event("order", "2026-01-03", arrives="2026-01-10").event("order", "2026-01-11")
+    )
     told.until("2026-02-01")
     assert [line for line in told.said() if "/" not in line] == [
         "01-10 00:00 suppressed m late_event", "01-11 00:00 entered e", "01-11 00:00 entered m",
@@ -69,6 +79,7 @@ def test_a_late_event_triggers_nothing_and_counts_for_state() -> None:
 
 def test_once_is_the_default_of_event_triggers() -> None:
     """E1: re-entry of event triggers is `once` by default; `every` and `{after: T}` from the last entry are written."""
+
     def with_reentry(text: str) -> list[str]:
         told = story({"r": "{trigger: {event: order}, send: hello" + text + "}"}).known("2026-01-02")
         for day in (3, 4, 5, 6):
@@ -82,7 +93,9 @@ def test_once_is_the_default_of_event_triggers() -> None:
 
 def test_a_rule_holds_one_entry_a_customer() -> None:
     """E1: a rule holds one entry a customer, whatever re-entry allows, while the first is inside."""
-    told = story({"r": "{trigger: {event: order}, reentry: every, steps: [{wait: 3 days}, {send: hello}]}"}).known("2026-01-02")
+    told = story({"r": "{trigger: {event: order}, reentry: every, steps: [{wait: 3 days}, {send: hello}]}"}).known(
+        "2026-01-02"
+    )
     told.event("order", "2026-01-03").event("order", "2026-01-04").event("order", "2026-01-08").until("2026-02-01")
     assert entered(told) == ["01-03 00:00", "01-08 00:00"]
     assert told.counted() == {("r", "already_entered"): 1}
@@ -91,7 +104,9 @@ def test_a_rule_holds_one_entry_a_customer() -> None:
 def test_keys_of_silences_milestones_and_requests_hold_several_entries() -> None:
     """E1: unless its key is of a silence, a milestone, a request or `per`: these run side by side."""
     steps = ", steps: [{wait: 5 days}, {send: hello}]}"
-    milestone = story({"r": "{trigger: {milestone: {count: order, at: [1, 2]}}, reentry: every" + steps}).known("2026-01-02")
+    milestone = story({"r": "{trigger: {milestone: {count: order, at: [1, 2]}}, reentry: every" + steps}).known(
+        "2026-01-02"
+    )
     milestone.event("order", "2026-01-03").event("order", "2026-01-04").until("2026-02-01")
     assert entered(milestone) == ["01-03 00:00", "01-04 00:00"]
     per = story({"r": "{trigger: {event: order}, reentry: {per: order_id}" + steps}).known("2026-01-02")
@@ -102,7 +117,9 @@ def test_keys_of_silences_milestones_and_requests_hold_several_entries() -> None
 def test_a_per_value_is_one_occurrence_once() -> None:
     """R7: with `per` a second event of a value is no new occurrence, and an event without the value makes none (counted)."""
     told = story({"r": "{trigger: {event: order}, reentry: {per: order_id}, send: hello}"}).known("2026-01-02")
-    told.event("order", "2026-01-03", order_id="x").event("order", "2026-01-04", order_id="x").event("order", "2026-01-05")
+    told.event("order", "2026-01-03", order_id="x").event("order", "2026-01-04", order_id="x").event(
+        "order", "2026-01-05"
+    )
     assert occurrences(told.until("2026-02-01")) == ["per:x"]
     assert told.counted() == {("r", "missing_data"): 1}
 
@@ -110,7 +127,9 @@ def test_a_per_value_is_one_occurrence_once() -> None:
 # ---------------------------------------------------------------- milestones: R3
 def test_a_milestone_fires_when_its_event_has_arrived_once_for_ever() -> None:
     """R3: milestone k fires when the k-th distinct matching event has arrived; key (rule, customer, k), never an event id."""
-    told = story({"m": "{trigger: {milestone: {count: 'order where total > 1', at: [2]}}, send: hello}"}).known("2026-01-02")
+    told = story({"m": "{trigger: {milestone: {count: 'order where total > 1', at: [2]}}, send: hello}"}).known(
+        "2026-01-02"
+    )
     for day, total in ((3, 5), (4, 1), (5, 5), (6, 5)):
         told.event("order", f"2026-01-0{day}", total=Decimal(total))
     assert (occurrences(told.until("2026-02-01")), entered(told)) == (["milestone:2"], ["01-05 00:00"])
@@ -122,7 +141,7 @@ def test_a_sum_is_exact_and_a_refund_takes_nothing_back() -> None:
     for number in range(30):
         told.event("order", f"2026-01-03 00:{number:02d}", total=Decimal("0.1"))
     assert entered(told) == ["01-03 00:29"], "30 × 0.1 is 3, not 2.9999999999999996"
-    told.event("order", "2026-01-04", total=Decimal("146")).event("order", "2026-01-05", total=Decimal(-50))
+    told.event("order", "2026-01-04", total=Decimal(146)).event("order", "2026-01-05", total=Decimal(-50))
     told.event("order", "2026-01-06", total=Decimal(1)).until("2026-02-01")
     assert entered(told)[1:] == ["01-06 00:00"]
 
@@ -152,7 +171,9 @@ def test_arrival_order_changes_when_and_never_who(order: tuple[int, ...]) -> Non
 
 def test_a_streak_is_of_local_days_in_a_row() -> None:
     """R3: a streak of days in a row, in the customer's zone, fires once for ever."""
-    told = story({"m": "{trigger: {milestone: {streak: session, at: [3 days]}}, send: hello}"}).known("2026-01-02", timezone="Asia/Tokyo")
+    told = story({"m": "{trigger: {milestone: {streak: session, at: [3 days]}}, send: hello}"}).known(
+        "2026-01-02", timezone="Asia/Tokyo"
+    )
     for when in ("2026-01-03 20:00", "2026-01-04 10:00", "2026-01-05 14:00", "2026-01-05 16:00", "2026-01-06 16:00"):
         told.event("session", when)
     # In Tokyo these are the 4th, the 4th, the 5th, the 6th and the 7th.
@@ -164,7 +185,9 @@ def test_a_new_streak_rule_fires_for_no_streak_of_the_past() -> None:
     told = story({"other": "{trigger: {event: cart}, send: hello}"}).known("2026-01-02")
     for day in (3, 4, 5):
         told.event("session", f"2026-01-0{day}")
-    told.change("2026-01-08", make_plan({"m": "{trigger: {milestone: {streak: session, at: [2 days, 4 days]}}, send: hello}"}))
+    told.change(
+        "2026-01-08", make_plan({"m": "{trigger: {milestone: {streak: session, at: [2 days, 4 days]}}, send: hello}"})
+    )
     for day in range(10, 15):
         told.event("session", f"2026-01-{day}")
     assert occurrences(told.until("2026-02-01")) == ["milestone:4"]
@@ -186,7 +209,9 @@ def test_a_release_reaches_everybody_who_asked_before_it() -> None:
     """R7: released (rule, customer, the `by` value, release); only requests with an event time before the release count."""
     told = story({"r": RELEASED % ""}).known("2026-01-02").event("asked", "2026-01-03", feature="boards")
     told.event("asked", "2026-01-04", feature="forms").everybody("shipped", "2026-01-06", feature="boards")
-    told.event("asked", "2026-01-06", feature="boards", id="same-instant").event("asked", "2026-01-07", feature="boards").until("2026-02-01")
+    told.event("asked", "2026-01-06", feature="boards", id="same-instant").event(
+        "asked", "2026-01-07", feature="boards"
+    ).until("2026-02-01")
     assert occurrences(told) == ["released:boards:news/g4"]
     assert entered(told) == ["01-06 00:00"]
 
@@ -221,13 +246,17 @@ def test_unless_suppresses_with_its_own_reason() -> None:
     told = story({"r": RELEASED % ", unless: 'session where feature == event.feature'"}).known("2026-01-02")
     told.event("asked", "2026-01-03", feature="boards").event("session", "2026-01-04", feature="boards")
     told.event("asked", "2026-01-04", feature="forms")
-    told.everybody("shipped", "2026-01-06", feature="boards").everybody("shipped", "2026-01-07", feature="forms").until("2026-02-01")
+    told.everybody("shipped", "2026-01-06", feature="boards").everybody("shipped", "2026-01-07", feature="forms").until(
+        "2026-02-01"
+    )
     assert told.said() == ["01-06 00:00 suppressed r unless", "01-07 00:00 entered r", "01-07 00:00 pending r/send:0"]
 
 
 def test_a_global_event_reaches_whom_it_affects() -> None:
     """R7, R6: global (rule, customer, global event id); whom it does not affect is counted."""
-    told = story({"r": "{trigger: {global: incident, affects: 'region == event.region'}, class: transactional, send: hello}"})
+    told = story(
+        {"r": "{trigger: {global: incident, affects: 'region == event.region'}, class: transactional, send: hello}"}
+    )
     told.known("2026-01-02", region="eu").known("2026-01-02", customer="bo", region="us")
     told.everybody("incident", "2026-01-06", region="eu").until("2026-02-01")
     assert occurrences(told) == ["global:news/g3"]

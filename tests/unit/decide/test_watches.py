@@ -21,7 +21,13 @@ def segment(condition: str) -> Story:
 
 def test_a_segment_is_entered_at_the_record_that_makes_it_true() -> None:
     """R7: enters and leaves fire at the instant of the change; somebody new was in no segment."""
-    told = segment("count(order) >= 1").known("2026-01-02").event("order", "2026-01-05").event("order", "2026-01-06").until("2026-02-01")
+    told = (
+        segment("count(order) >= 1")
+        .known("2026-01-02")
+        .event("order", "2026-01-05")
+        .event("order", "2026-01-06")
+        .until("2026-02-01")
+    )
     assert (entered(told, "in"), entered(told, "out")) == (["01-05 00:00"], [])
     new = segment("count(order) == 0").known("2026-01-02").event("order", "2026-01-05").until("2026-02-01")
     assert (entered(new, "in"), entered(new, "out")) == (["01-02 00:00"], ["01-05 00:00"])
@@ -53,20 +59,27 @@ def test_a_segment_that_time_alone_opens_and_closes_is_seen_both_times(condition
 
 def test_unknown_is_neither_inside_nor_outside() -> None:
     """R5, R7: a missing trait is unknown, not false: becoming unknown is no leaving, and the last known truth stands."""
-    told = segment('plan == "pro"').known("2026-01-02", plan="pro").event("identify", "2026-01-03", traits={"plan": None})
-    told.event("identify", "2026-01-04", traits={"plan": "pro"}).event("identify", "2026-01-05", traits={"plan": "free"})
+    told = (
+        segment('plan == "pro"').known("2026-01-02", plan="pro").event("identify", "2026-01-03", traits={"plan": None})
+    )
+    told.event("identify", "2026-01-04", traits={"plan": "pro"}).event(
+        "identify", "2026-01-05", traits={"plan": "free"}
+    )
     told.until("2026-02-01")
     assert (entered(told, "in"), entered(told, "out")) == (["01-02 00:00"], ["01-05 00:00"])
 
 
 def test_a_trait_set_by_a_control_record_is_looked_at_too() -> None:
     """R7: a watch is looked at after each of the customer's own records, control records included."""
-    told = segment('plan == "pro"').known("2026-01-02").own("trait", "2026-01-03", "plan", value="pro").until("2026-02-01")
+    told = (
+        segment('plan == "pro"').known("2026-01-02").own("trait", "2026-01-03", "plan", value="pro").until("2026-02-01")
+    )
     assert entered(told, "in") == ["01-03 00:00"]
 
 
 def test_a_new_segment_rule_takes_note_and_sees_what_changes_afterwards() -> None:
     """E5: a new rule takes people from now on: who is inside already is no news, who comes in is."""
+
     def changed(orders: int) -> Story:
         told = story({"other": "{trigger: {event: cart}, send: hello}"}).known("2026-01-02")
         for number in range(orders):
@@ -82,6 +95,7 @@ def test_a_new_segment_rule_takes_note_and_sees_what_changes_afterwards() -> Non
 
 def test_an_edited_segment_is_news_to_nobody() -> None:
     """E3: an edit never looks back: who is inside only because the condition was edited did not come in."""
+
     def plan(least: int) -> str:
         return "{segments: {band: 'count(order) >= " + str(least) + "'}}"
 
@@ -126,7 +140,9 @@ def test_somebody_without_a_habit_does_not_decline() -> None:
 
 def test_a_filter_of_declined_counts_only_what_it_takes() -> None:
     """R7: `of` may have a filter; what it refuses keeps nobody from declining."""
-    rules = {"less": "{trigger: {declined: {of: 'order where total>10', window: 7 days, against: 14 days, by: 50%}}, send: hello}"}
+    rules = {
+        "less": "{trigger: {declined: {of: 'order where total>10', window: 7 days, against: 14 days, by: 50%}}, send: hello}"
+    }
     told = story(rules).known("2026-01-02")
     for day in range(3, 20):
         told.event("order", f"2026-01-{day:02d}", total=Decimal(20))
@@ -149,6 +165,7 @@ def test_a_value_milestone_fires_when_first_seen_there_and_once_for_ever() -> No
 
 def test_a_new_value_milestone_spends_what_was_reached() -> None:
     """E5: what was reached before the rule was there is no news; nor is a mark that an edit puts below the value."""
+
     def plan(marks: str) -> dict[str, str]:
         return {"v": "{trigger: {milestone: {value: 'count(order)', at: " + marks + "}}, send: hello}"}
 

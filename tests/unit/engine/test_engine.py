@@ -118,7 +118,9 @@ def test_copies_are_counted_and_change_nothing(plain: list[LedgerRow]) -> None:
 def test_a_dead_letter_consumes_no_id_and_blocks_nothing(plain: list[LedgerRow]) -> None:
     """V2: a malformed event goes to the dead-letter store and blocks nothing."""
     engine = begun(MemoryStore())
-    dead = DeadLetter(stream="s", position=3, source="f:3", code="bad", reason="no time", raw=b"{", ingest_time=T0 + DAY)
+    dead = DeadLetter(
+        stream="s", position=3, source="f:3", code="bad", reason="no time", raw=b"{", ingest_time=T0 + DAY
+    )
     engine.take([*history()[:2], dead, *history()[2:]])
     assert finished(engine) == plain
     assert engine.progress.dead == 1
@@ -188,7 +190,7 @@ def test_a_release_before_the_crash_still_sends_after_it(plain: list[LedgerRow])
 
 def test_recovery_counts_nothing_twice() -> None:
     """R6: what gets no row is counted once, although recovery looks at it again."""
-    plan = make_plan({"i": "{trigger: {global: incident, affects: \"region == event.region\"}, send: hello}"})
+    plan = make_plan({"i": '{trigger: {global: incident, affects: "region == event.region"}, send: hello}'})
     store = MemoryStore()
     engine = begun(store, plan)
     engine.take([event(1, "identify", 1), event(2, "incident", 2, None, region="eu")])

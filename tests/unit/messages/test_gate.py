@@ -15,7 +15,9 @@ from tests.support.story import Story, caps, make_plan, story
 CART = "{trigger: {event: cart}, reentry: every, send: hello%s}"
 
 
-def carted(more: str = "", *, traits: dict[str, object] | None = None, when: str = "2026-01-05", **policy: object) -> Story:
+def carted(
+    more: str = "", *, traits: dict[str, object] | None = None, when: str = "2026-01-05", **policy: object
+) -> Story:
     return story({"r": CART % more}, **policy).known("2026-01-02", **(traits or {})).event("cart", when)
 
 
@@ -45,13 +47,19 @@ def test_a_paused_rule_spends_its_occurrences() -> None:
 
 def test_a_pause_while_somebody_waits_is_met_at_the_gate() -> None:
     """G1: the gate runs once, at the scheduled minute: a pause that stands then suppresses."""
-    told = carted(when="2026-01-05 22:00", quiet=(21 * 60, 9 * 60)).control("pause", "2026-01-06 03:00", "r").until("2026-01-07")
+    told = (
+        carted(when="2026-01-05 22:00", quiet=(21 * 60, 9 * 60))
+        .control("pause", "2026-01-06 03:00", "r")
+        .until("2026-01-07")
+    )
     assert told.said()[-1] == "01-06 09:00 suppressed r/send:0 rule_paused"
 
 
 def test_the_audience_must_still_be_true() -> None:
     """G1, G6: audience still true at the scheduled minute; the row names the leaf and the number that decided."""
-    told = carted(", audience: 'never(opened) and count(order, 30 days) < 2'", when="2026-01-05 22:00", quiet=(21 * 60, 9 * 60))
+    told = carted(
+        ", audience: 'never(opened) and count(order, 30 days) < 2'", when="2026-01-05 22:00", quiet=(21 * 60, 9 * 60)
+    )
     told.event("order", "2026-01-05 23:00").event("order", "2026-01-05 23:30")
     assert last(told) == ("suppressed", "audience_false", "count(order, 30 days) < 2", "2")
 
@@ -83,7 +91,11 @@ def test_consent_is_asked_by_topic_with_the_configs_default() -> None:
 
 def test_somebody_in_trouble_is_left_alone_and_an_unknown_does_not_hold() -> None:
     """G1, G5: the sensitive hold keeps marketing back; an unknown in `sensitive` does not hold."""
-    told = carted(sensitive='plan == "frozen" or count(opened, 7 days) >= 1').event("opened", "2026-01-06").event("cart", "2026-01-07")
+    told = (
+        carted(sensitive='plan == "frozen" or count(opened, 7 days) >= 1')
+        .event("opened", "2026-01-06")
+        .event("cart", "2026-01-07")
+    )
     assert told.said()[1] == "01-05 00:00 pending r/send:0"
     assert last(told) == ("suppressed", "sensitive_hold", "count(opened, 7 days) >= 1", "1")
     urgent = carted(", class: transactional", sensitive="ever(cart)")
@@ -92,7 +104,12 @@ def test_somebody_in_trouble_is_left_alone_and_an_unknown_does_not_hold() -> Non
 
 def test_missing_data_suppresses() -> None:
     """G1: render: missing data suppresses, naming what is missing and where."""
-    told = story({"r": "{trigger: {event: cart}, send: plan_named}"}).known("2026-01-02").event("cart", "2026-01-05").until("2026-02-01")
+    told = (
+        story({"r": "{trigger: {event: cart}, send: plan_named}"})
+        .known("2026-01-02")
+        .event("cart", "2026-01-05")
+        .until("2026-02-01")
+    )
     row = told.rows()[-1]
     assert (row.reason, row.leaf, row.place) == ("missing_data", "plan", "templates/plan_named/body.txt:3")
 
@@ -145,7 +162,12 @@ def test_a_held_out_customer_takes_a_place_and_follows_the_steps() -> None:
         "r": "{trigger: {event: cart}, steps: [{send: hello}, {wait: 1 hour}, {send: again}], holdout: 100%}",
         "z": "{trigger: {event: cart}, priority: 10, send: third}",
     }
-    told = story(rules, caps=caps(marketing=(Cap(most=2, window=DAY),))).known("2026-01-02").event("cart", "2026-01-05").until("2026-02-01")
+    told = (
+        story(rules, caps=caps(marketing=(Cap(most=2, window=DAY),)))
+        .known("2026-01-02")
+        .event("cart", "2026-01-05")
+        .until("2026-02-01")
+    )
     assert [line for line in told.said() if "/" in line] == [
         "01-05 00:00 held_out r/send:0 holdout", "01-05 00:00 pending z/send:0", "01-05 01:00 suppressed r/send:2 frequency_cap",
     ]  # fmt: skip
@@ -169,7 +191,11 @@ def test_transactional_messages_go_at_once_and_never_to_a_dead_address() -> None
     policy = {"topics": {"news": False}, "quiet": (21 * 60, 9 * 60), "caps": caps(marketing=(Cap(most=1, window=DAY),))}
     told = carted(", class: transactional", when="2026-01-05 22:00:30", **policy)
     assert told.until("2026-01-06").said()[-1] == "01-05 22:00:30 pending r/send:0"
-    asked = carted(", class: transactional").suppress("2026-01-06", "ann@mail.example", "marketing").event("cart", "2026-01-07")
+    asked = (
+        carted(", class: transactional")
+        .suppress("2026-01-06", "ann@mail.example", "marketing")
+        .event("cart", "2026-01-07")
+    )
     assert last(asked)[0] == "pending"
     dead = carted(", class: transactional").suppress("2026-01-06", "ann@mail.example").event("cart", "2026-01-07")
     assert last(dead)[1] == "suppressed"
@@ -177,7 +203,9 @@ def test_transactional_messages_go_at_once_and_never_to_a_dead_address() -> None
 
 def test_internal_messages_skip_all_but_what_they_cannot_do_without() -> None:
     """G5: internal ones skip audience, suppression, consent, holdout and caps; a pause stops them too."""
-    assert {"audience", "suppression", "consent", "sensitive", "frequency cap", "holdout"} <= SKIPS[MessageClass.INTERNAL]
+    assert {"audience", "suppression", "consent", "sensitive", "frequency cap", "holdout"} <= SKIPS[
+        MessageClass.INTERNAL
+    ]
     assert "rule active" not in SKIPS[MessageClass.INTERNAL]
     told = carted(", class: internal", topics={"news": False}).suppress("2026-01-04", "ann@mail.example")
     assert last(told)[0] == "pending"
@@ -202,7 +230,11 @@ def test_the_scheduled_minute_is_the_first_whole_minute() -> None:
 )
 def test_a_step_may_say_when_it_leaves(options: str, when: str, leaves: str) -> None:
     """G1: inside the send window, or at the step's local time of day."""
-    told = story({"r": "{trigger: {event: cart}, steps: [{send: hello, " + options + "}]}"}).known("2026-01-02").event("cart", when)
+    told = (
+        story({"r": "{trigger: {event: cart}, steps: [{send: hello, " + options + "}]}"})
+        .known("2026-01-02")
+        .event("cart", when)
+    )
     assert told.until("2026-01-10").said()[-1] == f"{leaves} pending r/send:0"
 
 
@@ -215,7 +247,11 @@ def test_a_new_zone_moves_a_message_that_waits() -> None:
 
 def test_a_message_whose_minute_falls_in_a_gap_is_placed_again_from_its_end() -> None:
     """G3: candidates whose minute falls in a gap are placed again from its end."""
-    told = carted(when="2026-01-05 22:00", quiet=(21 * 60, 9 * 60)).gap("2026-01-06 08:00", "2026-01-06 22:30").until("2026-01-10")
+    told = (
+        carted(when="2026-01-05 22:00", quiet=(21 * 60, 9 * 60))
+        .gap("2026-01-06 08:00", "2026-01-06 22:30")
+        .until("2026-01-10")
+    )
     assert told.said()[-1] == "01-07 09:00 pending r/send:0"
 
 
@@ -224,7 +260,9 @@ def race(priorities: tuple[int, int], **policy: object) -> list[str]:
         "a": "{trigger: {event: cart}, priority: %d, send: hello}" % priorities[0],
         "b": "{trigger: {event: order}, priority: %d, send: again}" % priorities[1],
     }
-    told = story(rules, quiet=(21 * 60, 9 * 60), caps=caps(marketing=(Cap(most=1, window=DAY),)), **policy).known("2026-01-02")
+    told = story(rules, quiet=(21 * 60, 9 * 60), caps=caps(marketing=(Cap(most=1, window=DAY),)), **policy).known(
+        "2026-01-02"
+    )
     told.event("cart", "2026-01-05 22:00").event("order", "2026-01-05 23:00").until("2026-01-10")
     return [line for line in told.said() if "/" in line]
 
@@ -238,7 +276,11 @@ def test_at_a_minute_the_higher_priority_takes_the_place() -> None:
 
 def test_a_second_send_of_one_entry_cannot_use_the_same_minute() -> None:
     """G2: a second send of one entry cannot use the same minute."""
-    told = story({"r": "{trigger: {event: cart}, steps: [{send: hello}, {send: again}]}"}).known("2026-01-02").event("cart", "2026-01-05 10:00")
+    told = (
+        story({"r": "{trigger: {event: cart}, steps: [{send: hello}, {send: again}]}"})
+        .known("2026-01-02")
+        .event("cart", "2026-01-05 10:00")
+    )
     assert told.until("2026-01-06").said()[1:] == ["01-05 10:00 pending r/send:0", "01-05 10:01 pending r/send:1"]
 
 
@@ -254,14 +296,26 @@ def arbitrated(priority: int, when: str, step: str = "") -> list[str]:
 
 def test_a_better_message_overtakes_one_that_is_held() -> None:
     """G2: arbitration holds marketing an hour; when one comes due, every held one that ranks before it is judged first."""
-    assert arbitrated(80, "2026-01-05 10:40") == ["01-05 11:00 pending b/send:0", "01-05 11:00 suppressed a/send:0 frequency_cap"]
-    assert arbitrated(40, "2026-01-05 10:40") == ["01-05 11:00 pending a/send:0", "01-05 11:40 suppressed b/send:0 frequency_cap"]
-    assert arbitrated(80, "2026-01-05 11:10") == ["01-05 11:00 pending a/send:0", "01-05 12:10 suppressed b/send:0 frequency_cap"]
+    assert arbitrated(80, "2026-01-05 10:40") == [
+        "01-05 11:00 pending b/send:0",
+        "01-05 11:00 suppressed a/send:0 frequency_cap",
+    ]
+    assert arbitrated(40, "2026-01-05 10:40") == [
+        "01-05 11:00 pending a/send:0",
+        "01-05 11:40 suppressed b/send:0 frequency_cap",
+    ]
+    assert arbitrated(80, "2026-01-05 11:10") == [
+        "01-05 11:00 pending a/send:0",
+        "01-05 12:10 suppressed b/send:0 frequency_cap",
+    ]
 
 
 def test_overtaking_leaves_at_no_minute_at_which_the_message_may_not() -> None:
     """G1, G2: a held message that may not leave at that minute is not pulled forward to it."""
-    assert arbitrated(80, "2026-01-05 10:40", ", at: '18:30'") == ["01-05 11:00 pending a/send:0", "01-05 18:30 suppressed b/send:0 frequency_cap"]
+    assert arbitrated(80, "2026-01-05 10:40", ", at: '18:30'") == [
+        "01-05 11:00 pending a/send:0",
+        "01-05 18:30 suppressed b/send:0 frequency_cap",
+    ]
 
 
 # ---------------------------------------------------------------- G2: caps
@@ -307,17 +361,30 @@ def test_a_capped_row_names_the_cap_and_what_was_used() -> None:
 def test_a_capped_message_may_wait_for_room() -> None:
     """G2: with {wait: T} the first allowed minute within T with room as known now, where it competes again; else at once."""
     wait = ", when_capped: {wait: 2 days}, expires: 5 days"
-    assert capped((Cap(most=1, window=DAY),), ["2026-01-05 10:00", "2026-01-05 15:00"], wait)[1] == "01-06 10:00 pending"
+    assert (
+        capped((Cap(most=1, window=DAY),), ["2026-01-05 10:00", "2026-01-05 15:00"], wait)[1] == "01-06 10:00 pending"
+    )
     day = (Cap(most=1, window=None, calendar="day"),)
-    assert capped(day, ["2026-01-05 10:00", "2026-01-05 15:00"], wait, quiet=(21 * 60, 9 * 60))[1] == "01-06 09:00 pending"
+    assert (
+        capped(day, ["2026-01-05 10:00", "2026-01-05 15:00"], wait, quiet=(21 * 60, 9 * 60))[1] == "01-06 09:00 pending"
+    )
     short = ", when_capped: {wait: 12 hours}"
-    assert capped((Cap(most=1, window=DAY),), ["2026-01-05 10:00", "2026-01-05 15:00"], short)[1] == "01-05 15:00 frequency_cap"
+    assert (
+        capped((Cap(most=1, window=DAY),), ["2026-01-05 10:00", "2026-01-05 15:00"], short)[1]
+        == "01-05 15:00 frequency_cap"
+    )
 
 
-@pytest.mark.parametrize(("state", "back"), [("rejected", True), ("bounced", True), ("unknown", False), ("accepted", False)])
+@pytest.mark.parametrize(
+    ("state", "back"), [("rejected", True), ("bounced", True), ("unknown", False), ("accepted", False)]
+)
 def test_a_rejected_message_gives_its_place_back(state: str, back: bool) -> None:
     """G2: rejected or bounced gives the place back when that is folded; unknown keeps it."""
-    told = story({"r": CART % ""}, caps=caps(marketing=(Cap(most=1, window=DAY),))).known("2026-01-02").event("cart", "2026-01-05 10:00")
+    told = (
+        story({"r": CART % ""}, caps=caps(marketing=(Cap(most=1, window=DAY),)))
+        .known("2026-01-02")
+        .event("cart", "2026-01-05 10:00")
+    )
     told.until("2026-01-05 11:00").own("outcome", "2026-01-05 12:00", told.rows()[-1].occurrence_key, state=state)
     assert (last(told.event("cart", "2026-01-05 13:00"))[0] == "pending") is back
 
@@ -325,7 +392,9 @@ def test_a_rejected_message_gives_its_place_back(state: str, back: bool) -> None
 def test_transactional_mail_takes_no_place_of_marketing() -> None:
     """G5: transactional messages skip the caps and leave the places of marketing alone."""
     rules = {"r": CART % "", "t": "{trigger: {event: order}, class: transactional, reentry: every, send: again}"}
-    told = story(rules, caps=caps(marketing=(Cap(most=1, window=DAY),))).known("2026-01-02").event("order", "2026-01-05")
+    told = (
+        story(rules, caps=caps(marketing=(Cap(most=1, window=DAY),))).known("2026-01-02").event("order", "2026-01-05")
+    )
     assert last(told.event("cart", "2026-01-05 10:00"))[0] == "pending"
 
 
@@ -334,14 +403,17 @@ def test_addresses_fold_ascii_case_alone() -> None:
     """B3: one form for comparing: ASCII case folded, nothing else; İ and ı stay distinct."""
     assert fold_address(" Ann@MAIL.example ") == "ann@mail.example"
     assert address_hash("Ann@mail.example") == address_hash("ann@MAIL.example")
-    assert len({address_hash(a) for a in ("ilk@m.example", "ılk@m.example", "İlk@m.example", "i\u0307lk@m.example")}) == 4
+    assert (
+        len({address_hash(a) for a in ("ilk@m.example", "ılk@m.example", "İlk@m.example", "i\u0307lk@m.example")}) == 4
+    )
 
 
-@pytest.mark.parametrize("address", ["", "ann", "a@b@c", "a b@c", "a,b@c.example", "ann@mail.example\nbcc: x", "<ann@mail.example>", "a@" + "b" * 254])
+@pytest.mark.parametrize(
+    "address",
+    ["", "ann", "a@b@c", "a b@c", "a,b@c.example", "ann@mail.example\nbcc: x", "<ann@mail.example>", "a@" + "b" * 254],
+)
 def test_what_is_no_address_is_refused(address: str) -> None:
     """G1: one @, no control character, no list, no longer than an address may be."""
     assert not looks_like_address(address)
     assert len("a@" + "b" * 252) == ADDRESS_LENGTH_MAX
     assert looks_like_address("a@" + "b" * 252)
-
-

@@ -65,7 +65,9 @@ def test_jumps_equal_a_scan_of_every_minute(odd: tuple[str, str], after: int, qu
     length=st.integers(1, 700),
     days=st.sets(st.integers(0, 6), min_size=2),
 )
-def test_send_windows_equal_a_scan_of_every_minute(odd: tuple[str, str], after: int, start: int, length: int, days: set[int]) -> None:
+def test_send_windows_equal_a_scan_of_every_minute(
+    odd: tuple[str, str], after: int, start: int, length: int, days: set[int]
+) -> None:
     """G1, I12: inside the send window, by jumps as by a scan."""
     zone, before = odd
     window = SendWindow(weekdays=frozenset(days), start=start, end=min(start + length, 1440))
@@ -96,5 +98,7 @@ def test_quiet_hours_end_on_the_wall_clock(zone: str, now: str, quiet: tuple[int
 def test_a_minute_inside_a_gap_moves_to_its_end() -> None:
     """G3: no message leaves while relight is down."""
     at = from_local(dt.datetime.fromisoformat("2026-01-05 10:00"), "UTC")
-    found = first_allowed_minute(at, "UTC", None, past_gaps=lambda x: at + 90 * MINUTE + 1 if at <= x < at + 90 * MINUTE + 1 else x)
+    found = first_allowed_minute(
+        at, "UTC", None, past_gaps=lambda x: at + 90 * MINUTE + 1 if at <= x < at + 90 * MINUTE + 1 else x
+    )
     assert found == at + 91 * MINUTE
