@@ -71,7 +71,7 @@ def draw_person(rng: Random, number: int) -> Person:
         locale=locale,
         region=region,
         joined=START + rng.randint(2, 20) * DAY if heavy else _draw_joined(rng, ZoneInfo(zone)),
-        keen=0.97 if heavy else 0.03 + 0.8 * rng.betavariate(1.1, 4.2),
+        keen=0.97 if heavy else 0.03 + 0.58 * rng.betavariate(1.1, 4.2),
         reports=6.0 if heavy else rng.expovariate(1 / 0.22),
         calls_api=happens(rng, 0.10),
         topics=tuple(topic for topic, share in CONSENT.items() if rng.random() < share),

@@ -84,11 +84,12 @@ def _inactive(told: Retold, rule: Rule, trigger: InactiveTrigger) -> TriggerStor
     else:
         first = turn.profile.first_on_time if turn.profile.first_on_time is not None else turn.profile.first_any
         if not trigger.include_never_active or first is None:
-            text = f"there was never a {names}" if "," not in names else f"there was never any of {names}"
+            text = f"no {names} ever"
             never = Finding(
                 mark=Mark.NO,
                 text=text,
-                needs="silence begins with activity; `include_never_active: true` would count from first seen",
+                needs="silence begins with the last one",
+                more=("`include_never_active: true` would count from first seen",),
                 place=str(rule.place),
                 leaf=names,
                 number="never",

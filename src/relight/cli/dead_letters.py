@@ -1,0 +1,214 @@
+"""`relight dead-letters`: the records that could not be read, why, and reading them again once the stream was mended (V2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from relight.base.errors import UsageError
+from relight.cli.exit_codes import ExitCode
+from relight.cli.output import count_of, say, say_json, table
+from relight.cli.project import Project, open_project, project_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from relight.stores.interface import Store, StoredLetter
+    from relight.streams.envelope import Event
+
+#: Letters that `list` tells one by one, unless told otherwise.
+LISTED_DEFAULT = 50
+#: Characters of a record's bytes that `show` prints.
+SHOWN_CHARACTERS = 4_000
+#: Letters of one transaction of a replay.
+REPLAY_BATCH = 500
+
+
+@click.group("dead-letters", short_help="List, show and replay records that could not be read.")
+def command() -> None:
+    """List, show and replay records that could not be read."""
+
+
+@command.command("list", short_help="Say which records could not be read, and why.")
+@click.option("--stream", metavar="NAME", help="Only this stream's.")
+@click.option("--all", "everything", is_flag=True, help="Also those that were read again since.")
+@click.option("--limit", type=click.IntRange(1), default=LISTED_DEFAULT, show_default=True, help="Most letters to list.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@project_options
+def list_letters(
+    *, stream: str | None, everything: bool, limit: int, as_json: bool, project: Path | None, environment: str | None
+) -> None:
+    """Say which records could not be read, and why."""
+    from relight.cli.history import reading
+
+    found = open_project(project, environment)
+    _known_stream(found, stream)
+    with reading(found) as store:
+        letters = [one for one in store.dead_letters(stream=stream) if everything or one.replayed_at is None]
+    if as_json:
+        say_json("dead-letters", {"count": len(letters), "letters": [_as_json(one) for one in letters[:limit]]})
+        return
+    if not letters:
+        say("no dead letters")
+        return
+    rows = [(str(one.number), one.letter.source, one.letter.code, one.letter.reason) for one in letters[:limit]]
+    for line in table(rows, right=frozenset({0})):
+        say(line)
+    if len(letters) > limit:
+        say(f"… and {len(letters) - limit:,} more; --limit shows more of them")
+    say(f"Try: relight dead-letters show {letters[0].number}; when the stream is mended: relight dead-letters replay")
+    streams = sorted({one.letter.stream for one in letters})
+    say(f"{count_of(len(letters), 'dead letter')} of {count_of(len(streams), 'stream')}: {', '.join(streams)}")
+
+
+@command.command("show", short_help="Show one record as it came.")
+@click.argument("number", type=int)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@project_options
+def show_letter(*, number: int, as_json: bool, project: Path | None, environment: str | None) -> None:
+    """Show one record as it came, and why it could not be read."""
+    from relight.base.instants import format_instant
+    from relight.cli.history import reading
+
+    found = open_project(project, environment)
+    with reading(found) as store:
+        one = store.dead_letter(number)
+    if one is None:
+        raise UsageError(f"there is no dead letter {number}", help_text="`relight dead-letters list` numbers them")
+    if as_json:
+        say_json("dead-letter", _as_json(one))
+        return
+    letter, zone = one.letter, found.plan.policy.zone
+    say(f"stream   {letter.stream} ({found.loaded.streams[letter.stream].place})" if letter.stream in found.loaded.streams else f"stream   {letter.stream}")
+    say(f"source   {letter.source}")
+    say(f"arrived  {format_instant(letter.ingest_time, zone)}" if letter.ingest_time > 0 else "arrived  unknown")
+    if one.replayed_at is not None:
+        say(f"replayed {format_instant(one.replayed_at, zone)}")
+    text = letter.raw.decode("utf-8", "backslashreplace")
+    shown = text if text.isprintable() else "\n".join(repr(line)[1:-1] for line in text.split("\n"))
+    say(f"record   {shown[:SHOWN_CHARACTERS]}" + ("…" if len(shown) > SHOWN_CHARACTERS else ""))
+    say(f"{letter.code}: {letter.reason}")
+
+
+@command.command("replay", short_help="Read dead letters again, once their stream is mended.")
+@click.argument("numbers", type=int, nargs=-1, metavar="[NUMBER…]")
+@click.option("--stream", metavar="NAME", help="Only this stream's.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@project_options
+def replay_letters(
+    *, numbers: tuple[int, ...], stream: str | None, as_json: bool, project: Path | None, environment: str | None
+) -> int:
+    """Read dead letters again, all of them or those named; what can be read now arrives now, the rest stays.
+
+    The engine must not be running. Mails that follow leave with the next `relight run`.
+    """
+    found = open_project(project, environment)
+    _known_stream(found, stream)
+    taken, left, events = _replay(found, numbers, stream)
+    if as_json:
+        say_json("dead-letters-replay", {"ok": not left, "replayed": taken, "left": len(left), "events": events})
+        return ExitCode.PROBLEMS if left else ExitCode.FINE
+    for number, reason in left[:10]:
+        say(f"{number}: {reason}")
+    if taken:
+        say("`relight run` hands over what follows from them.")
+    say(f"{count_of(taken, 'dead letter')} read again as {count_of(events, 'event')}, {len(left):,} still cannot be read")
+    return ExitCode.PROBLEMS if left else ExitCode.FINE
+
+
+def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> tuple[int, list[tuple[int, str]], int]:
+    """Return how many were read, (number, reason) of those that were not, and how many events they made."""
+    from relight.cli.run import wall_clock
+    from relight.engine.engine import Engine
+    from relight.engine.run import known_plans
+    from relight.stores.sqlite import SqliteStore
+
+    if not project.store_path.is_file():
+        raise UsageError(f"there is no store {project.store_path} yet", help_text="`relight run` makes it")
+    store = SqliteStore.open(project.store_path)
+    try:
+        letters = _wanted(store, numbers, stream)
+        if not letters:
+            return 0, [], 0
+        engine = Engine(store)
+        engine.recover(known_plans(store, project.plan))
+        grows = any(not s.source.is_finished for s in project.loaded.streams.values())
+        now = max(store.reached() or 0, wall_clock() if grows else 0)
+        engine.follow_plan(project.plan, now)
+        taken, events = 0, 0
+        left: list[tuple[int, str]] = []
+        for start in range(0, len(letters), REPLAY_BATCH):
+            good, records, bad = _read_again(project, letters[start : start + REPLAY_BATCH], now)
+            engine.take(records, reached=now)
+            store.mark_replayed(good, wall_clock())
+            taken, events, left = taken + len(good), events + len(records), left + bad
+        engine.checkpoint()
+        return taken, left, events
+    finally:
+        store.close()
+
+
+def _wanted(store: Store, numbers: tuple[int, ...], stream: str | None) -> list[StoredLetter]:
+    if not numbers:
+        return [one for one in store.dead_letters(stream=stream) if one.replayed_at is None]
+    found = []
+    for number in numbers:
+        one = store.dead_letter(number)
+        if one is None:
+            raise UsageError(f"there is no dead letter {number}", help_text="`relight dead-letters list` numbers them")
+        if one.replayed_at is None:
+            found.append(one)
+    return found
+
+
+def _read_again(
+    project: Project, letters: Iterable[StoredLetter], now: int
+) -> tuple[list[int], list[Event], list[tuple[int, str]]]:
+    from relight.streams.envelope import Event
+    from relight.transports.records import RecordReader
+
+    readers: dict[str, RecordReader] = {}
+    good: list[int] = []
+    records: list[Event] = []
+    bad: list[tuple[int, str]] = []
+    for one in letters:
+        plan = project.loaded.streams.get(one.letter.stream)
+        if plan is None:
+            bad.append((one.number, f"there is no stream '{one.letter.stream}' any more"))
+            continue
+        reader = readers.setdefault(plan.name, RecordReader(plan, project.folder))
+        found = reader.replay(one.letter, now)
+        refused = next((r for r in found if not isinstance(r, Event)), None)
+        if refused is not None:
+            bad.append((one.number, f"{refused.source}: {refused.code}: {refused.reason}"))
+            continue
+        good.append(one.number)
+        records += [r for r in found if isinstance(r, Event)]
+    return good, records, bad
+
+
+def _known_stream(project: Project, stream: str | None) -> None:
+    from relight.base.suggest import suggest_words
+
+    if stream is not None and stream not in project.loaded.streams:
+        hint = suggest_words(stream, project.loaded.streams)
+        raise UsageError(f"there is no stream '{stream}'" + (f"; {hint}" if hint else ""))
+
+
+def _as_json(one: StoredLetter) -> dict[str, object]:
+    from relight.base.instants import iso_utc
+
+    letter = one.letter
+    return {
+        "number": one.number,
+        "stream": letter.stream,
+        "source": letter.source,
+        "position": letter.position,
+        "code": letter.code,
+        "reason": letter.reason,
+        "raw": letter.raw.decode("utf-8", "backslashreplace"),
+        "arrived": iso_utc(letter.ingest_time) if letter.ingest_time > 0 else None,
+        "replayed": None if one.replayed_at is None else iso_utc(one.replayed_at),
+    }

@@ -1,0 +1,208 @@
+"""`relight doctor`: looks at the surroundings, not at the rules: Python, store, inputs, mails, disk, browser."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from relight import __version__
+from relight.base.errors import RelightError
+from relight.cli.exit_codes import ExitCode
+from relight.cli.output import count_of, marked, say, say_json
+from relight.cli.project import find_folder, project_options, read_project
+
+if TYPE_CHECKING:
+    from relight.config.loader import LoadedProject
+    from relight.config.settings import Settings, SmtpSettings
+
+#: Free bytes on the disk of the store below which doctor warns.
+FREE_WARN = 1_000_000_000
+#: Seconds that a mail server may take to answer.
+SMTP_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One finding."""
+
+    #: `ok`, `warn`, `FAIL` or `skip`.
+    mark: str
+    text: str
+    #: What to do.
+    fix: str = ""
+
+
+@click.command("doctor", short_help="Look at the surroundings: store, inputs, mail server.")
+@click.option("--offline", is_flag=True, help="Connect to nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@project_options
+def command(*, offline: bool, as_json: bool, project: Path | None, environment: str | None) -> int:
+    """Look at the surroundings: Python, store, inputs, mail server, disk, browser. Changes nothing and sends nothing."""
+    folder = find_folder(project)
+    loaded, _ = read_project(folder, environment)
+    checks = [_python(), _project(loaded)]
+    if loaded.settings is not None:
+        checks += [*_inputs(loaded), *_store(folder, loaded.settings), *_delivery(folder, loaded.settings, offline=offline)]
+    checks.append(_browser())
+    failed = sum(c.mark == "FAIL" for c in checks)
+    if as_json:
+        say_json("doctor", {"ok": not failed, "checks": [{"mark": c.mark.lower(), "text": c.text, "fix": c.fix or None} for c in checks]})
+    else:
+        for check in checks:
+            say(f"{marked(check.mark)}  {check.text}")
+            if check.fix:
+                say(f"      fix: {check.fix}")
+        warned = sum(c.mark == "warn" for c in checks)
+        say(f"{count_of(failed, 'failure')}, {count_of(warned, 'warning')} in {count_of(len(checks), 'check')}")
+    return ExitCode.PROBLEMS if failed else ExitCode.FINE
+
+
+def _python() -> Check:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        zones = version("tzdata")
+    except PackageNotFoundError:
+        zones = "of the system"
+    return Check(mark="ok", text=f"Python {platform.python_version()}, relight {__version__}, time zones {zones}")
+
+
+def _project(loaded: LoadedProject) -> Check:
+    errors = sum(p.severity == "error" for p in loaded.problems)
+    text = f"{count_of(loaded.rules_found, 'rule')}, {count_of(loaded.templates_found, 'template')}, {count_of(len(loaded.streams), 'stream')}"
+    if errors:
+        return Check(mark="FAIL", text=f"{text}: {count_of(errors, 'error')}", fix="relight check")
+    return Check(mark="ok", text=text)
+
+
+def _inputs(loaded: LoadedProject) -> Iterator[Check]:
+    from relight.transports.files import find_files
+
+    for name, stream in loaded.streams.items():
+        source = stream.source
+        if source.kind == "file" and not source.follow:
+            try:
+                files = find_files(stream, loaded.folder)
+            except RelightError as error:
+                yield Check(mark="FAIL", text=str(error), fix=f"put it there, or change `source` in {stream.place.file}")
+                continue
+            unreadable = [f for f in files if not os.access(f, os.R_OK)]
+            size = sum(f.stat().st_size for f in files)
+            if unreadable:
+                yield Check(mark="FAIL", text=f"stream '{name}': {unreadable[0]} may not be read", fix="chmod +r")
+            else:
+                yield Check(mark="ok", text=f"stream '{name}': {count_of(len(files), 'file')}, {size / 1e6:.1f} MB")
+        elif source.kind == "file":
+            path = loaded.folder / source.files[0]
+            there = path.is_file()
+            text = f"stream '{name}': {source.files[0]} " + ("grows" if there else "is not there yet")
+            yield Check(mark="ok" if there else "warn", text=text)
+        elif source.kind == "stdin":
+            yield Check(mark="ok", text=f"stream '{name}': standard input")
+        else:
+            yield Check(mark="skip", text=f"stream '{name}': {source.kind} is not read by this version")
+
+
+# ---------------------------------------------------------------- store
+def _store(folder: Path, settings: Settings) -> Iterator[Check]:
+    from relight.stores.sqlite import SqliteStore
+
+    if settings.store.sqlite is None:
+        yield Check(mark="skip", text="store: not a file")
+        return
+    path = folder / settings.store.sqlite
+    if not path.is_file():
+        parent = next(p for p in path.absolute().parents if p.is_dir())
+        writable = os.access(parent, os.W_OK)
+        text = f"store {path}: not there yet, {parent} is " + ("writable" if writable else "not writable")
+        yield Check(mark="ok" if writable else "FAIL", text=text, fix="" if writable else f"chmod u+w {parent}")
+    else:
+        try:
+            store = SqliteStore.open(path, read_only=True)
+        except RelightError as error:
+            yield Check(mark="FAIL", text=str(error), fix=error.help_text or "")
+            return
+        try:
+            size = sum(f.stat().st_size for f in path.parent.glob(f"{path.name}*") if f.is_file())
+            counts = {state.value: n for state, n in store.message_counts().items()}
+            dead = sum(1 for one in store.dead_letters() if one.replayed_at is None)
+            wait = counts.get("pending", 0) + counts.get("sending", 0)
+            yield Check(mark="ok", text=f"store {path}: {store.last_position():,} records, WAL, synchronous FULL, {size / 1e6:.0f} MB")
+            yield Check(mark="ok", text=f"outbox: {wait:,} waiting, {counts.get('accepted', 0):,} accepted")
+            unknown = counts.get("unknown", 0)
+            if unknown:
+                yield Check(mark="warn", text=f"{count_of(unknown, 'message')} may or may not have left", fix="ask the provider; see docs")
+            if dead:
+                yield Check(mark="warn", text=count_of(dead, "dead letter"), fix="relight dead-letters list")
+        finally:
+            store.close()
+        if not os.access(path, os.W_OK):
+            yield Check(mark="FAIL", text=f"store {path} may not be written", fix=f"chmod u+w {path}")
+    place = next(p for p in path.absolute().parents if p.is_dir())
+    free = shutil.disk_usage(place).free
+    yield Check(mark="ok" if free >= FREE_WARN else "warn", text=f"disk: {free / 1e9:.1f} GB free")
+
+
+# ---------------------------------------------------------------- mails
+def _delivery(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Check]:
+    delivery = settings.delivery
+    if delivery.files is not None:
+        path = folder / delivery.files
+        parent = next(p for p in (path, *path.absolute().parents) if p.is_dir())
+        if os.access(parent, os.W_OK):
+            yield Check(mark="ok", text=f"mails go to files in {path}; nothing is sent")
+        else:
+            yield Check(mark="FAIL", text=f"mails go to {path}, which may not be written", fix=f"chmod u+w {parent}")
+    elif delivery.smtp is not None:
+        where = f"SMTP {delivery.smtp.host}:{delivery.smtp.port}"
+        if offline:
+            yield Check(mark="skip", text=f"{where}: --offline")
+        else:
+            yield _smtp(delivery.smtp, where)
+    else:
+        yield Check(mark="skip", text="SendGrid is not part of this version")
+
+
+def _smtp(smtp: SmtpSettings, where: str) -> Check:
+    import aiosmtplib
+
+    async def knock() -> str:
+        client = aiosmtplib.SMTP(
+            hostname=smtp.host, port=smtp.port, timeout=SMTP_SECONDS, use_tls=smtp.security == "tls", start_tls=smtp.security == "starttls"
+        )
+        await client.connect()
+        try:
+            if smtp.user is not None and smtp.password is not None:
+                await client.login(smtp.user, smtp.password.reveal())
+                return "login accepted"
+            return "it answers"
+        finally:
+            await client.quit()
+
+    try:
+        told = asyncio.run(knock())
+    except aiosmtplib.SMTPAuthenticationError as error:
+        return Check(mark="FAIL", text=f"{where}: login refused ({error.code})", fix="set the password, or use `delivery: {files: outbox/}`")
+    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        return Check(mark="FAIL", text=f"{where}: {first}", fix="check host, port and `security` in config/default.yaml")
+    return Check(mark="ok", text=f"{where}: {told}")
+
+
+def _browser() -> Check:
+    from relight.cli.preview import find_browser
+
+    browser = find_browser()
+    if browser is None:
+        return Check(mark="skip", text="Chromium: not installed; `relight preview` makes no pictures")
+    return Check(mark="ok", text=f"Chromium: {browser}")
+
+

@@ -1,0 +1,241 @@
+"""`relight preview`: a rule's mail as .html, .txt and picture, for a real customer or a made-up one; nothing is sent."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from relight.base.errors import UsageError
+from relight.base.suggest import suggest_words
+from relight.cli.exit_codes import ExitCode
+from relight.cli.output import fail, note, say, say_json
+from relight.cli.project import Project, complete_rule, known_rules, open_project, project_options, relative
+from relight.cli.times import instant_of
+
+if TYPE_CHECKING:
+    from relight.base.kinds import Kind
+    from relight.rules.plan import Rule, Step
+    from relight.templates.letters import CompiledLetter
+
+#: Made-up customers: who has everything, who has nothing, and who tries everything.
+FIXTURES = ("typical", "least", "hostile")
+#: Widths of the pictures (px): a desktop's reading pane, a phone.
+WIDTHS = (600, 390)
+#: Height of a picture (px); mails are longer than wide.
+PICTURE_HEIGHT = 1400
+#: Seconds that Chromium may take.
+PICTURE_SECONDS = 60
+_LAST_OF = re.compile(r"(?:last|first)\(\w+\.(\w+)")
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """One mail, or why there is none."""
+
+    step: str
+    template: str
+    #: `templates.Rendered` or `templates.RenderRefusal`.
+    found: object
+
+
+@click.command("preview", short_help="Render a rule's mail without sending it.")
+@click.argument("rule", shell_complete=complete_rule)
+@click.option("--customer", metavar="ID", help="A customer of the store, or of the recorded files.")
+@click.option("--fixture", metavar="NAME", help=f"A made-up customer: {', '.join(FIXTURES)}; the default is typical.")
+@click.option("--locale", metavar="CODE", help="Language of the made-up customer.")
+@click.option("--at", "at_text", metavar="TIME", help="As of this time, for a customer.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Default: out/preview/.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@project_options
+def command(
+    *,
+    rule: str,
+    customer: str | None,
+    fixture: str | None,
+    locale: str | None,
+    at_text: str | None,
+    out: Path | None,
+    as_json: bool,
+    project: Path | None,
+    environment: str | None,
+) -> int:
+    """Render every mail a rule may send, as .html and .txt, and as pictures where Chromium is installed. Nothing is sent."""
+    if customer is not None and fixture is not None:
+        raise UsageError("--customer and --fixture exclude each other")
+    found = open_project(project, environment)
+    known_rules(found, [rule])
+    if customer is not None:
+        shown = list(_for_customer(found, found.plan.rules[rule], customer, at_text))
+    else:
+        shown = list(_for_fixture(found, found.plan.rules[rule], fixture or FIXTURES[0], locale))
+    folder = (out or found.folder / "out" / "preview") / rule
+    written = [_write(folder, one) for one in shown]
+    if as_json:
+        say_json("preview", {"ok": all(w["refused"] is None for w in written), "mails": written})
+    refused = [w for w in written if w["refused"] is not None]
+    if not as_json:
+        for one in written:
+            _say(one)
+    return ExitCode.PROBLEMS if refused or not shown else ExitCode.FINE
+
+
+def _steps(rule: Rule) -> list[Step]:
+    return [step for step in rule.program.steps.values() if step.template is not None]
+
+
+def _for_customer(project: Project, rule: Rule, customer: str, at_text: str | None) -> Iterator[_Shown]:
+    from relight.cli.history import history_of_files, history_of_store, recorded_streams
+    from relight.decide.minutes import template_names
+    from relight.engine.explain import retell
+    from relight.engine.explain_gate import entry_of_now
+    from relight.engine.explain_triggers import tell_trigger
+
+    if project.store_path.is_file():
+        history = history_of_store(project, customer)
+    else:
+        history = history_of_files(project, recorded_streams(project, ()), customer)
+    at = history.reached if at_text is None else instant_of(at_text, project.plan.policy.zone, "--at")
+    told = retell(
+        plan=project.plan,
+        plans=history.plans,
+        customer=customer,
+        own=history.own,
+        everybody=history.everybody,
+        at=at,
+        first=history.first,
+    )
+    turn = told.turn
+    # The letters of the folder, also where the log still follows an older version.
+    turn.plan = project.plan
+    story = tell_trigger(told, rule)
+    entry = next((e for e in reversed(turn.profile.entries) if e.rule == rule.id), None)
+    for step in _steps(rule):
+        of = entry or entry_of_now(turn, rule, story.properties, story.release, story.event)
+        reading = turn.reading(entry=of)
+        letter = project.plan.letters[step.template or ""]
+        yield _Shown(step=step.id, template=step.template or "", found=letter.render(reading, template_names(turn, of, step)))
+
+
+def _for_fixture(project: Project, rule: Rule, fixture: str, locale: str | None) -> Iterator[_Shown]:
+    from relight.templates.letters import CompiledLetter
+    from relight.templates.samples import sample_letter
+
+    if fixture not in FIXTURES:
+        hint = suggest_words(fixture, FIXTURES)
+        raise UsageError(f"there is no fixture '{fixture}'" + (f"; {hint}" if hint else ""))
+    for step in _steps(rule):
+        letter = project.plan.letters[step.template or ""]
+        assert isinstance(letter, CompiledLetter)
+        language = locale or project.plan.policy.locale
+        properties = _property_kinds(project)
+        for sample in sample_letter(letter, language, kinds=_answer_kinds(letter, properties), properties=properties):
+            if sample.name == fixture:
+                reading = sample.reading
+                yield _Shown(
+                    step=step.id,
+                    template=step.template or "",
+                    found=sample.letter.render(reading, sample.extra),
+                )
+
+
+def _property_kinds(project: Project) -> dict[str, Kind]:
+    return {
+        name: declared.kind
+        for event in project.plan.schema.events.values()
+        for name, declared in event.properties.items()
+    }
+
+
+def _answer_kinds(letter: CompiledLetter, properties: Mapping[str, Kind]) -> dict[str, Kind]:
+    """Return the kinds of what a letter asks, where its text tells: `last(order_placed.product)` is a product."""
+    asked = ((text, _LAST_OF.match(text)) for text in letter.expressions)
+    return {text: properties[found[1]] for text, found in asked if found is not None and found[1] in properties}
+
+
+def _write(folder: Path, one: _Shown) -> dict[str, object]:
+    """Write a mail's files and return what was written."""
+    from relight.templates.letters import Rendered, RenderRefusal
+
+    found = one.found
+    if isinstance(found, RenderRefusal):
+        place = f"{found.file}:{found.line}" if found.file else ""
+        return {"step": one.step, "template": one.template, "refused": {"reason": found.reason, "what": found.what, "place": place}}
+    assert isinstance(found, Rendered)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = one.template
+    page, text = folder / f"{name}.html", folder / f"{name}.txt"
+    page.write_text(found.html, encoding="utf-8")
+    text.write_text(f"{found.subject}\n\n{found.text}", encoding="utf-8")
+    pictures = [str(p) for p in _pictures(page)]
+    return {
+        "step": one.step,
+        "template": name,
+        "locale": found.locale,
+        "subject": found.subject,
+        "preheader": found.preheader,
+        "html": str(page),
+        "text": str(text),
+        "pictures": pictures,
+        "refused": None,
+    }
+
+
+def _say(one: dict[str, object]) -> None:
+    refused = one["refused"]
+    if isinstance(refused, dict):
+        place = f" ({refused['place']})" if refused["place"] else ""
+        fail(f"{one['template']}: {refused['reason']}: {refused['what']}{place}")
+        return
+    pictures = one["pictures"]
+    assert isinstance(pictures, list)
+    say(f"{one['step']}  {one['template']} ({one['locale']}): {one['subject']}")
+    for path in (one["html"], one["text"], *pictures):
+        say(f"  {relative(Path(str(path)))}")
+
+
+def find_browser() -> str | None:
+    """Return the path of a Chromium, or None."""
+    return next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+
+
+def _pictures(page: Path) -> Iterator[Path]:
+    """Yield pictures of a page, where Chromium is installed."""
+    browser = find_browser()
+    if browser is None:
+        note("No Chromium here, so no pictures.")
+        return
+    for width in WIDTHS:
+        picture = page.with_name(f"{page.stem}-{width}.png")
+        # Windows of less than 500 px are not made: a phone's width is a frame inside a wider one.
+        command_line = [
+            browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-extensions",
+            "--host-resolver-rules=MAP * ~NOTFOUND", f"--window-size={max(width, 500)},{PICTURE_HEIGHT}",
+            f"--screenshot={picture.absolute()}",
+        ]  # fmt: skip
+        frame = page
+        if width < 500:  # noqa: PLR2004 - see above
+            frame = page.with_name(f".{page.stem}-{width}.frame.html")
+            frame.write_text(
+                f'<!DOCTYPE html><body style="margin:0"><iframe src="{page.name}" width="{width}" height="{PICTURE_HEIGHT}" style="border:0">',
+                encoding="utf-8",
+            )
+        try:
+            done = subprocess.run(  # noqa: S603 - a browser found on the PATH, on our own file
+                [*command_line, frame.absolute().as_uri()], capture_output=True, timeout=PICTURE_SECONDS, check=False
+            )
+        except (subprocess.TimeoutExpired, OSError):
+            note("Chromium did not answer, so there is no picture.")
+            return
+        finally:
+            if frame is not page:
+                frame.unlink(missing_ok=True)
+        if done.returncode == 0 and picture.is_file():
+            yield picture
