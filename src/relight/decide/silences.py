@@ -77,7 +77,7 @@ def _of_threshold(
 ) -> Iterator[tuple[int, int, int, bool]]:
     """Yield (start, its name, deadline, late) of the starts that no activity cancelled and that were known in time (H3)."""
     last = len(starts) - 1
-    for place in range(last if threshold.personal is not None else 0, last + 1):
+    for place in range(max(last, 0) if threshold.personal is not None else 0, last + 1):
         start = starts[place]
         when = start.event_time
         due = due_of(turn, threshold, when)

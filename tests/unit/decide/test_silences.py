@@ -94,6 +94,12 @@ def test_a_threshold_may_be_an_expression() -> None:
     assert entered(told) == ["01-11 06:00"], "the median of 48 h and 54 h, the lower, twice"
 
 
+def test_somebody_never_active_has_no_personal_threshold() -> None:
+    """R1: an expression over what somebody never did is unknown: no deadline, also where the never active are included."""
+    rules = {"quiet": "{trigger: {inactive: 'usual_interval(order) * 2', include_never_active: true}, send: hello}"}
+    assert story(rules).known("2026-01-02").until("2026-03-01").said() == []
+
+
 # ---------------------------------------------------------------- R2
 def test_one_occurrence_a_silence_and_threshold() -> None:
     """R2: one occurrence a silence and threshold; key (rule, customer, start in µs, threshold's id)."""
