@@ -28,7 +28,7 @@ def date_deadlines(turn: Turn, rule: Rule) -> Iterator[int]:
     A date that is learned after its own deadline (+ settle) makes no deadline, as a silence (H3).
     """
     trigger = rule.trigger
-    assert isinstance(trigger, DateTrigger)  # noqa: S101 - the index holds only such rules
+    assert isinstance(trigger, DateTrigger)
     writes = turn.profile.traits.get(trigger.trait)
     if not writes or writes[-1].value is None:
         return
@@ -81,7 +81,7 @@ def _occurrence(turn: Turn, due: int) -> str:
 def judge_date(turn: Turn, rule: Rule, due: int) -> None:
     """A date fell due."""
     trigger = rule.trigger
-    assert isinstance(trigger, DateTrigger)  # noqa: S101 - the index holds only such rules
+    assert isinstance(trigger, DateTrigger)
     if trigger.yearly:
         turn.profile.cursors[rule.id] = due
     # One day is one occurrence (R7): neither another time of that day nor another zone makes it a second one.
@@ -93,7 +93,7 @@ def judge_date(turn: Turn, rule: Rule, due: int) -> None:
 def schedule_deadline(turn: Turn, rule: Rule) -> int | None:
     """Return the next instant of a cron rule after the last judged one, the customer's first record and the rule's plan record."""
     trigger = rule.trigger
-    assert isinstance(trigger, ScheduleTrigger)  # noqa: S101 - the index holds only such rules
+    assert isinstance(trigger, ScheduleTrigger)
     begun = turn.profile.cursors.get(f"{rule.id}\x1fbegun")
     last = turn.profile.cursors.get(rule.id, begun)
     if last is None:

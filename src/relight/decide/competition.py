@@ -29,7 +29,7 @@ def compete(turn: Turn, minute: int) -> None:
         if not is_inside(turn, entry) or entry.candidate is None:
             continue
         step = step_of(turn, entry)
-        assert step is not None  # noqa: S101 - a candidate stands at its send step
+        assert step is not None
         if judge_message(turn, entry, step, born=entry.candidate.born, scheduled=minute) and is_inside(turn, entry):
             entry.candidate = None
             entry.floor = None

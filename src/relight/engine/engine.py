@@ -24,7 +24,6 @@ from relight.stores.record_codec import encode_record, is_same_body
 from relight.streams.envelope import Control, DeadLetter, Event, Rank
 
 if TYPE_CHECKING:
-    from relight.customers.profile import Profile
     from relight.rules.plan import Plan
     from relight.streams.envelope import Record
 
@@ -201,7 +200,7 @@ class Engine:
 
     def _take_own(self, work: _Work, record: Event | Control) -> None:
         customer = record.customer
-        assert customer is not None  # noqa: S101 - the caller looked
+        assert customer is not None
         profile = self.profiles.get(self._layout_at, customer)
         take_record(self.world, profile, record, work.effects, history=lambda: self._history(work, customer))
         # Encoded afterwards: the ingest time may have been raised to the customer's last (H1).
@@ -226,7 +225,7 @@ class Engine:
 
     def _revived(self, record: Event) -> Event:
         revived = revive_record(self.layout, record)
-        assert isinstance(revived, Event)  # noqa: S101 - an event comes back as one
+        assert isinstance(revived, Event)
         return revived
 
     # ------------------------------------------------------------ time

@@ -54,7 +54,7 @@ def first_allowed_minute(
 
 def _quiet_end(at: int, zone: str, quiet: tuple[int, int] | None) -> int:
     """Jump to the wall-clock end of quiet, or to the transition of the zone on the way there, whichever is first."""
-    assert quiet is not None  # noqa: S101 - only called inside quiet hours
+    assert quiet is not None
     local = to_local(at, zone)
     ends = at + ((quiet[1] - (local.hour * 60 + local.minute)) % DAY_MINUTES) * MINUTE
     offset = local.utcoffset()
