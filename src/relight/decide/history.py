@@ -11,6 +11,7 @@ from relight.base.instants import INSTANT_MAX
 from relight.decide.deadlines import next_deadline
 from relight.decide.decide import decide
 from relight.decide.turn import Turn
+from relight.rules.plan import ReleasedTrigger
 from relight.streams.envelope import Control, Event, Rank, rank_of
 
 if TYPE_CHECKING:
@@ -45,8 +46,22 @@ def live_until(
             continue
         if pending is None:
             return
+        if isinstance(pending, Event) and not _concerns(world, profile, pending):
+            profile.now = max(profile.now, pending.ingest_time)
+            profile.world += 1
+            continue
         plan = world.states[profile.world].plan
         decide(plan, world, profile, pending, pending.ingest_time, effects=effects, history=history)
+
+
+def _concerns(world: World, profile: Profile, event: Event) -> bool:
+    """Return whether a global event can do anything for this customer now; without it only the marks move (H8)."""
+    index = world.states[profile.world].index
+    if index is None:
+        return True
+    return any(
+        not isinstance(rule.trigger, ReleasedTrigger) or rule.id in profile.asks for rule in index.by_global.get(event.name, ())
+    )
 
 
 def judge_next(world: World, profile: Profile, bound: int, effects: Effects) -> bool:
