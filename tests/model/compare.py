@@ -59,7 +59,9 @@ def _state(state: str) -> str:
     return "send" if state == "pending" else str(state)
 
 
-def model_ledger(reference: Any, log: Sequence[Any], until: int, customers: Sequence[str]) -> dict[str, list[tuple[Any, ...]]]:
+def model_ledger(
+    reference: Any, log: Sequence[Any], until: int, customers: Sequence[str]
+) -> dict[str, list[tuple[Any, ...]]]:
     """Return the model's rows in the same shape, with what semantics.md changed since the model was written."""
 
     class Customer(reference.Customer):  # type: ignore[misc]  # loaded by path
@@ -74,7 +76,9 @@ def model_ledger(reference: Any, log: Sequence[Any], until: int, customers: Sequ
         event_rules: set[str] = set()
         for r in log:
             if r.kind == "plan":
-                event_rules |= {k for k, v in r.data["rules"].items() if "event" in v["trigger"] and "milestone" not in v["trigger"]}
+                event_rules |= {
+                    k for k, v in r.data["rules"].items() if "event" in v["trigger"] and "milestone" not in v["trigger"]
+                }
         rows = Customer(c).run(reference.own_log(log, c), until)
         found[c] = [
             (r[0], occurrence_text(r[2]), *r[3:])

@@ -55,7 +55,9 @@ def translate_condition(builder: LayoutBuilder, function: Callable[..., object] 
             return condition("count(B, 2 days) == 0", lambda r: read(r) == 0)
         case "aud_pro":
             builder.trait("plan")
-            return condition('plan == "pro"', lambda r: UNKNOWN if r.trait("plan") is UNKNOWN else r.trait("plan") == "pro")
+            return condition(
+                'plan == "pro"', lambda r: UNKNOWN if r.trait("plan") is UNKNOWN else r.trait("plan") == "pro"
+            )
         case "aud_sum":
             fact = Fact(function=Function.SUM, selector=Selector(event="order"), prop="amount", prop_kind=Kind.NUMBER)
             total: Callable[[Reading], Any] = builder.reader(fact, None)
@@ -85,7 +87,9 @@ def _kind(step: Mapping[str, Any]) -> str:
     return next(k for k in ("send", "wait", "wait_until", "wait_for", "branch", "stop") if k in step)
 
 
-def _compile(builder: LayoutBuilder, steps: list[Any], after: str | None, base: tuple[Any, ...], into: dict[str, p.Step]) -> str | None:
+def _compile(
+    builder: LayoutBuilder, steps: list[Any], after: str | None, base: tuple[Any, ...], into: dict[str, p.Step]
+) -> str | None:
     following = after
     for place in range(len(steps) - 1, -1, -1):
         step, path = steps[place], (*base, place)
@@ -102,7 +106,11 @@ def _compile(builder: LayoutBuilder, steps: list[Any], after: str | None, base: 
             weekday, hour, minute = step["wait_until"]
             made = p.Step(kind=p.StepKind.WAIT, until=p.Until(weekday=weekday, minute=hour * 60 + minute), **common)
         elif kind == "wait_for":
-            then = _compile(builder, step["then"], following, (*path, "then"), into) if step.get("then") is not None else following
+            then = (
+                _compile(builder, step["then"], following, (*path, "then"), into)
+                if step.get("then") is not None
+                else following
+            )
             other = _compile(builder, step.get("else") or [], following, (*path, "else"), into)
             made = p.Step(
                 kind=p.StepKind.WAIT_FOR,
@@ -161,7 +169,10 @@ def _trigger(builder: LayoutBuilder, rule: Mapping[str, Any]) -> p.Trigger:
         )
     if trigger.get("released"):
         return p.ReleasedTrigger(
-            asked=match_of(builder, trigger["asked"], None), shipped=trigger["shipped"], shipped_where=None, by=trigger["by"]
+            asked=match_of(builder, trigger["asked"], None),
+            shipped=trigger["shipped"],
+            shipped_where=None,
+            by=trigger["by"],
         )
     return p.EventTrigger(match=match_of(builder, trigger["event"], trigger.get("where")))
 
@@ -214,7 +225,8 @@ def translate_plan(plan: Mapping[str, Any], version: str) -> p.Plan:
             holdout=rule.get("holdout", 0),
         )
     caps = tuple(
-        p.Cap(most=c[1], window=c[2]) if c[0] == "slide" else p.Cap(most=c[1], window=None, calendar="day") for c in plan.get("caps", ())
+        p.Cap(most=c[1], window=c[2]) if c[0] == "slide" else p.Cap(most=c[1], window=None, calendar="day")
+        for c in plan.get("caps", ())
     )
     templates = {s.template for r in made.values() for s in r.program.steps.values() if s.template}
     return p.Plan(

@@ -1,14 +1,14 @@
 """The one exception tree. A class's docstring is its default message.
 
-    RelightError
-    ├── ProjectError      the project folder cannot be used; carries problems (exit 78 or 1)
-    ├── UsageError        the command line asks for something that does not exist (exit 64)
-    ├── RejectError       this input is refused, others go on (dead letter)
-    ├── BackpressureError hold: nothing is lost, try again when there is room
-    ├── TransientError    retry: the same call may succeed later
-    ├── ServiceError      a needed service cannot be reached (exit 69)
-    ├── StoreError        the store is locked, damaged or of another version
-    └── FaultError        a fault of ours (exit 70)
+RelightError
+├── ProjectError      the project folder cannot be used; carries problems (exit 78 or 1)
+├── UsageError        the command line asks for something that does not exist (exit 64)
+├── RejectError       this input is refused, others go on (dead letter)
+├── BackpressureError hold: nothing is lost, try again when there is room
+├── TransientError    retry: the same call may succeed later
+├── ServiceError      a needed service cannot be reached (exit 69)
+├── StoreError        the store is locked, damaged or of another version
+└── FaultError        a fault of ours (exit 70)
 """
 
 from __future__ import annotations

@@ -70,9 +70,7 @@ def decode_profile(layout: Layout | Callable[[int], Layout], blob: bytes) -> Pro
         message = f"a stored profile cannot be read: {error}"
         raise StoreError(message) from error
     layout = layout(values["world"]) if callable(layout) else layout
-    values["series"] = {
-        key: _revive_series(layout.series.get(key), raw) for key, raw in values["series"].items()
-    }
+    values["series"] = {key: _revive_series(layout.series.get(key), raw) for key, raw in values["series"].items()}
     values["totals"] = {key: _revive_total(raw) for key, raw in values["totals"].items()}
     profile = Profile(**values)
     _revive(layout, profile)
@@ -117,9 +115,7 @@ def _revive_series(spec: SeriesSpec | None, raw: list[Any]) -> Series:
         values={i: {alive(i, v): n for v, n in seen} for i, seen in values},
         firsts={i: (at, tie, alive(i, v)) for i, (at, tie, v) in firsts},
         lasts={i: (at, tie, alive(i, v)) for i, (at, tie, v) in lasts},
-        keyed={
-            tuple(alive(i, v) for i, v in zip(keys, key, strict=False)): (n, at) for key, n, at in keyed
-        },
+        keyed={tuple(alive(i, v) for i, v in zip(keys, key, strict=False)): (n, at) for key, n, at in keyed},
     )
 
 

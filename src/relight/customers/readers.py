@@ -126,7 +126,9 @@ def _select_global(fact: Fact, predicate: Filter | None) -> Callable[[Reading], 
         found = [
             (e.event_time, f"{e.stream}\x1f{e.id}", e.properties.get(prop) if prop else None)
             for e in reading.globals
-            if e.name == name and after < e.event_time <= until and (predicate is None or predicate(e.properties) is True)
+            if e.name == name
+            and after < e.event_time <= until
+            and (predicate is None or predicate(e.properties) is True)
         ]
         found.sort(key=lambda e: e[:2])
         if found and fact.window is not None:
@@ -222,7 +224,7 @@ def _first(_fact: Fact, index: int, found: Sequence[Entry], folded: Series | Non
     return edge[2] if edge else UNKNOWN
 
 
-_FOLDS: dict[Function, Callable[[Fact, int, Sequence["Entry"], Series | None, "Reading"], object]] = {
+_FOLDS: dict[Function, Callable[[Fact, int, Sequence[Entry], Series | None, Reading], object]] = {
     Function.COUNT: _count,
     Function.EVER: _ever,
     Function.NEVER: _never,

@@ -17,13 +17,15 @@ def revive_record(layout: Layout, record: Record) -> Record:
     """Return the record with its properties and traits in memory form; control records come back as they are."""
     if isinstance(record, Control):
         return record
-    assert isinstance(record, Event)  # noqa: S101 - a record is one or the other
+    assert isinstance(record, Event)
     kinds = layout.kinds.get(record.name)
     if kinds and record.properties:
         record.properties = revive_properties(kinds, record.properties)
     if record.traits:
         record.traits = {
-            name: revive_value(value, layout.trait_kinds[name]) if value is not None and name in layout.trait_kinds else value
+            name: revive_value(value, layout.trait_kinds[name])
+            if value is not None and name in layout.trait_kinds
+            else value
             for name, value in record.traits.items()
         }
     return record

@@ -80,7 +80,9 @@ class Series(msgspec.Struct, array_like=True):
     keyed: dict[tuple[object, ...], tuple[int, int]] = msgspec.field(default_factory=dict)
 
 
-def insert_event(spec: SeriesSpec, series: Series, event_time: int, tie: str, properties: Mapping[str, object], now: int) -> None:
+def insert_event(
+    spec: SeriesSpec, series: Series, event_time: int, tie: str, properties: Mapping[str, object], now: int
+) -> None:
     """Add one event to its series in place and fold what is older than the series keeps. Instants in µs."""
     entry: Entry = (event_time, tie if spec.ordered else "", *[properties.get(p) for p in spec.props])
     recent = series.recent

@@ -70,7 +70,9 @@ def _due(turn: Turn, trigger: DateTrigger, value: object, year: int) -> int | No
         instant = trigger.after.after(instant, turn.zone)
     if trigger.at_minute is not None:
         day = to_local(instant, turn.zone).date()
-        instant = from_local(dt.datetime.combine(day, dt.time(trigger.at_minute // 60, trigger.at_minute % 60)), turn.zone)
+        instant = from_local(
+            dt.datetime.combine(day, dt.time(trigger.at_minute // 60, trigger.at_minute % 60)), turn.zone
+        )
     return instant
 
 
@@ -119,6 +121,6 @@ def begin_schedules(turn: Turn) -> None:
 def judge_schedule(turn: Turn, rule: Rule, due: int) -> None:
     """A schedule fell due."""
     turn.profile.cursors[rule.id] = due
-    occur(turn, rule, Happening(occurrence=f"schedule:{due}", instant=due, anchor=due, is_deadline=True, is_keyed=False))
-
-
+    occur(
+        turn, rule, Happening(occurrence=f"schedule:{due}", instant=due, anchor=due, is_deadline=True, is_keyed=False)
+    )

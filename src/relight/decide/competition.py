@@ -47,6 +47,7 @@ def _may_leave(turn: Turn, entry: Entry, ready: int, minute: int) -> bool:
 
 def _field_of(turn: Turn, minute: int) -> list[Entry]:
     """Return the candidates of a minute; with arbitration also the held ones that rank before one of them."""
+
     def rank(entry: Entry) -> tuple[int, str, str]:
         return (-priority_of(turn, entry), entry.rule, entry.occurrence)
 

@@ -80,7 +80,12 @@ def all_deadlines(turn: Turn) -> Iterator[Deadline]:
         if flag is not None and flag.check_at < INSTANT_MAX:
             check_at = max(flag.check_at, turn.now)
             yield Deadline(
-                judged=turn.state.past_gaps(check_at), stage=Stage.DEADLINE, instant=flag.check_at, rule=rule.id, key="", kind="watch"
+                judged=turn.state.past_gaps(check_at),
+                stage=Stage.DEADLINE,
+                instant=flag.check_at,
+                rule=rule.id,
+                key="",
+                kind="watch",
             )
 
 

@@ -104,14 +104,14 @@ def _fold(turn: Turn, event: Event) -> None:
         check_watches(turn, None if event.traits or is_new else event.name, is_new=is_new)
 
 
-def _control(
-    turn: Turn, old: Plan | None, control: Control, history: Callable[[], Iterable[Event]] | None
-) -> None:
+def _control(turn: Turn, old: Plan | None, control: Control, history: Callable[[], Iterable[Event]] | None) -> None:
     profile = turn.profile
     match control.kind:
         case "plan":
             changed = old is None or needs_history(old, turn.plan)
-            change_plan(turn, old, history() if history is not None and changed and profile.first_any is not None else None)
+            change_plan(
+                turn, old, history() if history is not None and changed and profile.first_any is not None else None
+            )
         case "gap" | "pause" | "resume":
             if control.kind == "gap":
                 move_candidates(turn)

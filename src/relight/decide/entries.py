@@ -24,7 +24,9 @@ STEPS_AT_ONCE_MAX = 10_000
 def leave_entry(turn: Turn, entry: Entry, reason: Reason, instant: int, *, leaf: str | None = None) -> None:
     """End an entry with its reason and row."""
     next_state(state_of(turn, entry), EntryCause(reason.value))
-    turn.write_row(entry.rule, entry.occurrence, entry.step or "", RowState.ENDED, reason=reason, instant=instant, leaf=leaf)
+    turn.write_row(
+        entry.rule, entry.occurrence, entry.step or "", RowState.ENDED, reason=reason, instant=instant, leaf=leaf
+    )
     drop_entry(turn, entry)
 
 
@@ -90,9 +92,8 @@ def walk(turn: Turn, entry: Entry, as_of: int) -> None:
                 elif rule_of(turn, entry).message_class is MessageClass.MARKETING:
                     make_candidate(turn, entry, step)
                     return
-                else:
-                    if _send_at_once(turn, entry, step):
-                        return
+                elif _send_at_once(turn, entry, step):
+                    return
             case StepKind.BRANCH:
                 entry.step = _chosen_arm(turn, entry, step, as_of)
             case StepKind.WAIT_FOR:
@@ -132,7 +133,11 @@ def _chosen_arm(turn: Turn, entry: Entry, step: Step, as_of: int) -> str | None:
 def meet_event(turn: Turn, entry: Entry, event: Event) -> None:
     """Let a record end the wait_for an entry is at, if it matches, and walk on."""
     step = step_of(turn, entry)
-    if step is not None and step.kind is StepKind.WAIT_FOR and _fits(turn, entry, step, event.order, event.name, event.properties):
+    if (
+        step is not None
+        and step.kind is StepKind.WAIT_FOR
+        and _fits(turn, entry, step, event.order, event.name, event.properties)
+    ):
         _meet(turn, entry, step, event.event_time)
         walk(turn, entry, turn.now)
 
@@ -172,7 +177,7 @@ def finish_wait(turn: Turn, entry: Entry, deadline: int) -> None:
         leave_entry(turn, entry, Reason.EXPIRED, deadline)
         return
     step = step_of(turn, entry)
-    assert step is not None  # noqa: S101 - an entry that waits is at a step
+    assert step is not None
     next_state(state_of(turn, entry), EntryCause.DEADLINE)
     entry.entered = entry.since = deadline
     entry.floor = None

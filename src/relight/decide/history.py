@@ -60,7 +60,8 @@ def _concerns(world: World, profile: Profile, event: Event) -> bool:
     if index is None:
         return True
     return any(
-        not isinstance(rule.trigger, ReleasedTrigger) or rule.id in profile.asks for rule in index.by_global.get(event.name, ())
+        not isinstance(rule.trigger, ReleasedTrigger) or rule.id in profile.asks
+        for rule in index.by_global.get(event.name, ())
     )
 
 

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 def allowed_minute(turn: Turn, instant: int, step: Step | None) -> int:
     """Return the first minute at or after an instant at which this step may send."""
-    return first_allowed_minute(
-        instant, turn.zone, turn.plan.policy.quiet, past_gaps=turn.state.past_gaps, step=step
-    )
+    return first_allowed_minute(instant, turn.zone, turn.plan.policy.quiet, past_gaps=turn.state.past_gaps, step=step)
 
 
 def make_candidate(turn: Turn, entry: Entry, step: Step) -> None:
@@ -60,7 +58,7 @@ def judge_message(turn: Turn, entry: Entry, step: Step, *, born: int, scheduled:
 
 def _wait_for_room(turn: Turn, entry: Entry, step: Step, rule: Rule) -> bool:
     candidate = entry.candidate
-    assert candidate is not None and rule.when_capped is not None  # noqa: S101, PT018 - only candidates are capped
+    assert candidate is not None and rule.when_capped is not None  # noqa: PT018 - only candidates are capped
     minute = next_minute_with_room(
         caps_of(turn.plan, rule),
         taken_places(turn.profile, rule),

@@ -43,7 +43,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def silence_deadlines(turn: Turn, rule: Rule) -> Iterator[Silence]:
     """Yield the silences of an inactive rule that are not judged yet."""
     trigger = rule.trigger
-    assert isinstance(trigger, InactiveTrigger)  # noqa: S101 - the index holds only such rules
+    assert isinstance(trigger, InactiveTrigger)
     key = turn.index.activity_keys[rule.id]
     starts = turn.profile.starts.get(key, ())
     if not starts and not trigger.include_never_active:
@@ -58,7 +58,12 @@ def silence_deadlines(turn: Turn, rule: Rule) -> Iterator[Silence]:
             occurrence = f"silence:{name}:{id_}"
             if due >= begun and f"{rule.id}\x1f{occurrence}" not in judged:
                 yield Silence(
-                    occurrence=occurrence, start=str(name), deadline=due, length=due - start, threshold_id=id_, late=late
+                    occurrence=occurrence,
+                    start=str(name),
+                    deadline=due,
+                    length=due - start,
+                    threshold_id=id_,
+                    late=late,
                 )
         if trigger.include_never_active:
             first, occurrence = _first_seen(turn.profile), f"silence:{NEVER}:{id_}"
@@ -68,7 +73,12 @@ def silence_deadlines(turn: Turn, rule: Rule) -> Iterator[Silence]:
             if due_then >= begun and f"{rule.id}\x1f{occurrence}" not in judged:
                 late = turn.profile.first_on_time is None
                 yield Silence(
-                    occurrence=occurrence, start=NEVER, deadline=due_then, length=due_then - first, threshold_id=id_, late=late
+                    occurrence=occurrence,
+                    start=NEVER,
+                    deadline=due_then,
+                    length=due_then - first,
+                    threshold_id=id_,
+                    late=late,
                 )
 
 
@@ -93,7 +103,7 @@ def due_of(turn: Turn, threshold: Threshold, start: int) -> int | None:
         if not threshold.span.is_calendar:
             return start + threshold.span.elapsed
         return threshold.span.after(start, turn.zone)
-    assert threshold.personal is not None  # noqa: S101 - a threshold is a span or an expression
+    assert threshold.personal is not None
     length = threshold.personal.evaluate(turn.reading(start))
     if length is UNKNOWN or int(str(length).split(".", maxsplit=1)[0]) <= 0:
         return None

@@ -10,7 +10,14 @@ from relight.customers.rhythm import longest_run
 from relight.decide.occurrences import Happening, occur
 from relight.messages.gate import Verdict
 from relight.messages.reasons import Reason, RowState
-from relight.rules.plan import EventTrigger, GlobalTrigger, MilestoneKind, MilestoneTrigger, ReentryKind, ReleasedTrigger
+from relight.rules.plan import (
+    EventTrigger,
+    GlobalTrigger,
+    MilestoneKind,
+    MilestoneTrigger,
+    ReentryKind,
+    ReleasedTrigger,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +48,9 @@ def pull_triggers(turn: Turn, event: Event) -> None:
 
 
 def _fits(turn: Turn, match: EventMatch, event: Event) -> bool:
-    return match.where is None or match.where.evaluate(turn.reading(event=event.properties, own=event.properties)) is True
+    return (
+        match.where is None or match.where.evaluate(turn.reading(event=event.properties, own=event.properties)) is True
+    )
 
 
 def _pull_event(turn: Turn, rule: Rule, event: Event) -> None:
@@ -96,9 +105,7 @@ def _pull_milestone(turn: Turn, rule: Rule, trigger: MilestoneTrigger, event: Ev
             done = turn.profile.done.setdefault(rule.id, set())
             if occurrence not in done:
                 done.add(occurrence)
-                occur(
-                    turn, rule, _happening(event, turn.now, occurrence=occurrence, late=event.late, milestone=label)
-                )
+                occur(turn, rule, _happening(event, turn.now, occurrence=occurrence, late=event.late, milestone=label))
 
 
 def _grow(turn: Turn, rule: Rule, trigger: MilestoneTrigger, properties: Mapping[str, object]) -> tuple[object, object]:
@@ -146,7 +153,14 @@ def _pull_request(turn: Turn, rule: Rule, trigger: ReleasedTrigger, event: Event
         asks[str(value)] = Ask(event.order, dict(event.properties), late=event.late, event=event.name)
     for release in turn.world.view(turn.state):
         if release.name == trigger.shipped and not release.late and event.event_time < release.event_time:
-            ship(turn, rule, trigger, release, Ask(event.order, dict(event.properties), late=event.late, event=event.name), late=event.late)
+            ship(
+                turn,
+                rule,
+                trigger,
+                release,
+                Ask(event.order, dict(event.properties), late=event.late, event=event.name),
+                late=event.late,
+            )
 
 
 def pull_global(turn: Turn, event: Event) -> None:
@@ -188,7 +202,10 @@ def ship(  # noqa: PLR0913 - a request meets its release
         reading = turn.reading(event=release.properties, own=ask.properties)
         if trigger.unless.evaluate(reading) is True:
             refusal = Verdict(
-                state=RowState.SUPPRESSED, reason=Reason.UNLESS, leaf=trigger.unless.text, place=str(trigger.unless.place)
+                state=RowState.SUPPRESSED,
+                reason=Reason.UNLESS,
+                leaf=trigger.unless.text,
+                place=str(trigger.unless.place),
             )
     occur(
         turn,

@@ -105,7 +105,9 @@ def _declined(turn: Turn, trigger: DeclinedTrigger) -> tuple[bool | None, int]:
     before = entries_between(series, begin - trigger.against, begin)
     keep = 1 - Decimal(str(trigger.by))
     mean = Decimal(len(before) * trigger.window) / Decimal(trigger.against)
-    changes = [e[0] + trigger.window for e in current[:1]] + [e[0] + trigger.window + trigger.against for e in before[:1]]  # type: ignore[operator]
+    changes = [e[0] + trigger.window for e in current[:1]] + [
+        e[0] + trigger.window + trigger.against for e in before[:1]
+    ]  # type: ignore[operator]
     check_at: int = min(changes, default=INSTANT_MAX)  # type: ignore[assignment]  # ints
     if mean >= DECLINE_MEAN_MIN and Decimal(len(current)) < keep * mean:
         return True, check_at
@@ -128,7 +130,7 @@ def declined_series(trigger: DeclinedTrigger) -> str:
 
 def _reach_value(turn: Turn, rule: Rule, trigger: MilestoneTrigger, *, is_new: bool) -> tuple[bool | None, int]:
     """A value's milestones: fired when first seen at or above each, as known then; a new rule's first look spends what was reached."""
-    assert trigger.value is not None  # noqa: S101 - only value milestones are watched
+    assert trigger.value is not None
     reading = turn.reading()
     value = trigger.value.evaluate(reading)
     if value is UNKNOWN:

@@ -84,12 +84,14 @@ class Dispatcher:
         expired = self.store.expired_leases(now)
         if not expired:
             return
-        self.store.settle([
-            Settlement(
-                occurrence_key=c.message.occurrence_key, token=c.token, cause=MessageCause.LEASE_RAN_OUT, at=now
-            )
-            for c in expired
-        ])
+        self.store.settle(
+            [
+                Settlement(
+                    occurrence_key=c.message.occurrence_key, token=c.token, cause=MessageCause.LEASE_RAN_OUT, at=now
+                )
+                for c in expired
+            ]
+        )
         await self.look_up(expired, now)
 
     async def look_up(self, claims: Sequence[Claim], now: int) -> None:
@@ -145,9 +147,7 @@ class Dispatcher:
                 return self._settlement(claim, MessageCause.NO_ANSWER, delivery, now)
             case Outcome.CONFIGURATION:
                 self.trouble = delivery.provider_text
-                return self._settlement(
-                    claim, MessageCause.RETRY, delivery, now, retry_at=now + CONFIGURATION_WAIT
-                )
+                return self._settlement(claim, MessageCause.RETRY, delivery, now, retry_at=now + CONFIGURATION_WAIT)
             case Outcome.RETRY:
                 # The token counts the claims of a message: its attempts.
                 if not may_try_again(claim.token):

@@ -252,7 +252,9 @@ class Engine:
         batch = Batch(
             log=work.log,
             rows=effects.rows,
-            outbox=[outbox_message(m, policy, expires=self.mails_expire) for m in effects.mails] if policy is not None else [],
+            outbox=[outbox_message(m, policy, expires=self.mails_expire) for m in effects.mails]
+            if policy is not None
+            else [],
             dead=work.dead,
             positions=positions,
             reached=until if until > INSTANT_MIN else None,
@@ -318,7 +320,11 @@ class Engine:
             if profile.position < position:
                 customer = record.customer
                 take_record(
-                    self.world, profile, revived, work.effects, history=lambda c=customer, p=position: self._before(c, p)  # type: ignore[misc]
+                    self.world,
+                    profile,
+                    revived,
+                    work.effects,
+                    history=lambda c=customer, p=position: self._before(c, p),  # type: ignore[misc]
                 )
                 profile.position = position
                 folded += 1

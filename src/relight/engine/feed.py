@@ -58,7 +58,9 @@ class Feed:
 
     def horizon(self) -> int | None:
         """Return the last instant that time reaches (µs, inclusive) where a stream declares one."""
-        declared = [s.source.horizon for s in self.streams.values() if s.source.is_finished and s.source.horizon is not None]
+        declared = [
+            s.source.horizon for s in self.streams.values() if s.source.is_finished and s.source.horizon is not None
+        ]
         return max(declared, default=None)
 
     def check_brakes(self, batch: Iterable[Event | DeadLetter]) -> None:

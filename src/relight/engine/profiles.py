@@ -87,4 +87,6 @@ class ProfileCache:
 
     def _stored(self, profiles: list[Profile]) -> Iterator[StoredProfile]:
         for profile in profiles:
-            yield StoredProfile(customer=profile.customer, position=max(0, profile.position), blob=encode_profile(profile))
+            yield StoredProfile(
+                customer=profile.customer, position=max(0, profile.position), blob=encode_profile(profile)
+            )

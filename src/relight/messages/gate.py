@@ -66,7 +66,9 @@ Check = Callable[[Case], Verdict | None]
 
 def _refuse(reason: Reason, leaf: str | None = None, number: object = None, place: object = None) -> Verdict:
     shown = None if number is None else str(number)
-    return Verdict(state=RowState.SUPPRESSED, reason=reason, leaf=leaf, number=shown, place=str(place) if place else None)
+    return Verdict(
+        state=RowState.SUPPRESSED, reason=reason, leaf=leaf, number=shown, place=str(place) if place else None
+    )
 
 
 def blame(condition: Condition, reading: Reading, reason: Reason, state: RowState = RowState.SUPPRESSED) -> Verdict:
@@ -92,7 +94,12 @@ def check_exit(case: Case) -> Verdict | None:
         if condition.evaluate(case.reading) is True:
             return Verdict(state=RowState.ENDED, reason=Reason.EXIT, leaf=condition.text, place=str(condition.place))
     trigger, deadline = case.rule.trigger, case.entry.deadline
-    if isinstance(trigger, InactiveTrigger) and case.rule.exit_on_activity and not case.entry.sent and deadline is not None:
+    if (
+        isinstance(trigger, InactiveTrigger)
+        and case.rule.exit_on_activity
+        and not case.entry.sent
+        and deadline is not None
+    ):
         key = (case.state.index.activity_keys if case.state.index else {}).get(case.rule.id, "")
         starts = case.profile.starts.get(key)
         if starts and starts[-1].event_time > deadline:
@@ -185,7 +192,9 @@ def taken_places(case_profile: Profile, rule: Rule) -> list[int]:
 
 def check_cap(case: Case) -> Verdict | None:
     """Refuse when a frequency cap leaves no room; decide may then wait for room (G2)."""
-    full = full_cap(caps_of(case.plan, case.rule), taken_places(case.profile, case.rule), case.scheduled, case.reading.zone)
+    full = full_cap(
+        caps_of(case.plan, case.rule), taken_places(case.profile, case.rule), case.scheduled, case.reading.zone
+    )
     if full is None:
         return None
     cap, used = full

@@ -73,9 +73,7 @@ def index_plan(plan: Plan) -> PlanIndex:
         dated=tuple(r for r in rules if isinstance(r.trigger, DateTrigger)),
         scheduled=tuple(r for r in rules if isinstance(r.trigger, ScheduleTrigger)),
         watched=tuple(r for r in rules if _is_watched(r)),
-        activity_keys={
-            r.id: activity_key(t.activity) for r, t in zip(inactive, triggers, strict=True)
-        },
+        activity_keys={r.id: activity_key(t.activity) for r, t in zip(inactive, triggers, strict=True)},
         has_never=any(t.include_never_active for t in triggers),
         personal_events=frozenset(
             name

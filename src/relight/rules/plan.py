@@ -384,7 +384,7 @@ class Cap:
 class Letter(Protocol):
     """What decide needs of a compiled template: `templates` provides it."""
 
-    def render(self, reading: Reading, extra: Mapping[str, object]) -> Any:  # noqa: ANN401 - the type lives a floor above
+    def render(self, reading: Reading, extra: Mapping[str, object]) -> Any:
         """Return the rendered mail, or a refusal with `missing_data` or `template_error`."""
 
 

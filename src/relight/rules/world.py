@@ -148,7 +148,7 @@ def _apply_plan(state: WorldState, plan: Plan, now: int) -> WorldState:
 def _threshold_ids(state: WorldState, was: Rule | None, rule: Rule) -> list[str]:
     """Return the ids of a rule's thresholds (R2): its name, else its place while their number stands, else its value."""
     trigger = rule.trigger
-    assert isinstance(trigger, InactiveTrigger)  # noqa: S101 - our caller looked
+    assert isinstance(trigger, InactiveTrigger)
     old = was.trigger.thresholds if was and isinstance(was.trigger, InactiveTrigger) else ()
     known = state.threshold_ids or {}
     by_value = {_value(t): known[rule.id, t.position] for t in old if (rule.id, t.position) in known}

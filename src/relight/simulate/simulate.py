@@ -69,7 +69,7 @@ def simulate(
     streams: read these instead of the project's own; until: ends time here (µs).
     """
     plan = project.plan
-    assert plan is not None  # noqa: S101 - the caller refused a project with errors
+    assert plan is not None
     engine = Engine(MemoryStore(), cached_profiles=2**31)
     feed = Feed(streams=project.streams if streams is None else streams, folder=project.folder)
     mails: list[Mail] = []
