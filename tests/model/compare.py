@@ -15,7 +15,10 @@ COUNTED = ("already_entered", "reentry_gap")
 
 
 def in_rank_order(log: Sequence[Any]) -> list[Any]:
-    """Return the model's log ordered as semantics.md H1 wants ties: control records, global events, the customer's events."""
+    """Return the model's log ordered as semantics.md H1 wants ties.
+
+    Control records, global events, the customer's events.
+    """
 
     def rank(r: Any) -> Rank:
         return Rank.EVENT if r.kind == "event" else Rank.GLOBAL if r.kind == "global" else Rank.CONTROL
@@ -24,7 +27,10 @@ def in_rank_order(log: Sequence[Any]) -> list[Any]:
 
 
 def our_ledger(log: Sequence[Any], until: int, customers: Sequence[str]) -> dict[str, list[tuple[Any, ...]]]:
-    """Return the rows of decide over a log in the model's shape: (rule, occurrence, step, state, reason, instant, scheduled)."""
+    """Return the rows of decide over a log in the model's shape.
+
+    (rule, occurrence, step, state, reason, instant, scheduled).
+    """
     records, plans = translate_log(log)
     world = World()
     for plan in plans.values():

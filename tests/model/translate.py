@@ -248,7 +248,10 @@ def translate_plan(plan: Mapping[str, Any], version: str) -> p.Plan:
 
 # ---------------------------------------------------------------- the log
 def translate_log(log: Iterable[Any]) -> tuple[list[Event | Control], dict[str, p.Plan]]:
-    """Return our records, in the order of the log, and the plans its plan records name. Duplicates and skew are left to the caller."""
+    """Return our records, in the order of the log, and the plans its plan records name.
+
+    Duplicates and skew are left to the caller.
+    """
     records: list[Event | Control] = []
     plans: dict[str, p.Plan] = {}
     lateness = 72 * HOUR

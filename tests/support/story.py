@@ -110,7 +110,10 @@ def make_plan(
     version: str | None = None,
     **policy: Any,
 ) -> Plan:
-    """Return the plan of rules written in YAML. policy: fields of Policy; a holdout of 0 % and the topic `news` are implied."""
+    """Return the plan of rules written in YAML.
+
+    Policy: fields of Policy; a holdout of 0 % and the topic `news` are implied.
+    """
     sources = read_rules(rules)
     binder = LayoutBuilder(schema, lateness=LATENESS, slack=slack_of(sources))
     place_of = sources[0].place_of if sources else lambda _path, *, key=False: Place(file="config")

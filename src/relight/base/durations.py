@@ -1,4 +1,6 @@
-"""Two kinds of duration (V3): elapsed ones are µs (`30 days` = 30 × 24 h), calendar ones count months of the wall clock.
+"""Two kinds of duration (V3).
+
+Elapsed ones are µs (`30 days` = 30 × 24 h), calendar ones count months of the wall clock.
 
 A month, quarter or year is calendar; everything shorter is elapsed.
 """

@@ -1,4 +1,7 @@
-"""A problem is a value: where, what was found, what was expected, how to mend it. Collected, sorted, printed at once."""
+"""A problem is a value: where, what was found, what was expected, how to mend it.
+
+Collected, sorted, printed at once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The links that every marketing mail carries: one-click unsubscribe and preferences, made from the config's base_url and secret."""
+"""The links that every marketing mail carries.
+
+One-click unsubscribe and preferences, made from the config's base_url and secret.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What rules and templates may ask of a customer's history, as plain specs. The compiled plan lists them; only these are kept."""
+"""What rules and templates may ask of a customer's history, as plain specs.
+
+The compiled plan lists them; only these are kept.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Folding one event or control record into a profile, in place. What happened becomes what we know; nothing is decided here.
+"""Folding one event or control record into a profile, in place.
+
+What happened becomes what we know; nothing is decided here.
 
 Every fold is over event-time order (H4), so profiles do not depend on the order of arrival. Instants are int µs UTC.
 """
@@ -42,13 +44,7 @@ def fold_event(layout: Layout, profile: Profile, event: Event, past_gaps: Callab
     for activity in fold.activities:
         _fold_start(activity, profile, event, past_gaps)
     if fold.series:
-        tie = f"{event.stream}\x1f{event.id}"
-        for spec in fold.series:
-            if spec.predicate is None or spec.predicate(event.properties) is True:
-                series = profile.series.get(spec.key)
-                if series is None:
-                    series = profile.series[spec.key] = Series()
-                insert_event(spec, series, event.event_time, tie, event.properties, event.ingest_time)
+        _fold_series(fold, profile, event)
     for thing in fold.things:
         _fold_thing(thing, profile, event)
     for slot in fold.slots:
@@ -56,6 +52,16 @@ def fold_event(layout: Layout, profile: Profile, event: Event, past_gaps: Callab
             _fold_slot(slot, profile, event)
     if fold.trail is not None:
         _fold_trace(layout, fold, profile, event)
+
+
+def _fold_series(fold: EventFold, profile: Profile, event: Event) -> None:
+    tie = f"{event.stream}\x1f{event.id}"
+    for spec in fold.series:
+        if spec.predicate is None or spec.predicate(event.properties) is True:
+            series = profile.series.get(spec.key)
+            if series is None:
+                series = profile.series[spec.key] = Series()
+            insert_event(spec, series, event.event_time, tie, event.properties, event.ingest_time)
 
 
 def _note_seen(profile: Profile, event: Event) -> None:
@@ -75,7 +81,10 @@ def _fold_traits(layout: Layout, profile: Profile, event: Event) -> None:
 def write_trait(  # noqa: PLR0913 - one write, all of it by keyword
     profile: Profile, name: str, value: object, *, order: Order, ingest_time: int, keep: int
 ) -> None:
-    """Note one write of a trait in event-time order; older writes are kept for `keep` µs, and the newest of them for ever."""
+    """Note one write of a trait in event-time order.
+
+    Older writes are kept for `keep` µs, and the newest of them for ever.
+    """
     writes = profile.traits.setdefault(name, [])
     insort(writes, TraitWrite(order, value, ingest_time), key=lambda w: w.order)
     while len(writes) > 1 and writes[1].order[0] <= ingest_time - keep:
@@ -111,8 +120,9 @@ def _fold_start(activity: ActivitySpec, profile: Profile, event: Event, past_gap
 def _open_starts(activity: ActivitySpec, starts: list[Start], now: int, past_gaps: Callable[[int], int]) -> list[Start]:
     """Drop the oldest starts that no deadline can come from any more.
 
-    A start is over when each threshold was cancelled by the next activity, or judged; a cancelled one only when nothing that arrives
-    in time could still lie between the two. Only from the front: a start cancels the silences of those before it.
+    A start is over when each threshold was cancelled by the next activity, or judged; a cancelled one only when
+    nothing that arrives in time could still lie between the two. Only from the front: a start cancels the silences of
+    those before it.
     """
     over = 0
     while over < len(starts) - 1:

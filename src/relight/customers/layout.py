@@ -1,6 +1,7 @@
 """What profiles keep: collected while rules and templates are compiled, then frozen. Nothing else of an event is kept.
 
-LayoutBuilder is the binder of the condition compiler: each question becomes a state to keep and a closure that reads it.
+LayoutBuilder is the binder of the condition compiler: each question becomes a state to keep and a closure that reads
+it.
 """
 
 from __future__ import annotations
@@ -270,7 +271,10 @@ def _widen(spec: SeriesSpec, fact: Fact, slack: int) -> SeriesSpec:
 
 
 def _bounds_of(span: Span) -> tuple[int, int]:
-    """Return the least and greatest length (µs): a calendar month has 28 to 31 days, give or take an hour of the zone."""
+    """Return the least and greatest length (µs).
+
+    A calendar month has 28 to 31 days, give or take an hour of the zone.
+    """
     if not span.is_calendar:
         return (span.elapsed, span.elapsed)
     return (span.months * 28 * DAY - 2 * HOUR + span.elapsed, span.longest)

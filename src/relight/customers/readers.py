@@ -1,7 +1,7 @@
 """How each function of the condition language reads what a profile keeps, as of an instant.
 
-A reader is a closure Reading -> value; windows are (at − window, at] in event time (R4). A reader also notes the next instant at which
-time alone changes its value, so that segments can be watched without polling.
+A reader is a closure Reading -> value; windows are (at − window, at] in event time (R4). A reader also notes the next
+instant at which time alone changes its value, so that segments can be watched without polling.
 """
 
 from __future__ import annotations

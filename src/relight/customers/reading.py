@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 class Reading:
     """A view of one profile. Cheap to make; not kept.
 
-    Args (all keyword): profile; globals: the global events this profile has seen, in log order; at: reads events up to here;
-    now: the judgement instant; default_zone, default_locale: the project's; event, entry: properties of the event at hand and of the
-    entry's trigger; threshold: elapsed µs; arm; milestone.
+    Args (all keyword): profile; globals: the global events this profile has seen, in log order; at: reads events up
+    to here;
+    now: the judgement instant; default_zone, default_locale: the project's; event, entry: properties of the event at
+    hand and of the entry's trigger; threshold: elapsed µs; arm; milestone.
     """
 
     __slots__ = (

@@ -1,10 +1,12 @@
 """Readers of rhythm: active days, streaks, the usual interval, and things opened and closed by id.
 
-Days are the customer's local days in the zone known at the reading; what is kept are quarter hours, so every zone of today is exact.
+Days are the customer's local days in the zone known at the reading; what is kept are quarter hours, so every zone of
+today is exact.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import median_low
 from typing import TYPE_CHECKING
 
@@ -94,7 +96,7 @@ def read_usual_interval(key: str) -> Callable[[Reading], object]:
         if series is None:
             return UNKNOWN
         instants = sorted({e[0] for e in series.recent if e[0] <= reading.at})[-11:]  # type: ignore[operator,type-var]
-        gaps = [b - a for a, b in zip(instants, instants[1:], strict=False)]  # type: ignore[operator]
+        gaps = [b - a for a, b in pairwise(instants)]  # type: ignore[operator]
         return median_low(gaps) if gaps else UNKNOWN
 
     return read

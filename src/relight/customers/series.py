@@ -1,7 +1,7 @@
 """One kept series of a customer's events: the recent ones in event-time order, older ones folded into sums (H4, R4).
 
-Every fold is defined over event-time order, ties by (stream, id), so the state does not depend on the order of arrival. Knows nothing
-of rules; what is kept is laid down by a SeriesSpec.
+Every fold is defined over event-time order, ties by (stream, id), so the state does not depend on the order of
+arrival. Knows nothing of rules; what is kept is laid down by a SeriesSpec.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Series(msgspec.Struct, array_like=True):
     keyed: dict[tuple[object, ...], tuple[int, int]] = msgspec.field(default_factory=dict)
 
 
-def insert_event(
+def insert_event(  # noqa: PLR0913, PLR0917 - the hot path: no wrapping object
     spec: SeriesSpec, series: Series, event_time: int, tie: str, properties: Mapping[str, object], now: int
 ) -> None:
     """Add one event to its series in place and fold what is older than the series keeps. Instants in µs."""

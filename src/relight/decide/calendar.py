@@ -93,7 +93,7 @@ def judge_date(turn: Turn, rule: Rule, due: int) -> None:
 
 
 def schedule_deadline(turn: Turn, rule: Rule) -> int | None:
-    """Return the next instant of a cron rule after the last judged one, the customer's first record and the rule's plan record."""
+    """Return the next instant of a cron rule after the last one, the first record and the rule's plan record."""
     trigger = rule.trigger
     assert isinstance(trigger, ScheduleTrigger)
     begun = turn.profile.cursors.get(f"{rule.id}\x1fbegun")

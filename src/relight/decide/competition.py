@@ -1,4 +1,7 @@
-"""The competition of a minute (G2): all candidates of a customer run the gate in (priority, rule id, key) order, then take their places."""
+"""The competition of a minute (G2).
+
+All candidates of a customer run the gate in (priority, rule id, key) order, then take their places.
+"""
 
 from __future__ import annotations
 

@@ -105,13 +105,23 @@ def _fold(turn: Turn, event: Event) -> None:
 
 
 def _control(turn: Turn, old: Plan | None, control: Control, history: Callable[[], Iterable[Event]] | None) -> None:
+    _carry_out(turn, old, control, history)
+    if control.customer is None:
+        return  # exits are checked at the customer's own records alone (E3)
+    for entry in sorted(turn.profile.entries, key=lambda e: (e.rule, e.occurrence)):
+        if is_inside(turn, entry):
+            exit_by_condition(turn, entry)
+    if turn.index.watched and turn.profile.first_any is not None:
+        check_watches(turn, None, is_new=False)
+
+
+def _carry_out(turn: Turn, old: Plan | None, control: Control, history: Callable[[], Iterable[Event]] | None) -> None:
     profile = turn.profile
     match control.kind:
         case "plan":
             changed = old is None or needs_history(old, turn.plan)
-            change_plan(
-                turn, old, history() if history is not None and changed and profile.first_any is not None else None
-            )
+            refolds = history is not None and changed and profile.first_any is not None
+            change_plan(turn, old, history() if history is not None and refolds else None)
         case "gap" | "pause" | "resume":
             if control.kind == "gap":
                 move_candidates(turn)
@@ -133,13 +143,6 @@ def _control(turn: Turn, old: Plan | None, control: Control, history: Callable[[
             profile.measures.update(control.detail)
         case _:
             pass
-    if control.customer is None:
-        return  # exits are checked at the customer's own records alone (E3)
-    for entry in sorted(profile.entries, key=lambda e: (e.rule, e.occurrence)):
-        if is_inside(turn, entry):
-            exit_by_condition(turn, entry)
-    if turn.index.watched and profile.first_any is not None:
-        check_watches(turn, None, is_new=False)
 
 
 def needs_history(old: Plan, new: Plan) -> bool:
@@ -178,7 +181,10 @@ def _judge(turn: Turn, deadline: Deadline) -> None:
 
 # ---------------------------------------------------------------- the next time to look
 def _rearm(turn: Turn, occasion: Event | Control | Deadline) -> Deadline | None:
-    """Set the profile's wake: exactly when something may have made a deadline earlier, lazily else (H6). Returns what was found."""
+    """Set the profile's wake: exactly when something may have made a deadline earlier, lazily else (H6).
+
+    Returns what was found.
+    """
     profile = turn.profile
     if turn.rearm or isinstance(occasion, Deadline):
         found = next_deadline(turn)

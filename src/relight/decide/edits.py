@@ -1,4 +1,6 @@
-"""A new plan for a customer (E4, E5): people who wait follow the new version; an edit never looks back and never repeats.
+"""A new plan for a customer (E4, E5): people who wait follow the new version.
+
+An edit never looks back and never repeats.
 
 What the new plan keeps and the old did not is folded again from the customer's own events, which the caller hands in.
 """

@@ -57,10 +57,10 @@ def _exit_by(turn: Turn, entry: Entry, order: Order, name: str, properties: dict
             leave_entry(turn, entry, Reason.EXIT, turn.now, leaf=name)
             return True
     goal = rule.goal
-    if goal is not None and (goal.attribution is None or order[0] <= entry.start + goal.attribution):
-        if matches(turn, entry, goal.match, name, properties):
-            leave_entry(turn, entry, Reason.GOAL_MET, turn.now, leaf=name)
-            return True
+    in_time = goal is not None and (goal.attribution is None or order[0] <= entry.start + goal.attribution)
+    if goal is not None and in_time and matches(turn, entry, goal.match, name, properties):
+        leave_entry(turn, entry, Reason.GOAL_MET, turn.now, leaf=name)
+        return True
     return False
 
 
@@ -129,7 +129,7 @@ def _chosen_arm(turn: Turn, entry: Entry, step: Step, as_of: int) -> str | None:
     return step.next
 
 
-# ---------------------------------------------------------------- wait_for (E3)
+# ---------------------------------------------------------------- waiting for an event (E3)
 def meet_event(turn: Turn, entry: Entry, event: Event) -> None:
     """Let a record end the wait_for an entry is at, if it matches, and walk on."""
     step = step_of(turn, entry)
@@ -150,7 +150,7 @@ def _awaited(turn: Turn, entry: Entry, step: Step) -> Trace | None:
     return None
 
 
-def _fits(  # noqa: PLR0913 - one event against one step
+def _fits(  # noqa: PLR0913, PLR0917 - one event against one step
     turn: Turn, entry: Entry, step: Step, order: Order, name: str, properties: dict[str, object]
 ) -> bool:
     due = wait_deadline(turn, entry, step)

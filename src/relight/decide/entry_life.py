@@ -1,6 +1,7 @@
 """The life of an entry as one table: state × cause → state (E2). A missing key is a move that cannot happen.
 
-The diagram in docs/entry-life.md is drawn from this table. Steps that come later (wait_for, split, set, webhook, alert) are in it already.
+The diagram in docs/entry-life.md is drawn from this table. Steps that come later (wait_for, split, set, webhook,
+alert) are in it already.
 """
 
 from __future__ import annotations
@@ -83,7 +84,10 @@ def next_state(state: EntryState, cause: EntryCause) -> EntryState:
 
 
 def draw_entry_life() -> str:
-    """Return the table as a diagram in text, for docs/entry-life.md: under each state, causes -> the state they lead to."""
+    """Return the table as a diagram in text, for docs/entry-life.md.
+
+    Under each state, causes -> the state they lead to.
+    """
     lines = ["(new)", f"  └─> {EntryState.RUNNING}"]
     for state, moves in TRANSITIONS.items():
         if not moves:

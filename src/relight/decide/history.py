@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from relight.rules.world import World
 
 
-def live_until(
+def live_until(  # noqa: PLR0913 - one customer up to one instant
     world: World,
     profile: Profile,
     until: int,
@@ -33,8 +33,8 @@ def live_until(
 ) -> None:
     """Apply the global records up to (until, rank) and judge every deadline with j < until, in order, in place.
 
-    until: instant (µs) to which time has come; rank: class of the own record that follows at that instant, so that global records
-    of the same instant and a lower class come first (H1).
+    until: instant (µs) to which time has come; rank: class of the own record that follows at that instant, so that
+    global records of the same instant and a lower class come first (H1).
     """
     effects.following = None
     while True:
@@ -92,7 +92,10 @@ def take_record(
     *,
     history: Callable[[], Iterable[Event]] | None = None,
 ) -> None:
-    """Bring one customer to their next own record and decide on it. A smaller ingest time is raised to the last one (H1)."""
+    """Bring one customer to their next own record and decide on it.
+
+    A smaller ingest time is raised to the last one (H1).
+    """
     now = max(record.ingest_time, profile.now)
     if now != record.ingest_time:
         record.ingest_time = now

@@ -1,4 +1,7 @@
-"""The scheduled minute (G1, G2): when a message stands before the gate, who competes with it, and what the gate's word does."""
+"""The scheduled minute (G1, G2).
+
+When a message stands before the gate, who competes with it, and what the gate's word does.
+"""
 
 from __future__ import annotations
 

@@ -156,9 +156,9 @@ def _reentry_reason(turn: Turn, rule: Rule, what: Happening) -> Reason | None:
         return Reason.ALREADY_ENTERED if count else None
     if not what.is_keyed and any(e.rule == rule.id for e in turn.profile.entries):
         return Reason.ALREADY_ENTERED
-    if how.kind is ReentryKind.AFTER and how.after is not None and count:
-        if what.instant < how.after.after(last, turn.zone):
-            return Reason.REENTRY_GAP
+    gap = how.after if how.kind is ReentryKind.AFTER and count else None
+    if gap is not None and what.instant < gap.after(last, turn.zone):
+        return Reason.REENTRY_GAP
     return None
 
 

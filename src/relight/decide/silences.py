@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from relight.decide.turn import Turn
     from relight.rules.plan import Rule, Threshold
 
-#: How long it is remembered that a silence was judged (µs): an edit that makes a threshold longer than this could repeat one.
+#: How long it is remembered that a silence was judged (µs).
+#: An edit that makes a threshold longer than this could repeat one.
 JUDGED_KEEP = 800 * DAY
 #: Judged silences of one customer that are remembered at the most; the oldest go first.
 JUDGED_MAX = 2_000
@@ -85,7 +86,7 @@ def silence_deadlines(turn: Turn, rule: Rule) -> Iterator[Silence]:
 def _of_threshold(
     turn: Turn, rule: Rule, threshold: Threshold, starts: Sequence[Start]
 ) -> Iterator[tuple[int, int, int, bool]]:
-    """Yield (start, its name, deadline, late) of the starts that no activity cancelled and that were known in time (H3)."""
+    """Yield (start, its name, deadline, late) of the starts that were not cancelled and known in time (H3)."""
     last = len(starts) - 1
     for place in range(max(last, 0) if threshold.personal is not None else 0, last + 1):
         start = starts[place]
@@ -136,7 +137,10 @@ def judge_silence(turn: Turn, rule: Rule, silence: Silence) -> None:
 
 
 def spend_past_silences(turn: Turn) -> None:
-    """After a refold: what fell due before this plan record was judged then, although its mark was forgotten with its start (I11)."""
+    """After a refold.
+
+    What fell due before this plan record was judged then, although its mark was forgotten with its start (I11).
+    """
     for rule in turn.index.inactive:
         for silence in list(silence_deadlines(turn, rule)):
             if turn.state.past_gaps(silence.deadline + rule.settle) < turn.now:

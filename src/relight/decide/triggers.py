@@ -96,7 +96,7 @@ def _happening(  # noqa: PLR0913 - the parts of one happening
     )
 
 
-# ---------------------------------------------------------------- milestones (R3)
+# ---------------------------------------------------------------- totals that cross a mark (R3)
 def _pull_milestone(turn: Turn, rule: Rule, trigger: MilestoneTrigger, event: Event) -> None:
     before, after = _grow(turn, rule, trigger, event.properties)
     for mark, label in zip(trigger.at, trigger.labels, strict=True):
@@ -164,7 +164,10 @@ def _pull_request(turn: Turn, rule: Rule, trigger: ReleasedTrigger, event: Event
 
 
 def pull_global(turn: Turn, event: Event) -> None:
-    """Look at a global event for this customer, for every rule that reads its name (H8). A late one triggers nothing."""
+    """Look at a global event for this customer, for every rule that reads its name (H8).
+
+    A late one triggers nothing.
+    """
     if event.late:
         return
     for rule in turn.index.by_global.get(event.name, ()):

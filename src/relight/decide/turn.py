@@ -1,4 +1,7 @@
-"""One turn of decide: the profile being changed, what stands, and what follows from it. Lives for one record or deadline only."""
+"""One turn of decide: the profile being changed, what stands, and what follows from it.
+
+Lives for one record or deadline only.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ class Turn:
         event: Mapping[str, object] | None = None,
         own: Mapping[str, object] | None = None,
     ) -> Reading:
-        """Return a view as of `at` (default now). entry: whose trigger `entry.` names; own: that mapping itself; event: `event.`."""
+        """Return a view as of `at` (default now).
+
+        Entry: whose trigger `entry.` names; own: that mapping itself; event: `event.`.
+        """
         policy = self.plan.policy
         return Reading(
             profile=self.profile,
@@ -75,7 +81,7 @@ class Turn:
         )
 
     def key_of(self, rule: str, occurrence: str, step: str) -> str:
-        """Return the key under which one message (or, with step "", one occurrence) of this customer exists at most once (S1)."""
+        """Return the key of one message, or with step "" of the occurrence: it exists at most once (S1)."""
         return occurrence_key(self.plan.policy.project, rule, self.profile.customer, occurrence=occurrence, step=step)
 
     def write_row(  # noqa: PLR0913 - a ledger row is written whole

@@ -1,7 +1,9 @@
-"""Watched conditions: enters and leaves of segments, declining engagement, value milestones. Judged as known then (R3, R7, I8).
+"""Watched conditions: enters and leaves of segments, declining engagement, value milestones.
 
-A watch is looked at after each of the customer's own records that it reads, and at the instants at which time alone can change it: the
-facts note them while they are read, and a change in between is found by bisection to the µs.
+Judged as known then (R3, R7, I8).
+
+A watch is looked at after each of the customer's own records that it reads, and at the instants at which time alone
+can change it: the facts note them while they are read, and a change in between is found by bisection to the µs.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ SEARCH_AHEAD = 2 * 366 * 86_400_000_000
 
 
 def check_watches(turn: Turn, event: str | None, *, is_new: bool) -> None:
-    """Look at the watched rules that an event of this name can change; None looks at all. is_new: it is the customer's first record."""
+    """Look at the watched rules that an event of this name can change; None looks at all.
+
+    Is_new: it is the customer's first record.
+    """
     for rule in turn.index.watched:
         if event is None or event in turn.index.watched_events[rule.id]:
             look(turn, rule, is_new=is_new)
@@ -39,8 +44,8 @@ def check_watches(turn: Turn, event: str | None, *, is_new: bool) -> None:
 def look(turn: Turn, rule: Rule, *, is_new: bool = False) -> None:
     """Judge one watch now: what changed since the last look happened now; note when to look again.
 
-    Somebody new was in no segment; for a rule that is new, the first look only takes note (E5). Unknown is neither: the last known
-    truth stands (R7).
+    Somebody new was in no segment; for a rule that is new, the first look only takes note (E5). Unknown is neither:
+    the last known truth stands (R7).
     """
     old = turn.profile.flags.get(rule.id)
     was = old.state if old is not None else (False if is_new else None)
@@ -80,7 +85,10 @@ def _truth(turn: Turn, condition: Condition) -> tuple[bool | None, int]:
 
 
 def _first_change(turn: Turn, test: Callable[[Reading], object], limit: int) -> int | None:
-    """Return the instant in (now, limit] from which a test differs, found by bisection; None when it is the same at the limit."""
+    """Return the instant in (now, limit] from which a test differs, found by bisection.
+
+    None when it is the same at the limit.
+    """
     now = _known(test(turn.reading()))
     if _known(test(turn.reading(limit))) is now:
         return None
@@ -111,8 +119,8 @@ def _declined(turn: Turn, trigger: DeclinedTrigger) -> tuple[bool | None, int]:
     check_at: int = min(changes, default=INSTANT_MAX)  # type: ignore[assignment]  # ints
     if mean >= DECLINE_MEAN_MIN and Decimal(len(current)) < keep * mean:
         return True, check_at
-    # Not declined: without new events the mean is at its most when all of the window has moved into the weeks before it, so
-    # nothing can happen until fewer than that share are left.
+    # Not declined. Without new events the mean is at its most when all of the window has moved into the weeks before it,
+    # so nothing can happen until fewer than that share are left.
     most = keep * Decimal((len(before) + len(current)) * trigger.window) / Decimal(trigger.against)
     gone = len(current) - (int(most.to_integral_value(ROUND_CEILING)) - 1)
     if gone < 1:
@@ -129,7 +137,10 @@ def declined_series(trigger: DeclinedTrigger) -> str:
 
 
 def _reach_value(turn: Turn, rule: Rule, trigger: MilestoneTrigger, *, is_new: bool) -> tuple[bool | None, int]:
-    """A value's milestones: fired when first seen at or above each, as known then; a new rule's first look spends what was reached."""
+    """A value's milestones: fired when first seen at or above each, as known then.
+
+    A new rule's first look spends what was reached.
+    """
     assert trigger.value is not None
     reading = turn.reading()
     value = trigger.value.evaluate(reading)

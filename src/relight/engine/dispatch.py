@@ -1,4 +1,6 @@
-"""Sending what the outbox holds: claim durably, hand over, settle (S1-S5). The only module of the engine that knows delivery.
+"""Sending what the outbox holds: claim durably, hand over, settle (S1-S5).
+
+The only module of the engine that knows delivery.
 
 Time is an argument: recorded runs send at the instant their time has come to, live ones at the wall clock.
 """

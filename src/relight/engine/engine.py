@@ -1,6 +1,9 @@
-"""The loop's body: records in, decided customer by customer, one transaction a batch, then acknowledged (design: the log is the truth).
+"""The loop's body.
 
-Knows a store, never a provider: whoever sends reads the outbox. No clock is read; time is how far the records and the caller say it has come.
+Records in, decided customer by customer, one transaction a batch, then acknowledged (design: the log is the truth).
+
+Knows a store, never a provider: whoever sends reads the outbox. No clock is read; time is how far the records and the
+caller say it has come.
 """
 
 from __future__ import annotations
@@ -91,7 +94,10 @@ class Engine:
         return _NO_LAYOUT if plan is None else plan.layout
 
     def follow_plan(self, plan: Plan, now: int) -> bool:
-        """Put a plan in force by a control record at `now` (µs) unless it is in force already; return whether it was new."""
+        """Put a plan in force by a control record at `now` (µs) unless it is in force already.
+
+        Return whether it was new.
+        """
         self.world.register(plan)
         if self.plan is not None and self.plan.version == plan.version:
             return False
@@ -108,9 +114,10 @@ class Engine:
     ) -> Effects:
         """Decide on a batch of records in log order and make everything that follows durable; return the effects.
 
-        positions: input -> how far it is read with this batch; reached: instant that time has come to (default: the last record's).
-        Raises StoreError or BackpressureError when the batch is not durable; then nothing of it is acknowledged, and the same batch can
-        be handed in again: the engine stands again where its store stands before it takes anything more.
+        positions: input -> how far it is read with this batch; reached: instant that time has come to (default: the
+        last record's). Raises StoreError or BackpressureError when the batch is not durable; then nothing of it is
+        acknowledged, and the same batch can be handed in again: the engine stands again where its store stands before
+        it takes anything more.
         """
         with self._all_or_nothing():
             return self._take(records, positions or {}, reached)
@@ -148,7 +155,10 @@ class Engine:
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """What fails inside leaves nothing behind: world, profiles and timers are made anew from the store before the next batch."""
+        """What fails inside leaves nothing behind.
+
+        World, profiles and timers are made anew from the store before the next batch.
+        """
         if self._is_ahead:
             self._stand_again()
         try:
@@ -267,7 +277,8 @@ class Engine:
             raise FaultError(message)
         if appended.conflicts:
             row = appended.conflicts[0]
-            message = f"{len(appended.conflicts)} rows contradict the ledger, first {row.rule} {row.customer} {row.occurrence}"
+            first = f"{row.rule} {row.customer} {row.occurrence}"
+            message = f"{len(appended.conflicts)} rows contradict the ledger, first {first}"
             raise FaultError(message)
         self.progress.batches += 1
         self.progress.events += sum(1 for record, _ in work.log if isinstance(record, Event))
@@ -287,8 +298,8 @@ class Engine:
     def recover(self, plans: Iterable[Plan]) -> int:
         """Stand again where the store stands: world and timers rebuilt, profiles folded forward from their checkpoints.
 
-        plans: every plan version that the log names and the caller still has. Returns the number of records folded again. What was
-        decided before is decided again to the same rows, which the ledger knows already (I7, I9).
+        plans: every plan version that the log names and the caller still has. Returns the number of records folded
+        again. What was decided before is decided again to the same rows, which the ledger knows already (I7, I9).
         """
         for plan in plans:
             self.world.register(plan)
@@ -341,7 +352,10 @@ class Engine:
                 yield self._revived(record)
 
     def _settle_again(self, work: _Work, reached: int = INSTANT_MIN) -> None:
-        """Write rows that a crash left undecided; those that stand already are known by their keys. Tallies were counted before."""
+        """Write rows that a crash left undecided; those that stand already are known by their keys.
+
+        Tallies were counted before.
+        """
         work.effects.counted.clear()
         self._commit(work, {}, reached)
 

@@ -73,7 +73,7 @@ class Feed:
                 raise BrakeError(brake.describe(record.stream, at), help_text=help_text)
 
 
-def feed_finished(
+def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
     engine: Engine,
     feed: Feed,
     *,

@@ -16,7 +16,10 @@ LIST_UNSUBSCRIBE = "List-Unsubscribe"
 
 
 def outbox_message(mail: Mail, policy: Policy, *, expires: bool = True) -> OutboxMessage:
-    """Return the outbox row of a mail. expires: False where sending keeps the time of the records and is never behind."""
+    """Return the outbox row of a mail.
+
+    Expires: False where sending keeps the time of the records and is never behind.
+    """
     headers: dict[str, str] = {}
     if policy.links is not None and mail.rule.message_class is MessageClass.MARKETING:
         link, _ = policy.links(mail.row.occurrence_key, mail.rule.topic or "")

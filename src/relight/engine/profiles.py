@@ -1,4 +1,6 @@
-"""Profiles in memory: an LRU in front of the checkpoints. Dirty ones are written by checkpoint or eviction, not by batch.
+"""Profiles in memory: an LRU in front of the checkpoints.
+
+Dirty ones are written by checkpoint or eviction, not by batch.
 
 A stored profile carries the log position it includes; recovery folds forward from there.
 """

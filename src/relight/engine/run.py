@@ -173,7 +173,7 @@ class _Run:
             self.feed,
             until=until,
             batch_records=self.settings.engine.batch,
-            begin=lambda first: self._follow(first),
+            begin=self._follow,
             after_batch=self._after_batch,
         )
         self._send(self.engine.progress.reached)

@@ -1,6 +1,9 @@
-"""When to look at which customer next: hour buckets, lazily re-armed (H6). An index of the profiles, rebuilt from them, never truth.
+"""When to look at which customer next: hour buckets, lazily re-armed (H6).
 
-An event that only moves a wake later costs nothing: the bucket finds out when it comes due. About 20 bytes a customer beside the names.
+An index of the profiles, rebuilt from them, never truth.
+
+An event that only moves a wake later costs nothing: the bucket finds out when it comes due. About 20 bytes a customer
+beside the names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""One form of an address for comparing and hashing (S4, B3): ASCII case folded, nothing else. Validation for sending is `delivery`'s."""
+"""One form of an address for comparing and hashing (S4, B3): ASCII case folded, nothing else.
+
+Validation for sending is `delivery`'s.
+"""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def _period(instant: int, zone: str, calendar: str | None) -> tuple[int, int, in
     return (day.year, day.month, day.day)
 
 
-def next_minute_with_room(
+def next_minute_with_room(  # noqa: PLR0913 - the parts of one question, by keyword
     caps: Sequence[Cap], taken: Sequence[int], *, after: int, until: int, zone: str, allowed: Callable[[int], int]
 ) -> int | None:
     """Return the first allowed minute in (after, until] with room as taken now, or None (`when_capped: {wait: T}`)."""

@@ -1,6 +1,9 @@
-"""The gate: one ordered list of checks that every message passes once, at its scheduled minute (G1–G5). There is no second path.
+"""The gate: one ordered list of checks that every message passes once, at its scheduled minute (G1–G5).
 
-A check looks at one case and returns a refusal, or None. The order of CHECKS is the order of G1; the journal looks again at sending.
+There is no second path.
+
+A check looks at one case and returns a refusal, or None. The order of CHECKS is the order of G1; the journal looks
+again at sending.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
-"""When a message may leave: the first whole local minute outside quiet hours, inside the send window, outside gaps (G1, G3).
+"""When a message may leave.
 
-Quiet is a property of an instant's wall clock, not of two converted end points. Found by jumps, equal to a scan of every minute.
+The first whole local minute outside quiet hours, inside the send window, outside gaps (G1, G3).
+
+Quiet is a property of an instant's wall clock, not of two converted end points. Found by jumps, equal to a scan of
+every minute.
 """
 
 from __future__ import annotations

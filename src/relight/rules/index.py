@@ -1,4 +1,7 @@
-"""Which rules an event, a global event or the passing of time concerns: a rule costs nothing on events it does not read."""
+"""Which rules an event, a global event or the passing of time concerns.
+
+A rule costs nothing on events it does not read.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,10 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """A compiled condition or expression. `evaluate` gives a value or UNKNOWN; a condition holds when it `is True` (R5)."""
+    """A compiled condition or expression.
+
+    `evaluate` gives a value or UNKNOWN; a condition holds when it `is True` (R5).
+    """
 
     text: str
     place: Place

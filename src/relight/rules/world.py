@@ -1,7 +1,7 @@
 """The world: what concerns everybody, in log order (H1, H8), and what stood at each point of it.
 
-A World is append-only; a profile notes how many of its records it has seen, so a view of a prefix never changes. Suppressions are looked
-up by address hash and ingest time instead, since there are many (H1).
+A World is append-only; a profile notes how many of its records it has seen, so a view of a prefix never changes.
+Suppressions are looked up by address hash and ingest time instead, since there are many (H1).
 """
 
 from __future__ import annotations
@@ -90,7 +90,10 @@ class World:
         return found
 
     def suppressed_by(self, address_hash: str, now: int) -> str | None:
-        """Return the scope (`all` or `marketing`) of a suppression in force at `now`, the widest first; None when there is none."""
+        """Return the scope (`all` or `marketing`) of a suppression in force at `now`, the widest first.
+
+        None when there is none.
+        """
         scopes = {scope for at, scope in self.suppressions.get(address_hash, ()) if at <= now}
         return "all" if "all" in scopes else "marketing" if scopes else None
 
@@ -146,7 +149,10 @@ def _apply_plan(state: WorldState, plan: Plan, now: int) -> WorldState:
 
 
 def _threshold_ids(state: WorldState, was: Rule | None, rule: Rule) -> list[str]:
-    """Return the ids of a rule's thresholds (R2): its name, else its place while their number stands, else its value."""
+    """Return the ids of a rule's thresholds (R2).
+
+    Its name, else its place while their number stands, else its value.
+    """
     trigger = rule.trigger
     assert isinstance(trigger, InactiveTrigger)
     old = was.trigger.thresholds if was and isinstance(was.trigger, InactiveTrigger) else ()
@@ -171,7 +177,7 @@ def _value(threshold: object) -> str:
 
 
 def _since(state: WorldState, was: Rule | None, rule: Rule, position: int, id_: str) -> int | None:
-    """Return since when a threshold stands unchanged with its activity and settle, or None when this record changed it (E4)."""
+    """Return since when a threshold, its activity and settle stand, or None when this record changed them (E4)."""
     if was is None or not isinstance(was.trigger, InactiveTrigger) or not isinstance(rule.trigger, InactiveTrigger):
         return None
     if (was.trigger.activity, was.trigger.include_never_active, was.settle) != (

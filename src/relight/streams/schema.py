@@ -1,4 +1,7 @@
-"""What the declared streams say exists: events with typed properties, traits, topics. Rules and templates are typed against it."""
+"""What the declared streams say exists: events with typed properties, traits, topics.
+
+Rules and templates are typed against it.
+"""
 
 from __future__ import annotations
 

@@ -105,7 +105,10 @@ def test_a_new_date_rule_looks_at_no_date_before_its_plan_record() -> None:
 
 
 def test_a_date_at_a_time_that_does_not_exist_comes_an_hour_later() -> None:
-    """V3: a local time that does not exist (spring) moves forward by the gap; one that happens twice means the first."""
+    """V3: a local time that does not exist (spring) moves forward by the gap.
+
+    One that happens twice means the first.
+    """
     spring = story(rule("date: birthday, at: '02:30'"), zone="America/New_York")
     spring.known("2026-01-02", birthday=dt.date(2026, 3, 8)).until("2026-12-01")
     assert entered(spring) == ["03-08 03:30"]

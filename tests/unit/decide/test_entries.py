@@ -151,7 +151,9 @@ def edited(
     ],
 )
 def test_people_inside_follow_the_new_version(steps: str, expected: str) -> None:
-    """E4: a step id that still exists follows the new version, d = max(recomputed, the plan record); a vanished step moves
+    """E4: a step id that still exists follows the new version, d = max(recomputed, the plan record).
+
+    A vanished step moves
     people to the next that exists, else out with rule_removed; a step that changed kind is entered anew.
     """
     assert edited(steps).said()[1] == expected

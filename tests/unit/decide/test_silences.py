@@ -28,7 +28,10 @@ def test_silence_starts_at_the_last_activity_and_its_deadline_is_exact() -> None
 
 @pytest.mark.parametrize(("second", "fires"), [("2026-01-12 12:00", False), ("2026-01-12 12:00:00.000001", True)])
 def test_an_activity_exactly_at_the_deadline_cancels(second: str, fires: bool) -> None:
-    """R1: an activity with event time ≤ d cancels, so one exactly at the deadline cancels, and one a µs later does not."""
+    """R1.
+
+    An activity with event time ≤ d cancels, so one exactly at the deadline cancels, and one a µs later does not.
+    """
     told = story(QUIET).known("2026-01-02").event("order", "2026-01-05 12:00").event("order", second)
     told.until("2026-01-13")
     assert ("01-12 12:00" in entered(told)) is fires
@@ -73,7 +76,10 @@ def test_first_seen_is_the_earliest_on_time_event() -> None:
 
 
 def test_a_calendar_threshold_is_added_on_the_customers_wall_clock() -> None:
-    """V3: `1 month` is calendar arithmetic in the customer's zone, the last day of a shorter month; `30 days` is 720 hours."""
+    """V3: `1 month` is calendar arithmetic in the customer's zone, the last day of a shorter month.
+
+    `30 days` is 720 hours.
+    """
     month = story({"quiet": "{trigger: {inactive: 1 month}, send: hello}"}, zone="Europe/Berlin")
     month.known("2026-01-02").event("order", "2026-01-31 18:00").until("2026-04-15")
     assert entered(month) == ["02-28 18:00"]
@@ -95,7 +101,10 @@ def test_a_threshold_may_be_an_expression() -> None:
 
 
 def test_somebody_never_active_has_no_personal_threshold() -> None:
-    """R1: an expression over what somebody never did is unknown: no deadline, also where the never active are included."""
+    """R1.
+
+    An expression over what somebody never did is unknown: no deadline, also where the never active are included.
+    """
     rules = {"quiet": "{trigger: {inactive: 'usual_interval(order) * 2', include_never_active: true}, send: hello}"}
     assert story(rules).known("2026-01-02").until("2026-03-01").said() == []
 
@@ -158,7 +167,10 @@ def test_time_advances_to_an_instant_judging_what_lies_before_it() -> None:
 
 
 def test_a_deadline_is_judged_from_what_had_happened_by_then_and_was_known() -> None:
-    """H3: judged from events with event time ≤ d ingested by j; the row carries d and j; what comes later unsays nothing."""
+    """H3: judged from events with event time ≤ d ingested by j.
+
+    The row carries d and j; what comes later unsays nothing.
+    """
     rules = quiet(settle="1 day", audience="count(order) >= 2")
     told = story(rules).known("2026-01-02").event("order", "2026-01-04").event("order", "2026-01-05")
     told.event("order", "2026-01-12 10:00").until("2026-01-13 12:00")
@@ -198,7 +210,10 @@ def test_a_silence_whose_start_arrives_after_its_own_deadline_makes_none() -> No
 
 
 def test_with_settle_activity_after_the_deadline_does_not_cancel() -> None:
-    """H3: with settle > 0 the profile keeps every start until d + settle has passed; activity after d does not cancel."""
+    """H3: with settle > 0 the profile keeps every start until d + settle has passed.
+
+    Activity after d does not cancel.
+    """
     told = (
         story(quiet(settle="2 days"))
         .known("2026-01-02")
@@ -231,7 +246,10 @@ def test_an_earlier_threshold_arms_at_once() -> None:
 
 # ---------------------------------------------------------------- H9
 def test_a_deadline_inside_a_gap_is_judged_after_what_was_delivered_by_its_end() -> None:
-    """H9: somebody who was active while we were down is never mailed as inactive because we looked at the timer first."""
+    """H9.
+
+    Somebody who was active while we were down is never mailed as inactive because we looked at the timer first.
+    """
     told = story(QUIET).known("2026-01-02").event("order", "2026-01-05").gap("2026-01-11 20:00", "2026-01-12 08:05")
     told.event("order", "2026-01-11 23:00", arrives="2026-01-12 08:01").until("2026-01-13")
     assert told.said() == []
@@ -249,7 +267,10 @@ def test_what_a_gap_held_back_longer_than_grace_is_expired(end: str, outcome: st
 
 # ---------------------------------------------------------------- E3 and the gate
 def test_activity_before_the_first_send_keeps_it_back() -> None:
-    """E3: before the first send of an inactive rule, activity after d suppresses it with exit (per rule, default on)."""
+    """E3.
+
+    Before the first send of an inactive rule, activity after d suppresses it with exit (per rule, default on).
+    """
     steps = ", steps: [{wait: 1 day}, {send: hello}]"
     rules = {"quiet": "{trigger: {inactive: 7 days}" + steps + "}"}
     told = (
@@ -269,7 +290,10 @@ def test_activity_before_the_first_send_keeps_it_back() -> None:
 # ---------------------------------------------------------------- E4
 @pytest.mark.parametrize(("record", "fires"), [("2026-01-12 00:00", True), ("2026-01-12 00:01", False)])
 def test_an_edited_threshold_fires_only_for_later_deadlines(record: str, fires: bool) -> None:
-    """E4: a threshold fires only for d ≥ the plan record since which the rule, its threshold, activity and settle stood."""
+    """E4.
+
+    A threshold fires only for d ≥ the plan record since which the rule, its threshold, activity and settle stood.
+    """
     told = story(thresholds("30 days")).known("2026-01-02").event("order", "2026-01-05").until("2026-01-11")
     told.change(record, make_plan(thresholds("7 days"))).until("2026-01-20")
     assert bool(entered(told)) is fires

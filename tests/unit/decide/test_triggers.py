@@ -28,7 +28,10 @@ def test_an_event_trigger_is_keyed_by_its_event() -> None:
 
 
 def test_a_false_audience_of_an_event_is_counted_and_not_written() -> None:
-    """R6: for event triggers a false audience, already_entered and reentry_gap are counted per rule and day, not written."""
+    """R6.
+
+    For event triggers a false audience, already_entered and reentry_gap are counted per rule and day, not written.
+    """
     rules = {
         "aud": "{trigger: {event: order}, reentry: every, audience: 'plan == \"pro\"', send: hello}",
         "once": "{trigger: {event: order}, send: hello}",
@@ -115,7 +118,10 @@ def test_keys_of_silences_milestones_and_requests_hold_several_entries() -> None
 
 
 def test_a_per_value_is_one_occurrence_once() -> None:
-    """R7: with `per` a second event of a value is no new occurrence, and an event without the value makes none (counted)."""
+    """R7.
+
+    With `per` a second event of a value is no new occurrence, and an event without the value makes none (counted).
+    """
     told = story({"r": "{trigger: {event: order}, reentry: {per: order_id}, send: hello}"}).known("2026-01-02")
     told.event("order", "2026-01-03", order_id="x").event("order", "2026-01-04", order_id="x").event(
         "order", "2026-01-05"
@@ -126,7 +132,10 @@ def test_a_per_value_is_one_occurrence_once() -> None:
 
 # ---------------------------------------------------------------- milestones: R3
 def test_a_milestone_fires_when_its_event_has_arrived_once_for_ever() -> None:
-    """R3: milestone k fires when the k-th distinct matching event has arrived; key (rule, customer, k), never an event id."""
+    """R3: milestone k fires when the k-th distinct matching event has arrived.
+
+    Key (rule, customer, k), never an event id.
+    """
     told = story({"m": "{trigger: {milestone: {count: 'order where total > 1', at: [2]}}, send: hello}"}).known(
         "2026-01-02"
     )
@@ -206,7 +215,10 @@ RELEASED = "{trigger: {released: {asked: asked, shipped: shipped, by: feature%s}
 
 
 def test_a_release_reaches_everybody_who_asked_before_it() -> None:
-    """R7: released (rule, customer, the `by` value, release); only requests with an event time before the release count."""
+    """R7: released (rule, customer, the `by` value, release).
+
+    Only requests with an event time before the release count.
+    """
     told = story({"r": RELEASED % ""}).known("2026-01-02").event("asked", "2026-01-03", feature="boards")
     told.event("asked", "2026-01-04", feature="forms").everybody("shipped", "2026-01-06", feature="boards")
     told.event("asked", "2026-01-06", feature="boards", id="same-instant").event(

@@ -1,4 +1,7 @@
-"""The gate: its order, every reason with leaf and number, what each class skips, caps, the minute, arbitration, holdout."""
+"""The gate.
+
+Its order, every reason with leaf and number, what each class skips, caps, the minute, arbitration, holdout.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,20 @@ def last(told: Story) -> tuple[str, str | None, str | None, str | None]:
 
 # ---------------------------------------------------------------- G1, G6
 def test_the_order_is_fixed() -> None:
-    """G1: rule active, exit/goal, audience, address, suppression, consent, sensitive hold, render, expires, cap, holdout."""
+    """G1.
+
+    Rule active, exit/goal, audience, address, suppression, consent, sensitive hold, render, expires, cap, holdout.
+    """
     assert [name for name, _ in CHECKS] == [
         "rule active", "exit", "audience", "address", "suppression", "consent", "sensitive", "render", "expires", "frequency cap", "holdout",
     ]  # fmt: skip
 
 
 def test_a_paused_rule_spends_its_occurrences() -> None:
-    """G1: a paused rule's occurrences are spent with rule_paused, also those of `*`, and in the file; resumed, new ones go."""
+    """G1: a paused rule's occurrences are spent with rule_paused, also those of `*`, and in the file.
+
+    Resumed, new ones go.
+    """
     told = carted().control("pause", "2026-01-06", "r").event("cart", "2026-01-07").control("resume", "2026-01-08", "r")
     told.event("cart", "2026-01-09").control("pause", "2026-01-10", "*").event("cart", "2026-01-11").until("2026-02-01")
     assert told.said() == [
@@ -175,7 +184,10 @@ def test_a_held_out_customer_takes_a_place_and_follows_the_steps() -> None:
 
 
 def test_the_split_is_fair_sticky_and_of_each_rule_its_own() -> None:
-    """G4, I15: holdout is a pure function of (salt, rule, customer): near its share among 20,000, and other for other rules."""
+    """G4, I15.
+
+    Holdout is a pure function of (salt, rule, customer): near its share among 20,000, and other for other rules.
+    """
     drawn = [share_of("2026", "winback", f"customer-{n}") for n in range(20_000)]
     # Four standard deviations of a fair draw are 0.0062.
     assert abs(sum(d < 0.05 for d in drawn) / 20_000 - 0.05) < 0.0062
@@ -187,7 +199,10 @@ def test_the_split_is_fair_sticky_and_of_each_rule_its_own() -> None:
 
 # ---------------------------------------------------------------- G5
 def test_transactional_messages_go_at_once_and_never_to_a_dead_address() -> None:
-    """G5: transactional messages skip consent, holdout, caps and quiet hours, never the suppression list for hard bounces."""
+    """G5.
+
+    Transactional messages skip consent, holdout, caps and quiet hours, never the suppression list for hard bounces.
+    """
     policy = {"topics": {"news": False}, "quiet": (21 * 60, 9 * 60), "caps": caps(marketing=(Cap(most=1, window=DAY),))}
     told = carted(", class: transactional", when="2026-01-05 22:00:30", **policy)
     assert told.until("2026-01-06").said()[-1] == "01-05 22:00:30 pending r/send:0"
@@ -268,7 +283,10 @@ def race(priorities: tuple[int, int], **policy: object) -> list[str]:
 
 
 def test_at_a_minute_the_higher_priority_takes_the_place() -> None:
-    """G2: at a minute all candidates run the gate in (priority, rule id, key) order, and only then take their places."""
+    """G2.
+
+    At a minute all candidates run the gate in (priority, rule id, key) order, and only then take their places.
+    """
     assert race((50, 80)) == ["01-06 09:00 pending b/send:0", "01-06 09:00 suppressed a/send:0 frequency_cap"]
     assert race((80, 50)) == ["01-06 09:00 pending a/send:0", "01-06 09:00 suppressed b/send:0 frequency_cap"]
     assert race((50, 50))[0] == "01-06 09:00 pending a/send:0"
@@ -295,7 +313,10 @@ def arbitrated(priority: int, when: str, step: str = "") -> list[str]:
 
 
 def test_a_better_message_overtakes_one_that_is_held() -> None:
-    """G2: arbitration holds marketing an hour; when one comes due, every held one that ranks before it is judged first."""
+    """G2: arbitration holds marketing an hour.
+
+    When one comes due, every held one that ranks before it is judged first.
+    """
     assert arbitrated(80, "2026-01-05 10:40") == [
         "01-05 11:00 pending b/send:0",
         "01-05 11:00 suppressed a/send:0 frequency_cap",
@@ -359,7 +380,10 @@ def test_a_capped_row_names_the_cap_and_what_was_used() -> None:
 
 
 def test_a_capped_message_may_wait_for_room() -> None:
-    """G2: with {wait: T} the first allowed minute within T with room as known now, where it competes again; else at once."""
+    """G2: with {wait: T} the first allowed minute within T with room as known now, where it competes again.
+
+    Else at once.
+    """
     wait = ", when_capped: {wait: 2 days}, expires: 5 days"
     assert (
         capped((Cap(most=1, window=DAY),), ["2026-01-05 10:00", "2026-01-05 15:00"], wait)[1] == "01-06 10:00 pending"
