@@ -71,7 +71,7 @@ def model_ledger(
     """Return the model's rows in the same shape, with what semantics.md changed since the model was written."""
 
     class Customer(reference.Customer):  # type: ignore[misc]  # loaded by path
-        def release(self, rid: str, tr: Any, q: Any, g: Any, late: bool) -> None:  # noqa: FBT001 - the model's signature
+        def release(self, rid: str, tr: Any, q: Any, g: Any, late: bool) -> None:
             """R7: keyed by the value and the release, not by the request."""
             if q.name == tr["asked"] and q.et < g.et and q.props.get(tr["by"]) == g.props.get(tr["by"]) is not None:
                 occ = ("released", q.props[tr["by"]], g.stream, g.id)

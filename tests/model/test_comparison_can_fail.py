@@ -43,7 +43,7 @@ def plant(patch: pytest.MonkeyPatch, module: ModuleType, name: str, text: str, b
         compile("from __future__ import annotations\n" + source.replace(text, bug), name, "exec"),
         vars(module) | names,
         names,
-    )  # noqa: S102 - the bug is ours
+    )
     changed = names[name]
     for other in [m for n, m in sys.modules.items() if n.startswith("relight.")]:
         if vars(other).get(name) is original:

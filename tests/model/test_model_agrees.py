@@ -34,19 +34,13 @@ def test_decide_writes_the_rows_of_the_model() -> None:
 
 
 def test_a_profile_written_down_between_any_two_records_decides_the_same() -> None:
-    """I8.
-
-    Restarts do not change the decision ledger: every profile goes through its bytes between every two records.
-    """
+    """I8: Restarts do not change the decision ledger: every profile goes through its bytes between every two records."""
     for one in model_logs(150 * MORE, 50 * MORE):
         assert_same(one, decide_rows(one, through_bytes))
 
 
 def test_time_that_comes_in_many_small_steps_decides_the_same() -> None:
-    """H2.
-
-    It advances to T judging all j < T, and however often it is told so between two records, the rows are the same.
-    """
+    """H2: It advances to T judging all j < T, and however often it is told so between two records, the rows are the same."""
     for seed, one in enumerate(model_logs(150 * MORE, 50 * MORE)):
         assert_same(one, decide_rows(one, idle(seed)))
 

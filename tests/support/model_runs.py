@@ -43,7 +43,7 @@ class Run:
         if customer is None:
             self.world.append(record)
             return
-        history = lambda: list(self.past[customer])  # noqa: E731 - one argument, written where it is used
+        history = lambda: list(self.past[customer])
         take_record(self.world, self.profiles[customer], record, self.effects[customer], history=history)
         if isinstance(record, Event):
             self.past[customer].append(record)

@@ -150,7 +150,7 @@ def make_plan(
 def expression(text: str, schema: Schema = SCHEMA, *, slack: int = 24 * HOUR) -> tuple[Condition, LayoutBuilder]:
     """Return a condition or expression compiled alone, and what it keeps."""
     binder = LayoutBuilder(schema, lateness=LATENESS, slack=slack)
-    place_of = lambda _path, *, key=False: Place(file="rules/one.yaml", line=1, column=1)  # noqa: E731, ARG005
+    place_of = lambda _path, *, key=False: Place(file="rules/one.yaml", line=1, column=1)
     found, _ = read_definitions(DefinitionsModel(), place_of, schema)
     texts = Texts(scope=found.scope(schema), binder=binder, place_of=place_of)
     made = texts.expression_of(text, Place(file="rules/one.yaml", line=1, column=1))
@@ -207,7 +207,7 @@ class Story:
         *,
         arrives: str | int | None = None,
         customer: str = "ann",
-        id: str | None = None,  # noqa: A002 - the envelope's word
+        id: str | None = None,
         traits: Mapping[str, object] | None = None,
         consent: Mapping[str, bool] | None = None,
         **properties: object,

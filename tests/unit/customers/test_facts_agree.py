@@ -24,6 +24,7 @@ from relight.customers.profile import Profile
 from relight.customers.reading import Reading
 from relight.streams.envelope import Event
 from tests.support.story import SCHEMA
+import itertools
 
 T0 = 1_767_225_600_000_000
 LATENESS, SLACK = 72 * HOUR, 48 * HOUR
@@ -132,10 +133,7 @@ def fact_of(function: Function, window: int | None, ago: int | None) -> Fact:
 def test_a_fact_equals_a_look_through_the_whole_history(
     function: Function, history: list[Happened], window: int | None, ago: int | None, back: int
 ) -> None:
-    """H4, R4.
-
-    Windows are (t − window, t] in event time, exact, also read as of an instant that lies back, through bytes too.
-    """
+    """H4, R4: Windows are (t − window, t] in event time, exact, also read as of an instant that lies back, through bytes too."""
     builder = LayoutBuilder(SCHEMA, lateness=LATENESS, slack=SLACK)
     read = builder.reader(fact_of(function, window, ago), None)
     layout = builder.build()
@@ -186,10 +184,7 @@ def test_a_filter_may_name_a_value_known_only_when_read(
 @settings(max_examples=60)
 @given(history=HISTORY, back=st.integers(0, SLACK // HOUR))
 def test_active_days_streaks_and_usual_intervals_equal_a_slow_look(history: list[Happened], back: int) -> None:
-    """R4.
-
-    Local days in the customer's zone, days in a row that end today or yesterday, and the median of the last gaps.
-    """
+    """R4: Local days in the customer's zone, days in a row that end today or yesterday, and the median of the last gaps."""
     builder = LayoutBuilder(SCHEMA, lateness=LATENESS, slack=SLACK)
     order = Selector(event="order")
     days = builder.reader(Fact(function=Function.ACTIVE_DAYS, selector=order, window=Span(elapsed=9 * DAY)), None)
@@ -205,7 +200,7 @@ def test_active_days_streaks_and_usual_intervals_equal_a_slow_look(history: list
         length += 1
     assert streak(view(profile, at)) == length
     instants = sorted(set(known))[-11:]
-    gaps = [b - a for a, b in zip(instants, instants[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(instants)]
     assert usual(view(profile, at)) == (statistics.median_low(gaps) if gaps else UNKNOWN)
 
 

@@ -81,11 +81,7 @@ EVENTS = st.lists(
 @settings(max_examples=80)
 @given(EVENTS, st.integers(0, 10**6))
 def test_a_profile_does_not_depend_on_arrival_order(events: list[tuple[int, str, int]], seed: int) -> None:
-    """H4, I8.
-
-    Within allowed lateness every fold is over event-time order, ties by (stream, id), so arrival order leaves
-    profiles equal.
-    """
+    """H4, I8: Within allowed lateness every fold is over event-time order, ties by (stream, id), so arrival order leaves profiles equal."""
     found = []
     for order in range(2):
         numbered = list(enumerate(events))

@@ -8,11 +8,7 @@ RULES = {"r": "{trigger: {event: cart}, reentry: every, send: hello}"}
 
 
 def test_a_smaller_ingest_time_is_raised_to_that_customers_last() -> None:
-    """H1.
-
-    Ingest time never decreases along one customer's log: a smaller one is raised to that customer's last, and to
-    nobody else's.
-    """
+    """H1: Ingest time never decreases along one customer's log: a smaller one is raised to that customer's last, and to nobody else's."""
     told = story(RULES).known("2026-01-02").known("2026-01-02", customer="bo").event("session", "2026-01-06")
     told.event("cart", "2026-01-05").event("cart", "2026-01-05", customer="bo").until("2026-01-07")
     assert told.said()[0] == "01-06 00:00 entered r"
@@ -41,11 +37,7 @@ def test_at_one_instant_records_that_concern_everybody_come_first() -> None:
 
 
 def test_a_row_carries_what_decided_and_is_the_same_in_every_run() -> None:
-    """H7.
-
-    The decision ledger is deterministic: key, rule, customer, step, state, d, j, scheduled instant, plan version and
-    content hash.
-    """
+    """H7: The decision ledger is deterministic: key, rule, customer, step, state, d, j, scheduled instant, plan version and content hash."""
 
     def run() -> Story:
         return (

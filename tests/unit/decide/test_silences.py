@@ -28,10 +28,7 @@ def test_silence_starts_at_the_last_activity_and_its_deadline_is_exact() -> None
 
 @pytest.mark.parametrize(("second", "fires"), [("2026-01-12 12:00", False), ("2026-01-12 12:00:00.000001", True)])
 def test_an_activity_exactly_at_the_deadline_cancels(second: str, fires: bool) -> None:
-    """R1.
-
-    An activity with event time ≤ d cancels, so one exactly at the deadline cancels, and one a µs later does not.
-    """
+    """R1: An activity with event time ≤ d cancels, so one exactly at the deadline cancels, and one a µs later does not."""
     told = story(QUIET).known("2026-01-02").event("order", "2026-01-05 12:00").event("order", second)
     told.until("2026-01-13")
     assert ("01-12 12:00" in entered(told)) is fires
@@ -101,10 +98,7 @@ def test_a_threshold_may_be_an_expression() -> None:
 
 
 def test_somebody_never_active_has_no_personal_threshold() -> None:
-    """R1.
-
-    An expression over what somebody never did is unknown: no deadline, also where the never active are included.
-    """
+    """R1: An expression over what somebody never did is unknown: no deadline, also where the never active are included."""
     rules = {"quiet": "{trigger: {inactive: 'usual_interval(order) * 2', include_never_active: true}, send: hello}"}
     assert story(rules).known("2026-01-02").until("2026-03-01").said() == []
 
@@ -246,10 +240,7 @@ def test_an_earlier_threshold_arms_at_once() -> None:
 
 # ---------------------------------------------------------------- H9
 def test_a_deadline_inside_a_gap_is_judged_after_what_was_delivered_by_its_end() -> None:
-    """H9.
-
-    Somebody who was active while we were down is never mailed as inactive because we looked at the timer first.
-    """
+    """H9: Somebody who was active while we were down is never mailed as inactive because we looked at the timer first."""
     told = story(QUIET).known("2026-01-02").event("order", "2026-01-05").gap("2026-01-11 20:00", "2026-01-12 08:05")
     told.event("order", "2026-01-11 23:00", arrives="2026-01-12 08:01").until("2026-01-13")
     assert told.said() == []
@@ -267,10 +258,7 @@ def test_what_a_gap_held_back_longer_than_grace_is_expired(end: str, outcome: st
 
 # ---------------------------------------------------------------- E3 and the gate
 def test_activity_before_the_first_send_keeps_it_back() -> None:
-    """E3.
-
-    Before the first send of an inactive rule, activity after d suppresses it with exit (per rule, default on).
-    """
+    """E3: Before the first send of an inactive rule, activity after d suppresses it with exit (per rule, default on)."""
     steps = ", steps: [{wait: 1 day}, {send: hello}]"
     rules = {"quiet": "{trigger: {inactive: 7 days}" + steps + "}"}
     told = (
@@ -290,10 +278,7 @@ def test_activity_before_the_first_send_keeps_it_back() -> None:
 # ---------------------------------------------------------------- E4
 @pytest.mark.parametrize(("record", "fires"), [("2026-01-12 00:00", True), ("2026-01-12 00:01", False)])
 def test_an_edited_threshold_fires_only_for_later_deadlines(record: str, fires: bool) -> None:
-    """E4.
-
-    A threshold fires only for d ≥ the plan record since which the rule, its threshold, activity and settle stood.
-    """
+    """E4: A threshold fires only for d ≥ the plan record since which the rule, its threshold, activity and settle stood."""
     told = story(thresholds("30 days")).known("2026-01-02").event("order", "2026-01-05").until("2026-01-11")
     told.change(record, make_plan(thresholds("7 days"))).until("2026-01-20")
     assert bool(entered(told)) is fires

@@ -28,10 +28,7 @@ def test_an_event_trigger_is_keyed_by_its_event() -> None:
 
 
 def test_a_false_audience_of_an_event_is_counted_and_not_written() -> None:
-    """R6.
-
-    For event triggers a false audience, already_entered and reentry_gap are counted per rule and day, not written.
-    """
+    """R6: For event triggers a false audience, already_entered and reentry_gap are counted per rule and day, not written."""
     rules = {
         "aud": "{trigger: {event: order}, reentry: every, audience: 'plan == \"pro\"', send: hello}",
         "once": "{trigger: {event: order}, send: hello}",
@@ -118,10 +115,7 @@ def test_keys_of_silences_milestones_and_requests_hold_several_entries() -> None
 
 
 def test_a_per_value_is_one_occurrence_once() -> None:
-    """R7.
-
-    With `per` a second event of a value is no new occurrence, and an event without the value makes none (counted).
-    """
+    """R7: With `per` a second event of a value is no new occurrence, and an event without the value makes none (counted)."""
     told = story({"r": "{trigger: {event: order}, reentry: {per: order_id}, send: hello}"}).known("2026-01-02")
     told.event("order", "2026-01-03", order_id="x").event("order", "2026-01-04", order_id="x").event(
         "order", "2026-01-05"

@@ -58,10 +58,7 @@ def test_a_segment_that_time_alone_opens_and_closes_is_seen_both_times(condition
 
 
 def test_unknown_is_neither_inside_nor_outside() -> None:
-    """R5, R7.
-
-    A missing trait is unknown, not false: becoming unknown is no leaving, and the last known truth stands.
-    """
+    """R5, R7: A missing trait is unknown, not false: becoming unknown is no leaving, and the last known truth stands."""
     told = (
         segment('plan == "pro"').known("2026-01-02", plan="pro").event("identify", "2026-01-03", traits={"plan": None})
     )
@@ -120,10 +117,7 @@ def weekly(told: Story, counts: list[int], first: str = "2026-01-05") -> Story:
 
 
 def test_declining_fires_once_until_it_recovers() -> None:
-    """R7.
-
-    Declined fires when the window falls below the share of the person's own mean, once until it recovers, then again.
-    """
+    """R7: Declined fires when the window falls below the share of the person's own mean, once until it recovers, then again."""
     told = weekly(story(DECLINED).known("2026-01-02"), [4, 4, 4, 4, 1, 4, 4, 4, 4, 0, 0]).until("2026-04-10")
     found = entered(told)
     assert len(found) == 2

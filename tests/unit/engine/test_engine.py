@@ -129,10 +129,7 @@ def test_a_dead_letter_consumes_no_id_and_blocks_nothing(plain: list[LedgerRow])
 
 @pytest.mark.parametrize("size", [1, 3, 10])
 def test_a_batch_that_the_store_refuses_is_decided_exactly_once(plain: list[LedgerRow], size: int) -> None:
-    """I1, I7.
-
-    A refused batch leaves nothing behind: handed in again it is decided as if for the first time, and only once.
-    """
+    """I1, I7: A refused batch leaves nothing behind: handed in again it is decided as if for the first time, and only once."""
     store = StubbornStore()
     engine = begun(store)
     records = history()

@@ -31,10 +31,7 @@ def last(told: Story) -> tuple[str, str | None, str | None, str | None]:
 
 # ---------------------------------------------------------------- G1, G6
 def test_the_order_is_fixed() -> None:
-    """G1.
-
-    Rule active, exit/goal, audience, address, suppression, consent, sensitive hold, render, expires, cap, holdout.
-    """
+    """G1: Rule active, exit/goal, audience, address, suppression, consent, sensitive hold, render, expires, cap, holdout."""
     assert [name for name, _ in CHECKS] == [
         "rule active", "exit", "audience", "address", "suppression", "consent", "sensitive", "render", "expires", "frequency cap", "holdout",
     ]  # fmt: skip
@@ -184,10 +181,7 @@ def test_a_held_out_customer_takes_a_place_and_follows_the_steps() -> None:
 
 
 def test_the_split_is_fair_sticky_and_of_each_rule_its_own() -> None:
-    """G4, I15.
-
-    Holdout is a pure function of (salt, rule, customer): near its share among 20,000, and other for other rules.
-    """
+    """G4, I15: Holdout is a pure function of (salt, rule, customer): near its share among 20,000, and other for other rules."""
     drawn = [share_of("2026", "winback", f"customer-{n}") for n in range(20_000)]
     # Four standard deviations of a fair draw are 0.0062.
     assert abs(sum(d < 0.05 for d in drawn) / 20_000 - 0.05) < 0.0062
@@ -199,10 +193,7 @@ def test_the_split_is_fair_sticky_and_of_each_rule_its_own() -> None:
 
 # ---------------------------------------------------------------- G5
 def test_transactional_messages_go_at_once_and_never_to_a_dead_address() -> None:
-    """G5.
-
-    Transactional messages skip consent, holdout, caps and quiet hours, never the suppression list for hard bounces.
-    """
+    """G5: Transactional messages skip consent, holdout, caps and quiet hours, never the suppression list for hard bounces."""
     policy = {"topics": {"news": False}, "quiet": (21 * 60, 9 * 60), "caps": caps(marketing=(Cap(most=1, window=DAY),))}
     told = carted(", class: transactional", when="2026-01-05 22:00:30", **policy)
     assert told.until("2026-01-06").said()[-1] == "01-05 22:00:30 pending r/send:0"
@@ -283,10 +274,7 @@ def race(priorities: tuple[int, int], **policy: object) -> list[str]:
 
 
 def test_at_a_minute_the_higher_priority_takes_the_place() -> None:
-    """G2.
-
-    At a minute all candidates run the gate in (priority, rule id, key) order, and only then take their places.
-    """
+    """G2: At a minute all candidates run the gate in (priority, rule id, key) order, and only then take their places."""
     assert race((50, 80)) == ["01-06 09:00 pending b/send:0", "01-06 09:00 suppressed a/send:0 frequency_cap"]
     assert race((80, 50)) == ["01-06 09:00 pending a/send:0", "01-06 09:00 suppressed b/send:0 frequency_cap"]
     assert race((50, 50))[0] == "01-06 09:00 pending a/send:0"
