@@ -43,7 +43,8 @@ class _Found:
 def command(*, paths: tuple[Path, ...], strict: bool, form: str, as_json: bool, environment: str | None) -> int:
     """Read a project and report every problem at once.
 
-    PATH is a project folder, or something inside one: then only its problems are shown. Markdown files have their YAML blocks checked.
+    PATH is a project folder, or something inside one: then only its problems are shown. Markdown files have their
+    YAML blocks checked.
     """
     began = time.perf_counter()
     found = _check_all(paths, environment)

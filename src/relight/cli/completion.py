@@ -19,7 +19,8 @@ _USE = {
 def command(*, shell: str) -> None:
     """Print the completion script of a shell.
 
-    bash: eval "$(relight completion bash)" in ~/.bashrc; zsh: the same with zsh in ~/.zshrc; fish: relight completion fish | source.
+    bash: eval "$(relight completion bash)" in ~/.bashrc; zsh: the same with zsh in ~/.zshrc; fish: relight completion
+    fish | source.
     """
     from click.shell_completion import get_completion_class
 

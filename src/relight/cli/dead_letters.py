@@ -1,4 +1,7 @@
-"""`relight dead-letters`: the records that could not be read, why, and reading them again once the stream was mended (V2)."""
+"""`relight dead-letters`.
+
+The records that could not be read, why, and reading them again once the stream was mended (V2).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`relight demo`, and what `make run` runs: a year of a made-up shop, decided from nothing, with an HTML index of the mails."""
+"""`relight demo`, and what `make run` runs.
+
+A year of a made-up shop, decided from nothing, with an HTML index of the mails.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ def command(*, folder: Path | None, customers: int, seed: int) -> int:
 
 
 def generate(folder: Path, *, seed: int, customers: int) -> dict[str, int]:
-    """Write the demo's files unless they are there, complete and of this seed; return how many rows of each sort they hold."""
+    """Write the demo's files unless they are there, complete and of this seed.
+
+    Return how many rows of each sort they hold.
+    """
     stamp = folder / "data" / STAMP
     wanted = {"seed": seed, "customers": customers, "made_by": _generator_digest()}
     try:

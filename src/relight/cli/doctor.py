@@ -45,7 +45,10 @@ class Check:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @project_options
 def command(*, offline: bool, as_json: bool, project: Path | None, environment: str | None) -> int:
-    """Look at the surroundings: Python, store, inputs, mail server, disk, browser. Changes nothing and sends nothing."""
+    """Look at the surroundings: Python, store, inputs, mail server, disk, browser.
+
+    Changes nothing and sends nothing.
+    """
     folder = find_folder(project)
     loaded, _ = read_project(folder, environment)
     checks = [_python(), _project(loaded)]

@@ -45,7 +45,8 @@ def command(
 ) -> None:
     """Say why a customer got a rule's message, or why not: each comparison with its value, and what decided.
 
-    Without RULE every rule is told in one line. That customer's log is folded again; without a store, the recorded files are.
+    Without RULE every rule is told in one line. That customer's log is folded again; without a store, the recorded
+    files are.
     """
     found = open_project(project, environment)
     told = _explain(found, customer, rule, at_text, events)

@@ -1,4 +1,7 @@
-"""What went wrong, in words and an exit code: expected errors in one line and what to do; a fault of ours in a report file."""
+"""What went wrong, in words and an exit code: expected errors in one line and what to do.
+
+A fault of ours in a report file.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,10 @@ def report(error: Exception) -> ExitCode:
 
 
 def write_report(error: Exception) -> str:
-    """Write what happened to a new file and return its path; addresses in it are masked, and no value of the environment is."""
+    """Write what happened to a new file and return its path.
+
+    Addresses in it are masked, and no value of the environment is.
+    """
     told = "".join(traceback.format_exception(error))
     lines = [
         f"relight {__version__}, Python {platform.python_version()}, {platform.platform()}",

@@ -29,7 +29,8 @@ def figures_of_store(  # noqa: PLR0913 - one set of figures, by keyword
 ) -> PageData:
     """Return the figures of everything a store holds. Reads the log and the ledger once.
 
-    seconds: how long the run took; duplicates: copies that the run met; rules: only these; since: only rows judged from here on (µs).
+    seconds: how long the run took; duplicates: copies that the run met; rules: only these; since: only rows judged
+    from here on (µs).
     """
     wanted = set(project.plan.rules if rules is None else rules)
     outcomes: Counter[tuple[str, str]] = Counter()

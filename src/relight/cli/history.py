@@ -1,4 +1,7 @@
-"""Where a customer's history is read from: the store, or the project's recorded files. Sends nothing, changes nothing."""
+"""Where a customer's history is read from: the store, or the project's recorded files.
+
+Sends nothing, changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,10 @@ def reading(project: Project) -> Iterator[Store]:
 
 
 def history_of_store(project: Project, customer: str) -> History:
-    """Return a customer's history as the store keeps it; raises UsageError for somebody unknown, with the nearest id."""
+    """Return a customer's history as the store keeps it.
+
+    Raises UsageError for somebody unknown, with the nearest id.
+    """
     from relight.engine.run import known_plans
     from relight.stores.sqlite import SqliteStore
 
@@ -77,7 +83,10 @@ def history_of_store(project: Project, customer: str) -> History:
 
 
 def history_of_files(project: Project, streams: Mapping[str, StreamPlan], customer: str) -> History:
-    """Return a customer's history as recorded files tell it; raises UsageError for somebody unknown, with the nearest id."""
+    """Return a customer's history as recorded files tell it.
+
+    Raises UsageError for somebody unknown, with the nearest id.
+    """
     own: list[Event] = []
     everybody: list[Event] = []
     seen: set[tuple[str, str | None, str]] = set()

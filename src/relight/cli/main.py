@@ -1,4 +1,7 @@
-"""Finds the command, runs it, and turns what went wrong into a text and an exit code. Imports a command only when it is asked for."""
+"""Finds the command, runs it, and turns what went wrong into a text and an exit code.
+
+Imports a command only when it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def run_and_exit(command: click.Command, arguments: Sequence[str] | None = None, *, name: str = "relight") -> NoReturn:
-    """Run one click command and leave: faults become a text on stderr and a code of the table in docs/reference/cli.md."""
+    """Run one click command and leave.
+
+    Faults become a text on stderr and a code of the table in docs/reference/cli.md.
+    """
     try:
         done = command.main(args=None if arguments is None else list(arguments), prog_name=name, standalone_mode=False)
         sys.stdout.flush()

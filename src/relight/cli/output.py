@@ -1,4 +1,7 @@
-"""What a command says: results on stdout, everything else on stderr; one JSON object; marks and colours only where they are wanted."""
+"""What a command says: results on stdout, everything else on stderr.
+
+One JSON object; marks and colours only where they are wanted.
+"""
 
 from __future__ import annotations
 

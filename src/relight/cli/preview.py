@@ -1,4 +1,7 @@
-"""`relight preview`: a rule's mail as .html, .txt and picture, for a real customer or a made-up one; nothing is sent."""
+"""`relight preview`: a rule's mail as .html, .txt and picture, for a real customer or a made-up one.
+
+Nothing is sent.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,10 @@ def command(
     project: Path | None,
     environment: str | None,
 ) -> int:
-    """Render every mail a rule may send, as .html and .txt, and as pictures where Chromium is installed. Nothing is sent."""
+    """Render every mail a rule may send, as .html and .txt, and as pictures where Chromium is installed.
+
+    Nothing is sent.
+    """
     if customer is not None and fixture is not None:
         raise UsageError("--customer and --fixture exclude each other")
     found = open_project(project, environment)

@@ -1,4 +1,7 @@
-"""Which project folder a command works on, and how it is loaded. Says every problem; decides nothing about their meaning."""
+"""Which project folder a command works on, and how it is loaded.
+
+Says every problem; decides nothing about their meaning.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,10 @@ def find_folder(wanted: Path | None, start: Path | None = None) -> Path:
 
 
 def read_project(folder: Path, environment: str | None) -> tuple[LoadedProject, float]:
-    """Return a folder with all its problems, and how long reading it took (s); raises NoProjectError for one that is none."""
+    """Return a folder with all its problems, and how long reading it took (s).
+
+    Raises NoProjectError for one that is none.
+    """
     from relight.config.loader import load_project
 
     began = time.perf_counter()

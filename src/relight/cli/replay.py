@@ -1,4 +1,7 @@
-"""`relight replay`: the stored log decided again in memory, and its ledger compared row by row with the stored one (I9)."""
+"""`relight replay`.
+
+The stored log decided again in memory, and its ledger compared row by row with the stored one (I9).
+"""
 
 from __future__ import annotations
 

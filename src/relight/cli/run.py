@@ -1,4 +1,7 @@
-"""`relight run`: reads the project's inputs to their end, or on while they grow; decides, hands over mails, and says what came of it."""
+"""`relight run`: reads the project's inputs to their end, or on while they grow.
+
+Decides, hands over mails, and says what came of it.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,8 @@ if TYPE_CHECKING:
 def command(*, project: Path | None, environment: str | None, until: str | None, once: bool, as_json: bool) -> int:
     """Read events, decide, and hand over mails.
 
-    Finished files run at the time their records carry; growing ones and standard input run on. Ctrl-C stops after the batch at hand,
-    loses nothing and exits with 130; the next start continues.
+    Finished files run at the time their records carry; growing ones and standard input run on. Ctrl-C stops after the
+    batch at hand, loses nothing and exits with 130; the next start continues.
     """
     found = open_project(project, environment)
     end = None if until is None else instant_of(until, found.plan.policy.zone, "--until")

@@ -1,4 +1,7 @@
-"""`relight simulate`: recorded or stored events through the same engine with no way to send; figures, and one HTML report with plots."""
+"""`relight simulate`: recorded or stored events through the same engine with no way to send.
+
+Figures, and one HTML report with plots.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Times on the command line: `2026-11-25T09:00`, `2026-11-25`, with or without an offset, or a length back from an instant (`90d`)."""
+"""Times on the command line.
+
+`2026-11-25T09:00`, `2026-11-25`, with or without an offset, or a length back from an instant (`90d`).
+"""
 
 from __future__ import annotations
 
