@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from relight.customers.profile import Profile
@@ -50,11 +51,11 @@ def our_ledger(log: Sequence[Any], until: int, customers: Sequence[str]) -> dict
             world.append(record)
             continue
         customer = record.customer
-        take_record(world, profiles[customer], record, effects[customer], history=lambda c=customer: list(histories[c]))
+        take_record(world, profiles[customer], record, effects[customer], history=partial(list, histories[customer]))
         if isinstance(record, Event):
             histories[customer].append(record)
     for c in customers:
-        live_until(world, profiles[c], until, effects[c], rank=Rank.EVENT, history=lambda c=c: list(histories[c]))
+        live_until(world, profiles[c], until, effects[c], rank=Rank.EVENT, history=partial(list, histories[c]))
     return {
         c: [(r.rule, r.occurrence, r.step, _state(r.state), r.reason, r.instant, r.scheduled) for r in effects[c].rows]
         for c in customers

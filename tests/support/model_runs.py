@@ -6,6 +6,7 @@ import copy
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from relight.customers.codec import decode_profile, encode_profile
@@ -43,7 +44,7 @@ class Run:
         if customer is None:
             self.world.append(record)
             return
-        history = lambda: list(self.past[customer])
+        history = partial(list, self.past[customer])
         take_record(self.world, self.profiles[customer], record, self.effects[customer], history=history)
         if isinstance(record, Event):
             self.past[customer].append(record)

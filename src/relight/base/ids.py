@@ -31,4 +31,4 @@ def share_of(salt: str, subject: str, customer: str) -> float:
     The first 64 bits of SHA-256 over `salt:subject:customer`, so that anybody can recompute an assignment.
     """
     raw = hashlib.sha256(f"{salt}:{subject}:{customer}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(raw[:8], "big") / 2**_SHARE_BITS
+    return int.from_bytes(raw[:8], "big") / float(1 << _SHARE_BITS)

@@ -215,8 +215,9 @@ class LayoutBuilder:
         names |= {n for t in self._things.values() for n in (t.opened, t.closed)}
         names |= {n for s in self._slots.values() for n in s.events}
         folds = {name: self._fold_of(name) for name in names}
-        kept = [self._series, self._activities, self._things, self._slots]
-        version = "\n".join(sorted(_outline(spec) for specs in kept for spec in specs.values()) + sorted(self._traits))
+        kept: list[object] = [*self._series.values(), *self._activities.values()]
+        kept += [*self._things.values(), *self._slots.values()]
+        version = "\n".join(sorted(_outline(spec) for spec in kept) + sorted(self._traits))
         return Layout(
             folds=folds,
             series=dict(self._series),

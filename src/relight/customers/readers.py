@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from relight.base.instants import INSTANT_MIN
 from relight.base.kinds import UNKNOWN
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: Readers of the values that a keyed filter compares with.
 ReaderKeys = Sequence[Callable[["Reading"], object]]
 ReadFact = Callable[["Reading"], object]
+_Fold = Callable[[Fact, int, Sequence["Entry"], Series | None, "Reading"], object]
 
 _EMPTY = Series()
 
@@ -49,7 +50,7 @@ def reader_of(  # noqa: PLR0913 - the parts of one question
         case Function.USUAL_INTERVAL:
             return read_usual_interval(key)
         case Function.SILENT | Function.SINCE if key:
-            fold = _since
+            fold: _Fold = _since
         case Function.RELEASES | Function.INCIDENTS:
             return _read_news(fact)
         case _:
@@ -102,7 +103,7 @@ def _select(fact: Fact, key: str, keys: ReaderKeys, keyed: tuple[int, ...]) -> C
 
 def _note_expiry(fact: Fact, oldest: Entry, reading: Reading) -> None:
     """Note when the oldest entry leaves the window: at event time + window (+ ago)."""
-    leaves: int = oldest[0]  # type: ignore[assignment]  # the first item is an int
+    leaves: int = oldest[0]
     if fact.window is not None:
         leaves = fact.window.after(leaves, reading.zone)
     if fact.ago is not None:
@@ -114,7 +115,7 @@ def _note_arrival(series: Series, until: int, reading: Reading) -> None:
     """Note when a younger entry enters a window that lies back."""
     at = bisect_right(series.recent, until, key=lambda e: e[0])
     if at < len(series.recent):
-        reading.note_change(reading.at + (series.recent[at][0] - until))  # type: ignore[operator]  # ints
+        reading.note_change(reading.at + (series.recent[at][0] - until))
 
 
 def _select_global(fact: Fact, predicate: Filter | None) -> Callable[[Reading], Selected]:
@@ -153,37 +154,37 @@ def _never(_fact: Fact, _index: int, found: Sequence[Entry], folded: Series | No
 
 def _since(_fact: Fact, _index: int, found: Sequence[Entry], folded: Series | None, reading: Reading) -> object:
     last = found[-1][0] if found else (folded.last if folded else None)
-    return UNKNOWN if last is None else reading.at - last  # type: ignore[operator]  # ints
+    return UNKNOWN if last is None else reading.at - last
 
 
-def _present(found: Sequence[Entry], index: int) -> list[object]:
+def _present(found: Sequence[Entry], index: int) -> list[Any]:
     return [e[index] for e in found if e[index] is not None]
 
 
 def _sum(_fact: Fact, index: int, found: Sequence[Entry], folded: Series | None, _reading: Reading) -> object:
     start = folded.sums.get(index - 2, Decimal(0)) if folded else Decimal(0)
-    return sum(_present(found, index), start)  # type: ignore[arg-type]  # numbers by type check
+    return sum(_present(found, index), start)
 
 
 def _average(_fact: Fact, index: int, found: Sequence[Entry], folded: Series | None, _reading: Reading) -> object:
     values = _present(found, index)
     start = folded.sums.get(index - 2, Decimal(0)) if folded else Decimal(0)
     number = len(values) + (folded.numbers.get(index - 2, 0) if folded else 0)
-    return UNKNOWN if number == 0 else Decimal(sum(values, start)) / number  # type: ignore[arg-type]
+    return UNKNOWN if number == 0 else Decimal(sum(values, start)) / number
 
 
 def _low(_fact: Fact, index: int, found: Sequence[Entry], folded: Series | None, _reading: Reading) -> object:
     values = _present(found, index)
     if folded and index - 2 in folded.lows:
         values.append(folded.lows[index - 2])
-    return min(values) if values else UNKNOWN  # type: ignore[type-var]
+    return min(values) if values else UNKNOWN
 
 
 def _high(_fact: Fact, index: int, found: Sequence[Entry], folded: Series | None, _reading: Reading) -> object:
     values = _present(found, index)
     if folded and index - 2 in folded.highs:
         values.append(folded.highs[index - 2])
-    return max(values) if values else UNKNOWN  # type: ignore[type-var]
+    return max(values) if values else UNKNOWN
 
 
 def _tally(found: Sequence[Entry], index: int, folded: Series | None) -> dict[object, int]:

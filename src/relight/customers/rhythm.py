@@ -95,8 +95,8 @@ def read_usual_interval(key: str) -> Callable[[Reading], object]:
         series = reading.profile.series.get(key)
         if series is None:
             return UNKNOWN
-        instants = sorted({e[0] for e in series.recent if e[0] <= reading.at})[-11:]  # type: ignore[operator,type-var]
-        gaps = [b - a for a, b in pairwise(instants)]  # type: ignore[operator]
+        instants = sorted({e[0] for e in series.recent if e[0] <= reading.at})[-11:]
+        gaps = [b - a for a, b in pairwise(instants)]
         return median_low(gaps) if gaps else UNKNOWN
 
     return read

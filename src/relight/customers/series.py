@@ -10,7 +10,7 @@ from bisect import bisect_left, insort
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from relight.base.kinds import Kind
 
 #: One event of a series: (event_time, tie, value of each kept property or None …). `tie` is `stream␟id` or "".
-Entry = tuple[object, ...]
+Entry = tuple[Any, ...]
 #: Most entries of one series and customer; beyond, the oldest are folded although a window still wants them (counted).
 SERIES_ENTRIES_MAX = 20_000
 #: Most distinct values or keys of one series and customer that are told apart.
@@ -69,8 +69,8 @@ class Series(msgspec.Struct, array_like=True):
     sums: dict[int, Decimal] = msgspec.field(default_factory=dict)
     #: property index -> how many entries had a value, beside `sums`.
     numbers: dict[int, int] = msgspec.field(default_factory=dict)
-    lows: dict[int, object] = msgspec.field(default_factory=dict)
-    highs: dict[int, object] = msgspec.field(default_factory=dict)
+    lows: dict[int, Any] = msgspec.field(default_factory=dict)
+    highs: dict[int, Any] = msgspec.field(default_factory=dict)
     #: property index -> value -> how often.
     values: dict[int, dict[object, int]] = msgspec.field(default_factory=dict)
     #: property index -> (event_time, tie, value) of the first and the last that had one.
@@ -86,7 +86,7 @@ def insert_event(  # noqa: PLR0913, PLR0917 - the hot path: no wrapping object
     """Add one event to its series in place and fold what is older than the series keeps. Instants in µs."""
     entry: Entry = (event_time, tie if spec.ordered else "", *[properties.get(p) for p in spec.props])
     recent = series.recent
-    if not recent or recent[-1][0] < event_time:  # type: ignore[operator]  # the first item is always an int
+    if not recent or recent[-1][0] < event_time:
         recent.append(entry)
     else:
         insort(recent, entry, key=lambda e: (e[0], e[1]))
@@ -108,8 +108,8 @@ def prune_series(spec: SeriesSpec, series: Series, now: int) -> None:
 
 
 def _fold_entry(spec: SeriesSpec, series: Series, entry: Entry) -> None:
-    event_time: int = entry[0]  # type: ignore[assignment]  # by construction
-    tie: str = entry[1]  # type: ignore[assignment]
+    event_time: int = entry[0]
+    tie: str = entry[1]
     if spec.counts:
         series.count += 1
         series.first = event_time if series.first is None else min(series.first, event_time)
@@ -122,13 +122,13 @@ def _fold_entry(spec: SeriesSpec, series: Series, entry: Entry) -> None:
     for i in spec.sums:
         value = entry[2 + i]
         if value is not None:
-            series.sums[i] = series.sums.get(i, Decimal(0)) + value  # type: ignore[operator]
+            series.sums[i] = series.sums.get(i, Decimal(0)) + value
             series.numbers[i] = series.numbers.get(i, 0) + 1
     for i in spec.extremes:
         value = entry[2 + i]
         if value is not None:
-            series.lows[i] = min(series.lows.get(i, value), value)  # type: ignore[type-var]
-            series.highs[i] = max(series.highs.get(i, value), value)  # type: ignore[type-var]
+            series.lows[i] = min(series.lows.get(i, value), value)
+            series.highs[i] = max(series.highs.get(i, value), value)
     for i in spec.values:
         _fold_value(series.values.setdefault(i, {}), entry[2 + i])
     for i in spec.edges:

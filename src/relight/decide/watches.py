@@ -115,12 +115,12 @@ def _declined(turn: Turn, trigger: DeclinedTrigger) -> tuple[bool | None, int]:
     mean = Decimal(len(before) * trigger.window) / Decimal(trigger.against)
     changes = [e[0] + trigger.window for e in current[:1]] + [
         e[0] + trigger.window + trigger.against for e in before[:1]
-    ]  # type: ignore[operator]
-    check_at: int = min(changes, default=INSTANT_MAX)  # type: ignore[assignment]  # ints
+    ]
+    check_at: int = min(changes, default=INSTANT_MAX)
     if mean >= DECLINE_MEAN_MIN and Decimal(len(current)) < keep * mean:
         return True, check_at
-    # Not declined. Without new events the mean is at its most when all of the window has moved into the weeks before it,
-    # so nothing can happen until fewer than that share are left.
+    # Not declined. Without new events the mean is at its most when all of the window has moved into the weeks
+    # before it, so nothing can happen until fewer than that share are left.
     most = keep * Decimal((len(before) + len(current)) * trigger.window) / Decimal(trigger.against)
     gone = len(current) - (int(most.to_integral_value(ROUND_CEILING)) - 1)
     if gone < 1:
@@ -149,7 +149,7 @@ def _reach_value(turn: Turn, rule: Rule, trigger: MilestoneTrigger, *, is_new: b
     done = turn.profile.done.setdefault(rule.id, set())
     for mark, label in zip(trigger.at, trigger.labels, strict=True):
         occurrence = f"milestone:{label}"
-        if value >= mark and occurrence not in done:  # type: ignore[operator]  # numbers by type check
+        if value >= mark and occurrence not in done:
             done.add(occurrence)
             if is_new:
                 what = Happening(occurrence=occurrence, instant=turn.now, anchor=turn.now, milestone=label)

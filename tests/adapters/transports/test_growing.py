@@ -108,7 +108,7 @@ def test_rotation_while_nobody_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reopen", [False, True])
-def test_truncation(tmp_path: Path, reopen: bool) -> None:  # noqa: FBT001
+def test_truncation(tmp_path: Path, reopen: bool) -> None:
     """A file that was emptied is read from its beginning, and that is said."""
     path = tmp_path / "app.ndjson"
     append(path, line("a") + line("b"))

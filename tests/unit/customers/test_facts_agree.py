@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections import Counter
 from collections.abc import Callable
@@ -24,7 +25,6 @@ from relight.customers.profile import Profile
 from relight.customers.reading import Reading
 from relight.streams.envelope import Event
 from tests.support.story import SCHEMA
-import itertools
 
 T0 = 1_767_225_600_000_000
 LATENESS, SLACK = 72 * HOUR, 48 * HOUR
@@ -59,7 +59,9 @@ HISTORY = st.lists(
 def folded(layout: Layout, history: list[Happened]) -> Profile:
     profile = Profile(customer="ann")
     for one in sorted(history, key=lambda e: (e.at + e.arrives, e.number)):
-        properties = {k: v for k, v in (("total", one.total), ("order_id", one.order_id)) if v is not None}
+        properties: dict[str, object] = {
+            k: v for k, v in (("total", one.total), ("order_id", one.order_id)) if v is not None
+        }
         event = Event(
             stream="shop", id=str(one.number), customer="ann", name="order", event_time=one.at, ingest_time=one.at + one.arrives,
             properties=properties,
@@ -171,7 +173,7 @@ def test_a_filter_may_name_a_value_known_only_when_read(
     selector = Selector(event="order", keyed_by=("order_id",))
     span = None if window is None else Span(elapsed=window)
     read = builder.reader(
-        Fact(function=Function.COUNT, selector=selector, window=span), None, (lambda r: r.entry["order_id"],)
+        Fact(function=Function.COUNT, selector=selector, window=span), None, (lambda r: (r.entry or {})["order_id"],)
     )
     layout = builder.build()
     at = max((e.at + e.arrives for e in history), default=T0)

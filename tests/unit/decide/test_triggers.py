@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -149,11 +150,15 @@ def test_a_sum_is_exact_and_a_refund_takes_nothing_back() -> None:
     assert entered(told)[1:] == ["01-06 00:00"]
 
 
+def _given(**properties: object) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if value is not None}
+
+
 def test_distinct_values_count_once() -> None:
     """R3: distinct counts likewise: another value counts, the same again does not."""
     told = story({"m": "{trigger: {milestone: {distinct: session.feature, at: [2]}}, send: hello}"}).known("2026-01-02")
     for day, feature in ((3, "a"), (4, "a"), (5, None), (6, "b")):
-        told.event("session", f"2026-01-0{day}", **({"feature": feature} if feature else {}))
+        told.event("session", f"2026-01-0{day}", **_given(feature=feature))
     assert entered(told.until("2026-02-01")) == ["01-06 00:00"]
 
 

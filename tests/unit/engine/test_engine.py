@@ -44,7 +44,7 @@ class StubbornStore(MemoryStore):
 
 
 def event(number: int, name: str, day: float, customer: str | None = "ann", **properties: object) -> Event:
-    traits = {"email": f"{customer}@mail.example"} if name == "identify" else {}
+    traits: dict[str, object] = {"email": f"{customer}@mail.example"} if name == "identify" else {}
     at = T0 + int(day * DAY)
     return Event(
         stream="s", id=f"e{number}", customer=customer, name=name, event_time=at, ingest_time=at,

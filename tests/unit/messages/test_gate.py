@@ -5,6 +5,8 @@ Its order, every reason with leaf and number, what each class skips, caps, the m
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from relight.base.ids import share_of
@@ -18,9 +20,7 @@ from tests.support.story import Story, caps, make_plan, story
 CART = "{trigger: {event: cart}, reentry: every, send: hello%s}"
 
 
-def carted(
-    more: str = "", *, traits: dict[str, object] | None = None, when: str = "2026-01-05", **policy: object
-) -> Story:
+def carted(more: str = "", *, traits: dict[str, Any] | None = None, when: str = "2026-01-05", **policy: Any) -> Story:
     return story({"r": CART % more}, **policy).known("2026-01-02", **(traits or {})).event("cart", when)
 
 
@@ -194,7 +194,11 @@ def test_the_split_is_fair_sticky_and_of_each_rule_its_own() -> None:
 # ---------------------------------------------------------------- G5
 def test_transactional_messages_go_at_once_and_never_to_a_dead_address() -> None:
     """G5: Transactional messages skip consent, holdout, caps and quiet hours, never the suppression list for hard bounces."""
-    policy = {"topics": {"news": False}, "quiet": (21 * 60, 9 * 60), "caps": caps(marketing=(Cap(most=1, window=DAY),))}
+    policy: dict[str, Any] = {
+        "topics": {"news": False},
+        "quiet": (21 * 60, 9 * 60),
+        "caps": caps(marketing=(Cap(most=1, window=DAY),)),
+    }
     told = carted(", class: transactional", when="2026-01-05 22:00:30", **policy)
     assert told.until("2026-01-06").said()[-1] == "01-05 22:00:30 pending r/send:0"
     asked = (
@@ -261,10 +265,10 @@ def test_a_message_whose_minute_falls_in_a_gap_is_placed_again_from_its_end() ->
     assert told.said()[-1] == "01-07 09:00 pending r/send:0"
 
 
-def race(priorities: tuple[int, int], **policy: object) -> list[str]:
+def race(priorities: tuple[int, int], **policy: Any) -> list[str]:
     rules = {
-        "a": "{trigger: {event: cart}, priority: %d, send: hello}" % priorities[0],
-        "b": "{trigger: {event: order}, priority: %d, send: again}" % priorities[1],
+        "a": f"{{trigger: {{event: cart}}, priority: {priorities[0]}, send: hello}}",
+        "b": f"{{trigger: {{event: order}}, priority: {priorities[1]}, send: again}}",
     }
     told = story(rules, quiet=(21 * 60, 9 * 60), caps=caps(marketing=(Cap(most=1, window=DAY),)), **policy).known(
         "2026-01-02"
@@ -293,7 +297,7 @@ def test_a_second_send_of_one_entry_cannot_use_the_same_minute() -> None:
 def arbitrated(priority: int, when: str, step: str = "") -> list[str]:
     rules = {
         "a": "{trigger: {event: cart}, priority: 50, send: hello}",
-        "b": "{trigger: {event: order}, priority: %d, steps: [{send: again%s}]}" % (priority, step),
+        "b": f"{{trigger: {{event: order}}, priority: {priority}, steps: [{{send: again{step}}}]}}",
     }
     told = story(rules, arbitration=HOUR, caps=caps(marketing=(Cap(most=1, window=DAY),))).known("2026-01-02")
     told.event("cart", "2026-01-05 10:00").event("order", when).until("2026-01-10")
@@ -328,7 +332,7 @@ def test_overtaking_leaves_at_no_minute_at_which_the_message_may_not() -> None:
 
 
 # ---------------------------------------------------------------- G2: caps
-def capped(cap: tuple[Cap, ...], whens: list[str], more: str = "", **policy: object) -> list[str]:
+def capped(cap: tuple[Cap, ...], whens: list[str], more: str = "", **policy: Any) -> list[str]:
     told = story({"r": CART % more}, caps=caps(marketing=cap), **policy).known("2026-01-02")
     for when in whens:
         told.event("cart", when)

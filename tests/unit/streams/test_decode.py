@@ -194,7 +194,7 @@ def test_canonical_body() -> None:
         (10 * MINUTE, NINE, False),
     ],
 )
-def test_lateness_and_skew(ahead: int, event_time: int, late: bool) -> None:  # noqa: FBT001
+def test_lateness_and_skew(ahead: int, event_time: int, late: bool) -> None:
     """72 hours are not late, a microsecond more is; up to 10 minutes ahead is read as the arrival."""
     plan = plan_of(time={"field": "t", "format": "unix"})
     stamp = Decimal(NINE + ahead) / 1_000_000

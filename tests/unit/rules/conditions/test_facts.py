@@ -226,7 +226,7 @@ def test_definitions_have_a_greatest_depth() -> None:
         ("features", None, True),
     ],
 )
-def test_an_expression_has_the_kind_that_is_wanted(text: str, want: Kind | None, good: bool) -> None:  # noqa: FBT001
+def test_an_expression_has_the_kind_that_is_wanted(text: str, want: Kind | None, good: bool) -> None:
     """`want` says of which kind the result must be."""
     checked, problems = check(text, SCOPE, want)
     assert (checked is not None) is good
