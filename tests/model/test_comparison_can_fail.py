@@ -20,7 +20,7 @@ pytestmark = pytest.mark.recorded
 MUTANTS = [
     ("first seen counts late events", fold, "_note_seen", "if not event.late and (", "if ("),
     ("an activity exactly at the deadline does not cancel", silences, "_of_threshold", "].event_time > due", "].event_time >= due"),
-    ("what is known too late still fires", silences, "_of_threshold", "due + rule.settle < start.known_at", "False"),
+    ("what is known too late still fires", silences, "_of_threshold", "due + settle < start.known_at", "False"),
     ("a deadline at the edit itself is lost", silences, "silence_deadlines", "due >= begun", "due > begun"),
     ("a silence is called by its rule alone", silences, "silence_deadlines", "silence:{name}:{id_}", "silence:{name}:0"),
     ("the audience is read at the judgement", occurrences, "occur", "what.instant if what.is_deadline else None", "None"),

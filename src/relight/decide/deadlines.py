@@ -5,7 +5,6 @@ Deadlines are found from the profile and the plan each time; a timer is only an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ from relight.decide.waits import wait_deadline
 
 if TYPE_CHECKING:
     from relight.decide.turn import Turn
-    from relight.rules.plan import Rule
 
 
 class Stage(IntEnum):
@@ -28,6 +26,9 @@ class Stage(IntEnum):
 
     DEADLINE = 0
     MINUTE = 1
+
+
+_DEADLINE, _MINUTE = int(Stage.DEADLINE), int(Stage.MINUTE)
 
 
 class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -43,63 +44,90 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     entry: Entry | None = None
     kind: str = ""
 
-    @property
-    def order(self) -> tuple[int, int, int, str, str]:
-        """(j, stage, d, rule id, key)."""
-        return (self.judged, self.stage, self.instant, self.rule, self.key)
+
+class _Search:
+    """The first deadline seen so far."""
+
+    __slots__ = ("entry", "judged", "kind", "order", "silence")
+
+    def __init__(self) -> None:
+        #: (j, stage, d, rule id, key); nothing is found while `kind` is empty.
+        self.order: tuple[int, int, int, str, str] = (INSTANT_MAX, 0, INSTANT_MAX, "", "")
+        self.judged = INSTANT_MAX
+        self.kind = ""
+        self.silence: Silence | None = None
+        self.entry: Entry | None = None
+
+    def offer(
+        self,
+        order: tuple[int, int, int, str, str],
+        kind: str,
+        *,
+        silence: Silence | None = None,
+        entry: Entry | None = None,
+    ) -> None:
+        """Take a deadline that comes before what was found."""
+        if order < self.order or not self.kind:
+            self.order, self.judged, self.kind = order, order[0], kind
+            self.silence, self.entry = silence, entry
 
 
 def next_deadline(turn: Turn) -> Deadline | None:
     """Return the first deadline of the customer in (j, stage, d, rule id, key) order, or None."""
-    return min(all_deadlines(turn), key=lambda d: d.order, default=None)
-
-
-def all_deadlines(turn: Turn) -> Iterator[Deadline]:
-    """Yield every deadline that stands now; one rule may have several."""
-    for rule in turn.index.inactive:
-        for silence in silence_deadlines(turn, rule):
-            yield _at(turn, rule, silence.deadline, silence.occurrence, "silence", silence=silence)
+    search, index = _Search(), turn.index
     for entry in turn.profile.entries:
-        if entry.candidate is not None:
-            minute = entry.candidate.scheduled
-            yield Deadline(judged=minute, stage=Stage.MINUTE, instant=minute, rule="", key="", kind="minute")
-        else:
-            step = step_of(turn, entry)
-            due = None if step is None else wait_deadline(turn, entry, step)
-            if due is not None:
-                yield _at(turn, rule_of(turn, entry), due, entry.occurrence, "wait", entry=entry)
-    for rule in turn.index.dated:
+        _offer_entry(turn, search, entry)
+    for wait in turn.state.silences:
+        # j is never before d + settle: what falls due later than this loses.
+        settle = wait.rule.settle
+        for silence in silence_deadlines(turn, wait, search.judged - settle):
+            due = silence.deadline
+            search.offer((_judged(turn, due + settle), _DEADLINE, due, wait.rule.id, silence.occurrence), "silence",
+                         silence=silence)  # fmt: skip
+    for rule in index.dated:
         for due in date_deadlines(turn, rule):
-            yield _at(turn, rule, due, f"date:{due}", "date")
-    for rule in turn.index.scheduled:
-        due = schedule_deadline(turn, rule)
-        if due is not None:
-            yield _at(turn, rule, due, f"schedule:{due}", "schedule")
-    for rule in turn.index.watched:
-        flag = turn.profile.flags.get(rule.id)
+            search.offer((_judged(turn, due + rule.settle), _DEADLINE, due, rule.id, f"date:{due}"), "date")
+    for rule in index.scheduled:
+        at = schedule_deadline(turn, rule)
+        if at is not None:
+            search.offer((_judged(turn, at + rule.settle), _DEADLINE, at, rule.id, f"schedule:{at}"), "schedule")
+    flags = turn.profile.flags
+    for rule in index.watched if flags else ():
+        flag = flags.get(rule.id)
         if flag is not None and flag.check_at < INSTANT_MAX:
-            check_at = max(flag.check_at, turn.now)
-            yield Deadline(
-                judged=turn.state.past_gaps(check_at),
-                stage=Stage.DEADLINE,
-                instant=flag.check_at,
-                rule=rule.id,
-                key="",
-                kind="watch",
-            )
+            search.offer((_judged(turn, flag.check_at), _DEADLINE, flag.check_at, rule.id, ""), "watch")
+    return _found(search)
 
 
-def _at(  # noqa: PLR0913 - the parts of one deadline
-    turn: Turn,
-    rule: Rule,
-    due: int,
-    key: str,
-    kind: str,
-    *,
-    silence: Silence | None = None,
-    entry: Entry | None = None,
-) -> Deadline:
-    judged = turn.state.past_gaps(max(due + rule.settle, turn.now))
+def _offer_entry(turn: Turn, search: _Search, entry: Entry) -> None:
+    if entry.candidate is not None:
+        minute = entry.candidate.scheduled
+        search.offer((minute, _MINUTE, minute, "", ""), "minute")
+        return
+    step = step_of(turn, entry)
+    due = None if step is None else wait_deadline(turn, entry, step)
+    if due is not None:
+        judged = _judged(turn, due + rule_of(turn, entry).settle)
+        search.offer((judged, _DEADLINE, due, entry.rule, entry.occurrence), "wait", entry=entry)
+
+
+def _judged(turn: Turn, instant: int) -> int:
+    """Return j: not before now, not inside a gap."""
+    now = turn.profile.now
+    return turn.state.past_gaps(instant if instant > now else now)
+
+
+def _found(search: _Search) -> Deadline | None:
+    if not search.kind:
+        return None
+    judged, stage, instant, rule, key = search.order
     return Deadline(
-        judged=judged, stage=Stage.DEADLINE, instant=due, rule=rule.id, key=key, kind=kind, silence=silence, entry=entry
+        judged=judged,
+        stage=Stage(stage),
+        instant=instant,
+        rule=rule,
+        key=key,
+        kind=search.kind,
+        silence=search.silence,
+        entry=search.entry,
     )

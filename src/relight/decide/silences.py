@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from relight.base.instants import DAY
+from relight.base.instants import DAY, INSTANT_MAX
 from relight.base.kinds import UNKNOWN
 from relight.decide.occurrences import Happening, occur
-from relight.rules.plan import InactiveTrigger
 
 if TYPE_CHECKING:
     from relight.customers.profile import Profile, Start
     from relight.decide.turn import Turn
     from relight.rules.plan import Rule, Threshold
+    from relight.rules.world import SilenceWait
 
 #: How long it is remembered that a silence was judged (µs).
 #: An edit that makes a threshold longer than this could repeat one.
@@ -41,58 +41,52 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     late: bool
 
 
-def silence_deadlines(turn: Turn, rule: Rule) -> Iterator[Silence]:
-    """Yield the silences of an inactive rule that are not judged yet."""
-    trigger = rule.trigger
-    assert isinstance(trigger, InactiveTrigger)
-    key = turn.index.activity_keys[rule.id]
-    starts = turn.profile.starts.get(key, ())
-    if not starts and not trigger.include_never_active:
+def silence_deadlines(turn: Turn, wait: SilenceWait, latest: int = INSTANT_MAX) -> Iterator[Silence]:
+    """Yield the silences of one threshold that are not judged yet and fall due at `latest` or before."""
+    profile = turn.profile
+    starts = profile.starts.get(wait.activity)
+    if not starts and not wait.never:
         return
-    ids = turn.state.threshold_ids or {}
-    since = turn.state.threshold_since or {}
-    judged = turn.profile.judged
-    for threshold in trigger.thresholds:
-        id_ = ids[rule.id, threshold.position]
-        begun = since[rule.id, id_]
-        for start, name, due, late in _of_threshold(turn, rule, threshold, starts):
-            occurrence = f"silence:{name}:{id_}"
-            if due >= begun and f"{rule.id}\x1f{occurrence}" not in judged:
-                yield Silence(
-                    occurrence=occurrence,
-                    start=str(name),
-                    deadline=due,
-                    length=due - start,
-                    threshold_id=id_,
-                    late=late,
-                )
-        if trigger.include_never_active:
-            first, occurrence = _first_seen(turn.profile), f"silence:{NEVER}:{id_}"
-            due_then = None if first is None else due_of(turn, threshold, first)
-            if first is None or due_then is None or turn.profile.first_activity.get(key, due_then + 1) <= due_then:
-                continue
-            if due_then >= begun and f"{rule.id}\x1f{occurrence}" not in judged:
-                late = turn.profile.first_on_time is None
-                yield Silence(
-                    occurrence=occurrence,
-                    start=NEVER,
-                    deadline=due_then,
-                    length=due_then - first,
-                    threshold_id=id_,
-                    late=late,
-                )
+    judged, id_, begun = profile.judged, wait.id, wait.begun
+    for start, name, due, late in _of_threshold(turn, wait, starts, latest) if starts else ():
+        occurrence = f"silence:{name}:{id_}"
+        if due >= begun and f"{wait.rule.id}\x1f{occurrence}" not in judged:
+            yield Silence(
+                occurrence=occurrence,
+                start=str(name),
+                deadline=due,
+                length=due - start,
+                threshold_id=id_,
+                late=late,
+            )
+    if wait.never:
+        first, occurrence = _first_seen(profile), f"silence:{NEVER}:{id_}"
+        due_then = None if first is None else due_of(turn, wait.threshold, first)
+        if first is None or due_then is None or due_then > latest:
+            return
+        if profile.first_activity.get(wait.activity, due_then + 1) <= due_then:
+            return
+        if due_then >= begun and f"{wait.rule.id}\x1f{occurrence}" not in judged:
+            yield Silence(
+                occurrence=occurrence,
+                start=NEVER,
+                deadline=due_then,
+                length=due_then - first,
+                threshold_id=id_,
+                late=profile.first_on_time is None,
+            )
 
 
 def _of_threshold(
-    turn: Turn, rule: Rule, threshold: Threshold, starts: Sequence[Start]
+    turn: Turn, wait: SilenceWait, starts: Sequence[Start], latest: int
 ) -> Iterator[tuple[int, int, int, bool]]:
     """Yield (start, its name, deadline, late) of the starts that were not cancelled and known in time (H3)."""
-    last = len(starts) - 1
-    for place in range(max(last, 0) if threshold.personal is not None else 0, last + 1):
+    elapsed, settle, last = wait.elapsed, wait.rule.settle, len(starts) - 1
+    for place in range(last if wait.threshold.personal is not None else 0, last + 1):
         start = starts[place]
         when = start.event_time
-        due = due_of(turn, threshold, when)
-        if due is None or due + rule.settle < start.known_at:
+        due = due_of(turn, wait.threshold, when) if elapsed is None else when + elapsed
+        if due is None or due > latest or due + settle < start.known_at:
             continue
         if place == last or starts[place + 1].event_time > due:
             yield when, when, due, start.late
@@ -141,10 +135,10 @@ def spend_past_silences(turn: Turn) -> None:
 
     What fell due before this plan record was judged then, although its mark was forgotten with its start (I11).
     """
-    for rule in turn.index.inactive:
-        for silence in list(silence_deadlines(turn, rule)):
-            if turn.state.past_gaps(silence.deadline + rule.settle) < turn.now:
-                turn.profile.judged[f"{rule.id}\x1f{silence.occurrence}"] = silence.deadline
+    for wait in turn.state.silences:
+        for silence in list(silence_deadlines(turn, wait)):
+            if turn.state.past_gaps(silence.deadline + wait.rule.settle) < turn.now:
+                turn.profile.judged[f"{wait.rule.id}\x1f{silence.occurrence}"] = silence.deadline
 
 
 def _forget_judged(profile: Profile) -> None:

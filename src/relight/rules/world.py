@@ -6,13 +6,13 @@ Suppressions are looked up by address hash and ingest time instead, since there 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from relight.base.instants import INSTANT_MIN
 from relight.rules.index import PlanIndex, index_plan
-from relight.rules.plan import InactiveTrigger, Plan
+from relight.rules.plan import InactiveTrigger, Plan, Threshold
 from relight.streams.envelope import Control, Event
 
 if TYPE_CHECKING:
@@ -20,6 +20,24 @@ if TYPE_CHECKING:
 
 #: Pauses everything.
 ALL_RULES = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceWait:
+    """One threshold of an inactive rule as it stands: everything its deadlines are found from but the customer."""
+
+    rule: Rule
+    threshold: Threshold
+    #: Key of the activity whose starts count.
+    activity: str
+    #: Its id in occurrence keys (R2).
+    id: str
+    #: Plan record since which it stands unchanged (E4).
+    begun: int
+    #: Fixed length (µs); None for a calendar or personal one.
+    elapsed: int | None
+    #: Somebody who was never active falls silent too.
+    never: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +54,8 @@ class WorldState:
     threshold_since: Mapping[tuple[str, str], int] | None = None
     #: rule -> plan record since which its trigger stands unchanged (E5).
     rule_since: Mapping[str, int] | None = None
+    #: Every threshold of every inactive rule, in rule-id order.
+    silences: tuple[SilenceWait, ...] = ()
     paused: frozenset[str] = frozenset()
     #: (from, until) of gaps (H9).
     gaps: tuple[tuple[int, int], ...] = ()
@@ -137,15 +157,36 @@ def _apply_plan(state: WorldState, plan: Plan, now: int) -> WorldState:
             for position, id_ in enumerate(_threshold_ids(state, was, rule)):
                 ids[rule.id, position] = id_
                 since[rule.id, id_] = _since(state, was, rule, position, id_) or now
+    index = index_plan(plan)
     return replace(
         state,
         plan=plan,
-        index=index_plan(plan),
+        index=index,
         plan_at=now,
         threshold_ids=ids,
         threshold_since=since,
         rule_since=rule_since,
+        silences=tuple(_silence_waits(index, ids, since)),
     )
+
+
+def _silence_waits(
+    index: PlanIndex, ids: Mapping[tuple[str, int], str], since: Mapping[tuple[str, str], int]
+) -> Iterator[SilenceWait]:
+    for rule in index.inactive:
+        trigger = rule.trigger
+        assert isinstance(trigger, InactiveTrigger)
+        for threshold in trigger.thresholds:
+            id_, span = ids[rule.id, threshold.position], threshold.span
+            yield SilenceWait(
+                rule=rule,
+                threshold=threshold,
+                activity=index.activity_keys[rule.id],
+                id=id_,
+                begun=since[rule.id, id_],
+                elapsed=span.elapsed if span is not None and not span.is_calendar else None,
+                never=trigger.include_never_active,
+            )
 
 
 def _threshold_ids(state: WorldState, was: Rule | None, rule: Rule) -> list[str]:
