@@ -8,25 +8,28 @@ Time is an argument: recorded runs send at the instant their time has come to, l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relight.base.ids import share_of
-from relight.base.instants import MINUTE, SECOND
+from relight.base.instants import INSTANT_MAX, MINUTE, SECOND
 from relight.delivery.backoff import backoff, may_try_again
 from relight.delivery.outgoing import Delivery, Outcome, OutgoingMessage, Transport
 from relight.engine.outgoing import LIST_UNSUBSCRIBE
 from relight.messages.identity import message_id
 from relight.messages.life import MessageCause
 from relight.rules.plan import MessageClass
+from relight.stores.crash import crash_point
 from relight.stores.interface import Claim, Settlement, Store
 
 if TYPE_CHECKING:
     from relight.messages.ledger import OutboxMessage
 
-#: Messages of one claim.
-CLAIM_MESSAGES_DEFAULT = 200
+#: Messages of one claim where handing one over twice makes one.
+CLAIM_MESSAGES_MAX = 200
+#: The same elsewhere: a kill leaves as many unknown, though most of them had not begun to leave.
+CLAIM_MESSAGES_ONCE_MAX = 10
 #: How long a sender may hold a message (µs); longer than any transport's time-outs together.
 LEASE_DEFAULT = 10 * MINUTE
 #: How long to wait after a fault of our own settings (µs).
@@ -56,7 +59,10 @@ class Dispatcher:
     sender: SenderIdentity
     owner: str
     lease: int = LEASE_DEFAULT
-    claim_messages: int = CLAIM_MESSAGES_DEFAULT
+    #: Marketing whose fate is unknown is sent again (`on_unknown: retry`), not held (S3).
+    retries_unknown: bool = False
+    #: Whether to end before the next claim, asked between claims: Ctrl-C waits for one of them, not for a backlog.
+    is_stopped: Callable[[], bool] = lambda: False
     #: Outcomes so far.
     sent: dict[Outcome, int] = field(default_factory=dict)
     #: The last word on our settings, when they are wrong.
@@ -68,22 +74,40 @@ class Dispatcher:
 
     async def drain_async(self, now: int) -> int:
         """The same on a running loop."""
-        await self.settle_expired(now)
+        try:
+            await self.settle_expired(now)
+            return await self._send_due(now)
+        finally:
+            # A connection belongs to the loop it was opened on, and a server does not wait between two drains.
+            await self.transport.close()
+
+    async def _send_due(self, now: int) -> int:
         handed = 0
-        while True:
-            claimed = self.store.claim(now, self.claim_messages, owner=self.owner, lease=self.lease)
+        most = CLAIM_MESSAGES_MAX if self.transport.idempotent else CLAIM_MESSAGES_ONCE_MAX
+        while not self.is_stopped():
+            claimed = self.store.claim(now, most, owner=self.owner, lease=self.lease)
             if not (claimed.ready or claimed.suppressed or claimed.expired):
-                return handed
+                break
             if claimed.ready:
+                crash_point("before_handing_over")
                 deliveries = await self.transport.deliver([self._outgoing(c.message) for c in claimed.ready])
+                crash_point("after_handing_over")
                 self._settle(claimed.ready, deliveries, now)
                 handed += len(claimed.ready)
                 if any(d.outcome is Outcome.CONFIGURATION for d in deliveries):
-                    return handed
+                    break
+        return handed
 
-    async def settle_expired(self, now: int) -> None:
+    def take_over(self, now: int) -> None:
+        """Settle what an earlier process was sending, before its leases run out.
+
+        Only for the holder of a store's one lock: that process is gone, nobody else can settle its claims.
+        """
+        asyncio.run(self.settle_expired(now, ran_out_before=INSTANT_MAX))
+
+    async def settle_expired(self, now: int, *, ran_out_before: int | None = None) -> None:
         """A lease that ran out is unknown; a transport that can look the message up settles it at once (S2, S3)."""
-        expired = self.store.expired_leases(now)
+        expired = self.store.expired_leases(now if ran_out_before is None else ran_out_before)
         if not expired:
             return
         self.store.settle(
@@ -105,13 +129,17 @@ class Dispatcher:
             found = known.get(key)
             if found is not None and found.outcome is Outcome.ACCEPTED:
                 settled.append(self._settlement(claim, MessageCause.PROVIDER_ACCEPTED, found, now, token=None))
-            elif self.transport.idempotent or claim.message.message_class != MessageClass.MARKETING.value:
-                # Handing it over again makes no second one, or (transactional) `on_unknown: retry` is the default (S3).
+            elif self.transport.idempotent or self._may_send_again(claim):
+                # Handing it over again makes no second one, or a second one is preferred to none (S3).
                 settled.append(
                     Settlement(occurrence_key=key, token=None, cause=MessageCause.SEND_AGAIN, at=now, retry_at=now)
                 )
         if settled:
             self.store.settle(settled)
+
+    def _may_send_again(self, claim: Claim) -> bool:
+        is_marketing = claim.message.message_class == MessageClass.MARKETING.value
+        return (self.retries_unknown or not is_marketing) and may_try_again(claim.token)
 
     def _outgoing(self, message: OutboxMessage) -> OutgoingMessage:
         link = message.headers.get(LIST_UNSUBSCRIBE)
@@ -137,6 +165,10 @@ class Dispatcher:
             delivery = by_key[claim.message.occurrence_key]
             self.sent[delivery.outcome] = self.sent.get(delivery.outcome, 0) + 1
             settlements.append(self._judge(claim, delivery, now))
+            if delivery.outcome is Outcome.UNKNOWN and self._may_send_again(claim):
+                again = now + self._wait(claim)
+                cause = MessageCause.SEND_AGAIN
+                settlements.append(self._settlement(claim, cause, delivery, now, token=None, retry_at=again))
         self.store.settle(settlements)
 
     def _judge(self, claim: Claim, delivery: Delivery, now: int) -> Settlement:
@@ -154,9 +186,10 @@ class Dispatcher:
                 # The token counts the claims of a message: its attempts.
                 if not may_try_again(claim.token):
                     return self._settlement(claim, MessageCause.RETRIES_EXHAUSTED, delivery, now)
-                spread = share_of(self.owner, str(claim.token), claim.message.occurrence_key)
-                wait = backoff(claim.token, spread)
-                return self._settlement(claim, MessageCause.RETRY, delivery, now, retry_at=now + wait)
+                return self._settlement(claim, MessageCause.RETRY, delivery, now, retry_at=now + self._wait(claim))
+
+    def _wait(self, claim: Claim) -> int:
+        return backoff(claim.token, share_of(self.owner, str(claim.token), claim.message.occurrence_key))
 
     def _settlement(  # noqa: PLR0913 - one settlement, by keyword
         self,

@@ -22,6 +22,7 @@ from relight.engine.outgoing import outbox_message
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT, ProfileCache
 from relight.engine.timers import HourBuckets
 from relight.rules.world import World
+from relight.stores.crash import crash_point
 from relight.stores.interface import Batch, Store, Tally
 from relight.stores.record_codec import encode_record, is_same_body
 from relight.streams.envelope import Control, DeadLetter, Event, Rank
@@ -102,6 +103,7 @@ class Engine:
         if self.plan is not None and self.plan.version == plan.version:
             return False
         self.take([Control(kind="plan", ingest_time=now, subject=plan.version)])
+        crash_point("after_plan_record")
         return True
 
     # ------------------------------------------------------------ records
@@ -120,7 +122,10 @@ class Engine:
         it takes anything more.
         """
         with self._all_or_nothing():
-            return self._take(records, positions or {}, reached)
+            crash_point("before_batch")
+            effects = self._take(records, positions or {}, reached)
+        crash_point("after_batch")
+        return effects
 
     def _take(
         self, records: Sequence[Event | Control | DeadLetter], positions: Mapping[str, str], reached: int | None

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BATCH_RECORDS_DEFAULT = 1_000
 #: Name under which the store keeps how many records of the merged files were taken.
 FILES_POSITION = "files"
+#: Name under which the store keeps the instant at which the finished files ended (µs).
+FILES_END_POSITION = "files end"
 
 
 class BrakeError(RejectError):
@@ -88,10 +90,14 @@ def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
     after_batch: called when a batch is durable (progress, sending, checkpoints).
     until: ends time here instead of at the horizon; later records are left out.
     """
-    done = int(engine.store.positions().get(FILES_POSITION, "0"))
+    places = engine.store.positions()
+    done = int(places.get(FILES_POSITION, "0"))
     records = islice(feed.records(), done, None)
     feed.taken = done
-    last = engine.store.reached() or INSTANT_MIN
+    reached = engine.store.reached()
+    last = INSTANT_MIN if reached is None else reached
+    if reached is not None and str(reached - 1) == places.get(FILES_END_POSITION):
+        last = reached - 1  # the µs in which the end was judged is not a step further at every start
     while batch := list(islice(records, batch_records)):
         if until is not None:
             batch = [r for r in batch if r.ingest_time <= until]
@@ -108,6 +114,8 @@ def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
             after_batch()
     horizon = until if until is not None else feed.horizon()
     end = last if horizon is None else max(last, horizon)
+    if begin is not None and last > INSTANT_MIN:
+        begin(last)  # nothing new was read, and the plan may be new all the same
     if end > INSTANT_MIN:
-        engine.advance(end + 1)
+        engine.take([], positions={FILES_END_POSITION: str(end)}, reached=end + 1)
     return end

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from relight.base.errors import ProjectError
+from relight.streams.envelope import DeadLetter, Event, Rank, order_key
 from relight.transports.stdin import PipeInput
 from relight.transports.tail import Tail, TailPlace
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from relight.config.loader import LoadedProject
     from relight.stores.interface import Store
-    from relight.streams.envelope import DeadLetter, Event
 
 #: Prefix of the inputs' names in the store's positions.
 TAIL_POSITION = "tail:"
@@ -56,7 +56,8 @@ class LiveFeed:
                 positions[TAIL_POSITION + name] = msgspec.json.encode(source.place).decode()
             else:
                 records += source.poll(now)
-        return records, positions
+        # All arrive at one instant: what concerns everybody comes first, then by stream and position (H1).
+        return sorted(records, key=_log_order), positions
 
     def is_over(self) -> bool:
         """Return whether no input can bring more: every one is a pipe that was closed."""
@@ -67,3 +68,10 @@ class LiveFeed:
         for source in self.inputs.values():
             if isinstance(source, Tail):
                 source.close()
+
+
+def _log_order(record: Event | DeadLetter) -> tuple[int, int, str, int]:
+    """A dead letter is no record for any check; it stands where a record of its stream would."""
+    if isinstance(record, DeadLetter):
+        return (record.ingest_time, Rank.EVENT, record.stream, record.position)
+    return order_key(record)

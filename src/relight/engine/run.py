@@ -5,35 +5,32 @@ Finished files run at the time they carry; growing ones and pipes at the wall cl
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight.base.errors import ProjectError
-from relight.base.instants import SECOND
-from relight.config.folder import FolderFiles
-from relight.config.loader import LoadedProject, load_files
-from relight.delivery import open_transport
+from relight.config.loader import LoadedProject
 from relight.delivery.files import FilesTransport
 from relight.engine.dispatch import Dispatcher, SenderIdentity
 from relight.engine.engine import Engine
 from relight.engine.feed import Feed, feed_finished
 from relight.engine.live import LiveFeed
+from relight.engine.outcomes import OutcomeInput
+from relight.engine.plan_versions import keep_plan, known_plans
+from relight.engine.way_out import open_delivery
+from relight.stores.crash import crash_point
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
-    from relight.config.settings import DeliverySettings, Settings
-    from relight.delivery.outgoing import Outcome, Transport
+    from relight.config.settings import Settings
+    from relight.delivery.outgoing import Outcome
     from relight.rules.plan import Plan
     from relight.streams.refusals import Counts
 
-#: Note under which a plan's sources are kept, so that a later start can compile the version it finds in the log.
-PLAN_NOTE = "plan:"
 #: Bytes of memory that one cached profile is taken to need.
 PROFILE_BYTES = 4_000
 #: Seconds that a live loop waits when nothing came.
@@ -143,21 +140,29 @@ class _Run:
             sender=SenderIdentity(name=sender.name, address=sender.address, reply_to=sender.reply_to),
             owner=f"embedded-{os.getpid()}",
             lease=settings.delivery.lease,
+            retries_unknown=settings.delivery.on_unknown == "retry",
+            is_stopped=self._must_stop_sending,
         )
+        self.outcomes = OutcomeInput(engine=self.engine)
         self.summary = RunSummary()
         self.feed = Feed(streams=project.streams, folder=project.folder)
         self._batches = 0
 
     def go(self, *, until: int | None, once: bool) -> RunSummary:
-        self._keep_plan()
-        self.summary.recovered = self.engine.recover(self._known_plans())
+        keep_plan(self.store, self.project, self.plan)
+        self.summary.recovered = self.engine.recover(known_plans(self.store, self.plan))
+        crash_point("after_recovery")
         live = LiveFeed.open(self.project, self.store)
         try:
+            self.dispatcher.take_over(self._sending_time(self.engine.progress.reached))
+            self.outcomes.take()
             self._files(until)
             if live.inputs:
                 self._live(live, once=once)
         except StoppedRunError:
             self.summary.stopped = True
+            if isinstance(self.transport, FilesTransport):
+                self._send(self.engine.progress.reached)
         finally:
             live.close()
         self.engine.checkpoint()
@@ -199,6 +204,7 @@ class _Run:
             self._after_batch()
             if not records:
                 if once or live.is_over():
+                    self._send(self.engine.progress.reached)
                     return
                 self.stop.wait(IDLE_SECONDS)
 
@@ -216,8 +222,15 @@ class _Run:
 
     def _send(self, recorded_now: int) -> None:
         """Send what is due: to files at the time the records carry, to real mailboxes at the wall clock (G3)."""
-        now = recorded_now if isinstance(self.transport, FilesTransport) else max(recorded_now, self.clock())
-        self.summary.handed_over += self.dispatcher.drain(now)
+        self.summary.handed_over += self.dispatcher.drain(self._sending_time(recorded_now))
+        self.outcomes.take()
+
+    def _sending_time(self, recorded_now: int) -> int:
+        return recorded_now if isinstance(self.transport, FilesTransport) else max(recorded_now, self.clock())
+
+    def _must_stop_sending(self) -> bool:
+        """Files are written in no time; a mail server may take long over what is due."""
+        return self.stop.is_set() and not isinstance(self.transport, FilesTransport)
 
     def _progress(self) -> RunProgress:
         done = self.engine.progress
@@ -238,50 +251,3 @@ class _Run:
         summary.outcomes, summary.counts = dict(self.dispatcher.sent), self.feed.counts
         summary.end = max(summary.end, done.reached)
         summary.trouble = self.dispatcher.trouble
-
-    # ------------------------------------------------------------ plans
-    def _keep_plan(self) -> None:
-        """Keep the plan's sources, so that the versions in the log can be compiled again."""
-        name = PLAN_NOTE + self.plan.version
-        if self.store.note(name) is None:
-            self.store.set_note(name, json.dumps(dict(self.project.sources), ensure_ascii=False))
-
-    def _known_plans(self) -> list[Plan]:
-        return known_plans(self.store, self.plan)
-
-
-def known_plans(store: SqliteStore, current: Plan) -> list[Plan]:
-    """Return the plans that the log names: the current one, and older ones compiled from their kept sources."""
-    plans = {current.version: current}
-    for _, record in store.global_log():
-        if isinstance(record, Control) and record.kind == "plan" and record.subject not in plans:
-            text = store.note(PLAN_NOTE + record.subject)
-            loaded = None if text is None else load_files(FolderFiles.of_texts(json.loads(text)), env=os.environ)
-            if loaded is None or loaded.plan is None:
-                message = f"the store follows plan {record.subject}, whose sources cannot be compiled any more"
-                raise ProjectError([] if loaded is None else loaded.problems, message)
-            plans[record.subject] = loaded.plan
-    return list(plans.values())
-
-
-def open_delivery(delivery: DeliverySettings, folder: Path) -> Transport:
-    """Return the transport of the settings; paths are relative to the project folder."""
-    if delivery.smtp is not None:
-        smtp = delivery.smtp
-        return open_transport(
-            {
-                "smtp": {
-                    "host": smtp.host,
-                    "port": smtp.port,
-                    "user": smtp.user,
-                    "password": None if smtp.password is None else smtp.password.reveal(),
-                    "security": smtp.security,
-                    "timeout_seconds": delivery.timeout / SECOND,
-                }
-            },
-            {},
-            folder=folder,
-        )
-    if delivery.sendgrid is not None:
-        raise ProjectError([], "delivery through SendGrid is not part of this version; use `files` or `smtp`")
-    return open_transport({"files": delivery.files or "outbox/"}, {}, folder=folder)

@@ -30,6 +30,12 @@ CRASH_POINTS: tuple[str, ...] = (
     "after_note_commit",
     "before_migration_commit",
     "after_migration_commit",
+    "before_batch",
+    "after_batch",
+    "after_plan_record",
+    "after_recovery",
+    "before_handing_over",
+    "after_handing_over",
 )
 
 
