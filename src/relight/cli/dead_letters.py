@@ -125,7 +125,7 @@ def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> t
     """Return how many were read, (number, reason) of those that were not, and how many events they made."""
     from relight.cli.run import wall_clock
     from relight.engine.engine import Engine
-    from relight.engine.run import known_plans
+    from relight.engine.plan_versions import known_plans
     from relight.stores.sqlite import SqliteStore
 
     if not project.store_path.is_file():

@@ -31,6 +31,7 @@ TEXT_WIDTH = 62
 @click.argument("rule", required=False, shell_complete=complete_rule)
 @click.option("--at", "at_text", metavar="TIME", help="Ask as of this time; default: as far as time has come.")
 @click.option("--events", multiple=True, metavar="[STREAM=]FILE", help="Ask recorded events instead of the store.")
+@click.option("--simulation", type=click.Choice(["last"]), help="Ask the events and rules of the last simulation.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @project_options
 def command(
@@ -39,6 +40,7 @@ def command(
     rule: str | None,
     at_text: str | None,
     events: tuple[str, ...],
+    simulation: str | None,
     as_json: bool,
     project: Path | None,
     environment: str | None,
@@ -48,8 +50,11 @@ def command(
     Without RULE every rule is told in one line. That customer's log is folded again; without a store, the recorded
     files are.
     """
+    if events and simulation:
+        raise UsageError("--events and --simulation exclude each other")
     found = open_project(project, environment)
-    told = _explain(found, customer, rule, at_text, events)
+    history = _history(found, customer, events, simulated=simulation is not None)
+    told = _explain(found, history, customer, rule, at_text)
     if as_json:
         say_json("explain", _as_json(told))
     elif rule is None:
@@ -59,11 +64,10 @@ def command(
 
 
 def _explain(
-    project: Project, customer: str, rule: str | None, at_text: str | None, events: tuple[str, ...]
+    project: Project, history: History, customer: str, rule: str | None, at_text: str | None
 ) -> Explanation:
     from relight.engine.explain import explain_customer
 
-    history = _history(project, customer, events)
     at = history.reached if at_text is None else instant_of(at_text, project.plan.policy.zone, "--at")
     rules = {name for plan in (project.plan, *history.plans) for name in plan.rules}
     if rule is not None and rule not in rules:
@@ -87,9 +91,11 @@ def _explain(
     return told
 
 
-def _history(project: Project, customer: str, events: tuple[str, ...]) -> History:
-    from relight.cli.history import history_of_files, history_of_store, recorded_streams
+def _history(project: Project, customer: str, events: tuple[str, ...], *, simulated: bool) -> History:
+    from relight.cli.history import history_of_files, history_of_store, recorded_streams, simulated_history
 
+    if simulated:
+        return simulated_history(project, customer)
     if events or not project.store_path.is_file():
         if not events:
             note(f"There is no store {project.store_path} yet; the recorded files are asked.")

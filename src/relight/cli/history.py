@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import UsageError
 from relight.base.suggest import suggest_words
-from relight.streams.envelope import DeadLetter
+from relight.streams.envelope import Control, DeadLetter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def history_of_store(project: Project, customer: str) -> History:
 
     Raises UsageError for somebody unknown, with the nearest id.
     """
-    from relight.engine.run import known_plans
+    from relight.engine.plan_versions import known_plans
     from relight.stores.sqlite import SqliteStore
 
     with reading(project) as store:
@@ -80,6 +80,29 @@ def history_of_store(project: Project, customer: str) -> History:
             reached=(store.reached() or 1) - 1,
             ledger=list(store.ledger(customer=customer)),
         )
+
+
+def simulated_history(project: Project, customer: str) -> History:
+    """Return a customer's history as the last simulation had it: the same events, the rules of now from the first one on."""
+    from relight.cli.simulated import last_simulation
+
+    last = last_simulation(project)
+    if last.from_store:
+        found = _under_present_rules(project, customer)
+    else:
+        found = history_of_files(project, recorded_streams(project, last.events), customer)
+    return found if last.until is None else replace(found, reached=last.until)
+
+
+def _under_present_rules(project: Project, customer: str) -> History:
+    with reading(project) as store:
+        own = [record for _, record in store.customer_log(customer)]
+        if not own:
+            raise _unknown(customer, store.customers())
+        everybody = [r for _, r in store.global_log() if not (isinstance(r, Control) and r.kind in ("plan", "gap"))]
+        first = next((r.ingest_time for _, r in store.read_log(limit=1)), 0)
+        reached = (store.reached() or 1) - 1
+    return History(own=own, everybody=everybody, plans=(project.plan,), reached=reached, first=first)
 
 
 def history_of_files(project: Project, streams: Mapping[str, StreamPlan], customer: str) -> History:

@@ -36,7 +36,7 @@ def command(*, since: str | None, as_json: bool, project: Path | None, environme
     """
     from relight.cli.history import reading
     from relight.cli.progress import Progress
-    from relight.engine.run import known_plans
+    from relight.engine.plan_versions import known_plans
     from relight.simulate.from_log import replay_log
     from relight.stores.sqlite import SqliteStore
 

@@ -41,10 +41,13 @@ def command(*, project: Path | None, environment: str | None, until: str | None,
     began = time.monotonic()
     summary = carry_out(found, until=end, once=once)
     seconds = time.monotonic() - began
+    page = None if summary.stopped else _write_index(found, summary)
     if as_json:
-        say_json("run", _as_json(found, summary, seconds))
+        say_json("run", _as_json(found, summary, seconds) | {"index": None if page is None else str(page)})
     else:
         _say_summary(found, summary, seconds)
+        if page is not None:
+            say(f"Look at them: {relative(page)}")
     return ExitCode.INTERRUPTED if summary.stopped else ExitCode.UNREACHABLE if summary.trouble else ExitCode.FINE
 
 
@@ -88,6 +91,21 @@ def stopping() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _write_index(project: Project, summary: RunSummary) -> Path | None:
+    """Write an HTML index beside the mails where they go to files and the inputs have ended; return its path."""
+    from relight.cli.figures import figures_of_store, outbox_folder
+    from relight.cli.history import reading
+    from relight.simulate.pages import write_index
+
+    folder = outbox_folder(project)
+    grows = any(not stream.source.is_finished for stream in project.loaded.streams.values())
+    if folder is None or grows:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    with reading(project) as store:
+        return write_index(folder, figures_of_store(project, store, duplicates=summary.duplicates))
 
 
 def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str, object]:

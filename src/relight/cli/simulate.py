@@ -14,6 +14,7 @@ import click
 from relight.base.errors import UsageError
 from relight.cli.output import count_of, say, say_json
 from relight.cli.project import Project, complete_rule, known_rules, open_project, project_options, relative
+from relight.cli.simulated import remember
 from relight.cli.times import instant_of, instant_or_span
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def command(
     other = None if compare is None else open_project(compare, environment)
     base = None if other is None else _Source(found, events, from_store).run(other, end, since, wanted)
     data = _Source(found, events, from_store).run(found, end, since, wanted)
+    remember(found, events, from_store=from_store, until=end)
     page = None
     if out is not None or not as_json:
         page = _write(out or found.folder / REPORT, data, base)

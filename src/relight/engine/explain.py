@@ -1,4 +1,6 @@
-"""Why a customer got a message, or why not: that one customer's log folded again, then each rule's trigger, audience and gate (R6, G1).
+"""Why a customer got a message, or why not.
+
+That one customer's log folded again, then each rule's trigger, audience and gate (R6, G1).
 
 Reads records that are handed in; knows no store, no clock, and has no way to send.
 """

@@ -1,4 +1,7 @@
-"""The gate run dry for one customer now (G1): for each check yes or NO with leaf, number and place. Nothing is written or taken."""
+"""The gate run dry for one customer now (G1): for each check yes or NO with leaf, number and place.
+
+Nothing is written or taken.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""One customer's log folded again up to an instant (R6): the profile as it stood, the rows, and what got no row and why.
+"""One customer's log folded again up to an instant (R6).
+
+The profile as it stood, the rows, and what got no row and why.
 
 Decides nothing of its own: the same take_record and live_until as the engine.
 """

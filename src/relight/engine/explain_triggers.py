@@ -1,4 +1,7 @@
-"""What a rule waits for and how far one customer is from it: last activity and when each threshold falls due, counts, asks, dates."""
+"""What a rule waits for and how far one customer is from it.
+
+Last activity and when each threshold falls due, counts, asks, dates.
+"""
 
 from __future__ import annotations
 

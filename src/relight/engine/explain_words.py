@@ -1,4 +1,7 @@
-"""How explain says things: findings with a mark, times on the customer's wall clock, lengths in days. Data and text only."""
+"""How explain says things: findings with a mark, times on the customer's wall clock, lengths in days.
+
+Data and text only.
+"""
 
 from __future__ import annotations
 
