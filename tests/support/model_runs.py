@@ -6,7 +6,6 @@ import copy
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from relight.customers.codec import decode_profile, encode_profile
@@ -44,8 +43,8 @@ class Run:
         if customer is None:
             self.world.append(record)
             return
-        history = partial(list, self.past[customer])
-        take_record(self.world, self.profiles[customer], record, self.effects[customer], history=history)
+        past = self.past[customer]
+        take_record(self.world, self.profiles[customer], record, self.effects[customer], history=lambda: list(past))
         if isinstance(record, Event):
             self.past[customer].append(record)
 

@@ -5,15 +5,13 @@ Deadlines are found from the profile and the plan each time; a timer is only an 
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from relight.base.instants import INSTANT_MAX
 from relight.customers.profile import Entry
 from relight.decide.calendar import date_deadlines, schedule_deadline
-from relight.decide.silences import Silence, silence_deadlines
+from relight.decide.due import Deadline, Silence, Stage
+from relight.decide.silences import silence_deadlines
 from relight.decide.standing import rule_of, step_of
 from relight.decide.waits import wait_deadline
 
@@ -21,28 +19,7 @@ if TYPE_CHECKING:
     from relight.decide.turn import Turn
 
 
-class Stage(IntEnum):
-    """At one instant: deadlines, then the competition of the minute (H2)."""
-
-    DEADLINE = 0
-    MINUTE = 1
-
-
 _DEADLINE, _MINUTE = int(Stage.DEADLINE), int(Stage.MINUTE)
-
-
-class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Something that falls due: `judged` is j, `instant` is d."""
-
-    judged: int
-    stage: Stage
-    instant: int
-    rule: str
-    key: str
-    #: What it is about: a silence, an entry that waits, or None for a minute, a date, a schedule, a watch.
-    silence: Silence | None = None
-    entry: Entry | None = None
-    kind: str = ""
 
 
 class _Search:
@@ -114,7 +91,7 @@ def _offer_entry(turn: Turn, search: _Search, entry: Entry) -> None:
 def _judged(turn: Turn, instant: int) -> int:
     """Return j: not before now, not inside a gap."""
     now = turn.profile.now
-    return turn.state.past_gaps(instant if instant > now else now)
+    return turn.state.past_gaps(max(now, instant))
 
 
 def _found(search: _Search) -> Deadline | None:

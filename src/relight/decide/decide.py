@@ -13,7 +13,8 @@ from relight.base.instants import INSTANT_MAX
 from relight.customers.fold import fold_event, write_consent, write_trait
 from relight.decide.calendar import begin_schedules, judge_date, judge_schedule
 from relight.decide.competition import compete, move_candidates
-from relight.decide.deadlines import Deadline, next_deadline
+from relight.decide.deadlines import next_deadline
+from relight.decide.due import Deadline
 from relight.decide.edits import change_plan
 from relight.decide.effects import Effects
 from relight.decide.entries import exit_by_condition, exit_by_event, finish_wait, meet_event

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from relight.customers.profile import Entry
-    from relight.decide.deadlines import Deadline
+    from relight.decide.due import Deadline
     from relight.messages.ledger import LedgerRow
     from relight.rules.plan import Rule, Step
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from relight.base.instants import DAY, INSTANT_MAX
 from relight.base.kinds import UNKNOWN
+from relight.decide.due import Silence
 from relight.decide.occurrences import Happening, occur
 
 if TYPE_CHECKING:
@@ -26,19 +25,6 @@ JUDGED_MAX = 2_000
 JUDGED_SCAN_FROM = 64
 #: Name of the silence of somebody who was never active.
 NEVER = "never"
-
-
-class Silence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One silence and threshold."""
-
-    occurrence: str
-    #: The start's text: µs, or `never`.
-    start: str
-    deadline: int
-    #: Length of the threshold in µs, for `threshold` in conditions.
-    length: int
-    threshold_id: str
-    late: bool
 
 
 def silence_deadlines(turn: Turn, wait: SilenceWait, latest: int = INSTANT_MAX) -> Iterator[Silence]:

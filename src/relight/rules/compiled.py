@@ -1,0 +1,56 @@
+"""Compiled conditions and event patterns: closures over a Reading, with the leaves that `explain` names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from relight.base.problems import Place
+
+if TYPE_CHECKING:
+    from relight.customers.reading import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """One comparison or question of a condition, for `explain` and the ledger."""
+
+    #: As written: `count(order_placed, 30 days) >= 3`.
+    text: str
+    place: Place
+    #: The truth of this leaf: True, False or UNKNOWN.
+    test: Callable[[Reading], object]
+    #: The left value that decided, for people (`2`, `34 days`); UNKNOWN where a trait is missing.
+    value: Callable[[Reading], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A compiled condition or expression.
+
+    `evaluate` gives a value or UNKNOWN; a condition holds when it `is True` (R5).
+    """
+
+    text: str
+    place: Place
+    evaluate: Callable[[Reading], object]
+    leaves: tuple[Leaf, ...] = ()
+    #: The first leaf that makes the condition not true for a reading, found by walking the tree; None when it holds.
+    blame: Callable[[Reading], Leaf | None] = lambda _reading: None
+    #: Traits it reads, by name: a change of one of them can change the condition.
+    traits: frozenset[str] = frozenset()
+    #: Events whose history it reads.
+    events: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventMatch:
+    """`E` or `E where …`: an event pattern of a trigger, exit, goal or wait_for."""
+
+    event: str
+    #: Filter over the event's properties, `event.<property>`, and `entry.<property>`; None takes all.
+    #: Called with a Reading whose `event` holds the event's properties and `entry` those of the entry's trigger.
+    where: Condition | None = None
+    #: Properties of the event that `where` compares: kept in the profile for look-back (E3).
+    compares: tuple[str, ...] = ()
