@@ -1,7 +1,8 @@
 """A made-up log with everything that makes time hard: ties, clocks that jump, copies, late and early rows.
 
-Two streams write naive local times, one in New York and one in Istanbul; `arrives` is UTC. Drawn by seed, equal on
-every machine. Knows nothing of what should follow from it.
+Two streams write naive local times, one in New York and one in Istanbul; `arrives` is UTC. The first file is nearly in
+the order of arrival, the second in that of its own clock. Drawn by seed, equal on every machine. Knows nothing of what
+should follow from it.
 """
 
 from __future__ import annotations
@@ -83,14 +84,15 @@ class Sent:
 
 
 def generate(seed: int) -> dict[str, list[Row]]:
-    """Return the rows of each stream in order of arrival: {at: naive local, arrives: UTC, who, what, id, …}."""
+    """Return the rows of each stream as their file holds them: {at: naive local, arrives: UTC, who, what, id, …}."""
     rng = random.Random(seed)
     sent: dict[str, list[Sent]] = {stream: [] for stream in ZONES}
     for number in range(CUSTOMERS):
         draw_history(rng, f"c{number:03d}", sent)
-    for rows in sent.values():
-        rows.sort(key=lambda one: one.arrives)
-    return {stream: [one.row for one in with_clock_steps(rng, rows)] for stream, rows in sent.items()}
+    sent["app"].sort(key=lambda one: one.arrives)
+    sent["app"] = with_rows_out_of_order(rng, sent["app"])
+    sent["till"].sort(key=lambda one: str(one.row["at"]))
+    return {stream: [one.row for one in rows] for stream, rows in sent.items()}
 
 
 def draw_history(rng: random.Random, who: str, sent: Mapping[str, list[Sent]]) -> None:
@@ -133,13 +135,13 @@ def stamped(row: Row, arrives: dt.datetime, *, fresh: bool = False) -> Sent:
     return Sent(arrives=arrives, row=row | {"arrives": arrives.strftime("%Y-%m-%dT%H:%M:%SZ")}, fresh=fresh)
 
 
-def with_clock_steps(rng: random.Random, rows: list[Sent]) -> list[Sent]:
-    """Return the rows; where two of one customer arrive together, the second may claim an earlier arrival."""
+def with_rows_out_of_order(rng: random.Random, rows: list[Sent]) -> list[Sent]:
+    """Return the rows; where two of one customer arrive together, the second may have arrived before the first."""
     result = rows[:1]
     for before, one in itertools.pairwise(rows):
         together = before.row["who"] == one.row["who"] and before.arrives == one.arrives
-        steps_back = together and before.fresh and one.fresh and rng.random() < 0.5
-        result.append(stamped(one.row, one.arrives - 5 * MINUTE) if steps_back else one)
+        is_early = together and before.fresh and one.fresh and rng.random() < 0.5
+        result.append(stamped(one.row, one.arrives - 5 * MINUTE) if is_early else one)
     return result
 
 

@@ -101,11 +101,9 @@ def logs_of(streams: Mapping[str, Iterable[Row]]) -> dict[str, list[Known]]:
     """Return each customer's log: what counts once, in the order of (ingest time, stream, row) (H1, H5, V1)."""
     arrived: list[tuple[int, str, int, str, Row]] = []
     for stream, rows in streams.items():
-        latest: dict[str, int] = {}
         for number, row in enumerate(rows):
-            who = str(row["who"])
-            latest[who] = max(latest.get(who, 0), microseconds(dt.datetime.fromisoformat(str(row["arrives"]))))
-            arrived.append((latest[who], stream, number, who, row))
+            ingest_time = microseconds(dt.datetime.fromisoformat(str(row["arrives"])))
+            arrived.append((ingest_time, stream, number, str(row["who"]), row))
     logs: dict[str, list[Known]] = defaultdict(list)
     seen: set[tuple[str, str, object]] = set()
     for ingest_time, stream, _, who, row in sorted(arrived, key=lambda one: one[:3]):
