@@ -6,6 +6,7 @@ Each reads the render under way from its context variable; nothing here knows a 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ _STYLES = frozenset({"short", "medium", "long", "full"})
 _PATTERN_CHARACTERS_MAX = 60
 #: Kept as they stand in a link; everything else is percent-encoded as UTF-8.
 _LINK_SAFE = "!#$%&*+/:;=?@[]~()-._"
+#: Where a currency's letters touch the amount.
+_LETTER_BY_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
 @lru_cache(maxsize=256)
@@ -110,7 +113,9 @@ def format_number(_context: jinja2.runtime.Context, value: object, digits: int |
 def format_money(_context: jinja2.runtime.Context, value: object, currency: str | None = None) -> str:
     """Return an amount: `₺1.234,50`; the project's currency unless one is named (ISO 4217)."""
     state = _state()
-    return babel.numbers.format_currency(_number(value), currency or state.currency, locale=_locale(state))
+    text = babel.numbers.format_currency(_number(value), currency or state.currency, locale=_locale(state))
+    # CLDR's currencySpacing, which Babel leaves out: letters and digits do not touch.
+    return _LETTER_BY_DIGIT.sub("\u00a0", text)
 
 
 def format_percent(_context: jinja2.runtime.Context, value: object, digits: int = 0) -> str:

@@ -102,7 +102,7 @@ def test_the_nearest_language_wins() -> None:
         ("{{ entry.at | date }}", "November 22, 2026", "22 Kasım 2026"),
         ("{{ entry.at | date('d MMMM') }}", "22 November", "22 Kasım"),
         ("{{ entry.at | datetime }}", "November 22, 2026 1:30\u202fAM", "22 Kasım 2026 01:30"),
-        ("{{ entry.total | money }}", "TRY1,234.50", "₺1.234,50"),
+        ("{{ entry.total | money }}", "TRY\u00a01,234.50", "₺1.234,50"),
         ("{{ entry.total | money('USD') }}", "$1,234.50", "$1.234,50"),
         ("{{ entry.total | number }}", "1,234.5", "1.234,5"),
         ("{{ entry.total | number(0) }}", "1,234", "1.234"),
