@@ -1,0 +1,135 @@
+"""A small shop whose run can be killed anywhere, and the run that nobody killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from relight.cli.demo_data import write_demo
+from tests.faults import runner
+from tests.faults.checker import Identity, Tables, mails_in, read_tables, well_formed
+
+ROOT = Path(__file__).resolve().parents[2]
+CUSTOMERS = 24
+#: Records of one transaction: some twenty of them.
+BATCH = 30
+#: A tenth of the customers.
+CACHED = "2"
+#: Every so many lines one comes a second time; one in twice as many is broken.
+REPEATED_EVERY = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The project folder of a run."""
+
+    folder: Path
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "data/relight.db"
+
+    def tables(self) -> Tables:
+        return read_tables(self.store)
+
+    def mails(self) -> dict[str, bytes]:
+        return mails_in(self.folder / "outbox")
+
+    def inputs(self) -> Counter[Identity]:
+        return well_formed(self.folder)
+
+
+class Runner:
+    """The process that forks runs."""
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+        arguments = [sys.executable, "-m", runner.__name__, str(project)]
+        self._process = subprocess.Popen(arguments, cwd=ROOT, stdin=-1, stdout=-1, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def shop(self, folder: Path) -> Shop:
+        """Return a new place for a run, its inputs those of the project."""
+        (folder / "data").mkdir(parents=True)
+        for path in (self._project / "data").iterdir():
+            (folder / "data" / path.name).symlink_to(path)
+        return Shop(folder)
+
+    def run(self, shop: Shop, *, batch: int = BATCH, **env: str) -> int:
+        """Return the exit code of a run, negative where a signal ended it."""
+        given = {"RELIGHT_CRASH_AT": "", "RELIGHT_CRASH_LOG": "", "RELIGHT_CACHED_PROFILES": CACHED} | env
+        job = {"folder": str(shop.folder), "env": given, "batch": batch}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        with self._process:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+
+
+def copy_project(folder: Path) -> Path:
+    """Return a copy of the shop that ships, with a few customers of its own, some lines twice and some broken."""
+    for name in ("config", "rules", "streams", "templates"):
+        shutil.copytree(ROOT / name, folder / name)
+    write_demo(folder, customers=CUSTOMERS)
+    app = folder / "data/app.ndjson"
+    lines: list[bytes] = []
+    for number, line in enumerate(app.read_bytes().splitlines(keepends=True)):
+        lines.append(line)
+        if number % REPEATED_EVERY == REPEATED_EVERY - 1:
+            lines.append(lines[-5])
+        if number % (2 * REPEATED_EVERY) == 0:
+            lines.append(b'{"id": "broken", "at": "2026-0\n')
+    app.write_bytes(b"".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def shops(project: Path) -> Iterator[Runner]:
+    found = Runner(project)
+    yield found
+    found.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """A run that nobody killed."""
+
+    shop: Shop
+    tables: Tables
+    mails: dict[str, bytes]
+    #: Crash point -> how often it was passed.
+    passes: Counter[str]
+
+
+@pytest.fixture(scope="session")
+def clean(shops: Runner, tmp_path_factory: pytest.TempPathFactory) -> Clean:
+    folder = tmp_path_factory.mktemp("clean")
+    shop = shops.shop(folder / "shop")
+    assert shops.run(shop, RELIGHT_CRASH_LOG=str(folder / "passes")) == 0
+    passes = Counter((folder / "passes").read_text().split())
+    return Clean(shop, shop.tables(), shop.mails(), passes)
+
+
+def is_full() -> bool:
+    """Whether every pass of every point is to be killed."""
+    return os.environ.get("RELIGHT_SWEEP") == "full"
