@@ -40,6 +40,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class CommandTable(click.Group):
     """Commands by name, each imported when it is used; the list of them needs none."""
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what goes wrong is told while its wish for colours is still known."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - every fault becomes a text and a code
+            from relight.cli.faults import report
+
+            return report(error)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the table."""
         return list(COMMANDS)

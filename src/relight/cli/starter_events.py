@@ -48,7 +48,8 @@ def _life(rng: Random, customer: str) -> list[tuple[datetime, dict[str, object]]
     }
     if rng.random() < 0.8:  # noqa: PLR2004 - as above
         identify |= {"consent_topic": "offers", "consent_given": True}
-    rows = [(at, identify), (at + timedelta(seconds=1), {"event": "signed_up", "customer": customer})]
+    signed_up: dict[str, object] = {"event": "signed_up", "customer": customer}
+    rows = [(at, identify), (at + timedelta(seconds=1), signed_up)]
     rhythm = rng.choice((0, 4, 9, 16, 30))
     orders = rng.randint(1, 14) if rhythm else 0
     for order in range(orders):

@@ -1,0 +1,136 @@
+"""`explain`, `simulate --compare`, `dead-letters` and `completion`, with the real program."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from relight.messages.ledger import LedgerRow
+from tests.acceptance.cli_kit import copy_project, edit, ledger_of, relight, relight_json
+
+
+def _first(project: Path, fits: Callable[[LedgerRow], bool]) -> LedgerRow:
+    rows = sorted(ledger_of(project), key=lambda row: (row.customer, row.judged))
+    last = {(row.customer, row.rule): row for row in rows}
+    return next(row for row in last.values() if fits(row))
+
+
+@pytest.mark.parametrize(
+    ("reason", "verb"),
+    [("no_consent", "did NOT get"), ("audience_false", "did NOT get"), ("holdout", "was HELD OUT of")],
+)
+def test_explain_names_leaf_number_and_place(run_project: Path, reason: str, verb: str) -> None:
+    """For somebody suppressed, held out, or outside the audience, explain names the comparison, its value and its place."""
+    row = _first(run_project, lambda one: one.reason == reason)
+    done = relight("explain", row.customer, row.rule, cwd=run_project)
+    assert done.stdout.startswith(f"{row.customer} {verb} {row.rule}")
+    decided = done.stdout.splitlines()[-2]
+    assert row.leaf is not None
+    assert row.number is not None
+    for part in (reason, row.leaf, row.number, row.place or ""):
+        assert part in decided
+    assert done.stdout.splitlines()[-1].startswith("Try: relight explain ")
+
+
+def test_explain_says_what_is_missing(run_project: Path) -> None:
+    """For somebody whose rule never came up, explain says what it waits for and how far it is."""
+    rows = ledger_of(run_project)
+    ordered = {row.customer for row in rows if row.rule == "winback_30d"}
+    fifth = {row.customer for row in rows if row.rule == "fifth_order"}
+    customer = min(ordered - fifth)
+    told = relight_json("explain", customer, "fifth_order", cwd=run_project)["rules"][0]
+    assert told["outcome"] == "not_sent"
+    assert told["rows"] == []
+    assert told["why"]["leaf"] == "count of order_placed"
+    assert int(told["why"]["number"]) < 5
+    assert told["why"]["place"].startswith("rules/fifth_order.yaml:")
+
+
+def test_explain_tells_what_got_no_row(run_project: Path) -> None:
+    """An event trigger with a false audience writes no row; explain folds the log again and names the comparison (R6)."""
+    welcomed = {row.customer for row in ledger_of(run_project) if row.rule == "welcome"}
+    customer = min({row.customer for row in ledger_of(run_project)} - welcomed)
+    told = relight_json("explain", customer, "welcome", cwd=run_project)["rules"][0]
+    assert told["why"]["reason"] == "audience_false"
+    assert told["why"]["leaf"] == 'plan == "club"'
+    assert told["why"]["number"] == "free"
+    assert told["why"]["place"].startswith("rules/welcome.yaml:4:")
+
+
+def test_explain_stops_time(run_project: Path) -> None:
+    """--at tells what stood then: before the deadline nobody was silent for long enough, and it says when that falls due."""
+    row = _first(run_project, lambda one: one.rule == "winback_30d" and not one.step and one.state.value == "entered")
+    from relight.base.instants import DAY, iso_utc
+
+    assert row.deadline is not None
+    at = iso_utc(row.deadline - 5 * DAY)
+    told = relight_json("explain", row.customer, "winback_30d", "--at", at, cwd=run_project)["rules"][0]
+    assert told["rows"] == [] or told["rows"][-1]["judged"] < at
+    silence = next(f for f in told["trigger"] if f["needs"] == "needs 30 days")
+    assert silence["mark"] == "no"
+    assert silence["text"] == "silent for 25 days"
+    assert told["ask_again"] == iso_utc(row.deadline)
+
+
+def test_explain_needs_no_store(new_project: Path, run_project: Path) -> None:
+    """Without a store the recorded events are asked, and the answer is the same as the store's."""
+    row = _first(run_project, lambda one: one.reason == "no_consent")
+    stored = relight_json("explain", row.customer, row.rule, cwd=run_project)
+    recorded = relight_json("explain", row.customer, row.rule, "--events", "events.ndjson", cwd=new_project)
+    assert recorded["rules"] == stored["rules"]
+
+
+def test_simulate_compares_two_folders(new_project: Path, run_project: Path, tmp_path: Path) -> None:
+    """--compare sets the figures of another folder beside those of this one, on the same events; a report is written."""
+    project = copy_project(new_project, tmp_path / "shop")
+    edit(project / "rules/winback_30d.yaml", "30 days", "21 days")
+    done = relight("simulate", "--compare", str(new_project), cwd=project)
+    assert "nothing was sent" in done.stdout.lower()
+    page = project / "out/simulation.html"
+    assert page.is_file()
+    assert "<svg" in page.read_text(encoding="utf-8")
+    told = relight_json("simulate", "winback_30d", "--compare", str(new_project), cwd=project)
+    rule = next(one for one in told["rules"] if one["rule"] == "winback_30d")
+    assert rule["occurred"] > rule["now"]["occurred"]
+    stored = sum(1 for row in ledger_of(run_project) if row.rule == "winback_30d" and row.state.value == "pending")
+    assert rule["now"]["messages"] == stored
+    assert not (project / "outbox").exists()
+
+
+def test_dead_letters_are_read_again(new_project: Path, tmp_path: Path) -> None:
+    """A record that could not be read is listed with place and reason, shown as it came, and read again after mending."""
+    project = copy_project(new_project, tmp_path / "shop")
+    edit(project / "streams/shop.yaml", "order_id: text\n      title", "order_id: text\n      gift: boolean\n      title")
+    bad = '{"id": "g1", "event": "order_placed", "customer": "b00001", "gift": "for Deniz", "at": "2026-06-20T10:00:00Z"}'
+    with (project / "events.ndjson").open("a", encoding="utf-8") as file:
+        file.write(bad + "\n")
+    assert "1 record that could not be read" in relight("run", cwd=project).stdout
+    listed = relight_json("dead-letters", "list", cwd=project)
+    letter = listed["letters"][0]
+    assert listed["count"] == 1
+    assert letter["source"].startswith("events.ndjson:")
+    assert "gift" in letter["reason"]
+    assert bad in relight("dead-letters", "show", str(letter["number"]), cwd=project).stdout
+    assert "1 still cannot be read" in relight("dead-letters", "replay", cwd=project, code=1).stdout
+    edit(project / "streams/shop.yaml", "gift: boolean", "gift: text")
+    told = relight_json("dead-letters", "replay", cwd=project)
+    assert (told["replayed"], told["events"], told["left"]) == (1, 1, 0)
+    assert relight("dead-letters", "list", cwd=project).stdout == "no dead letters\n"
+    assert relight_json("replay", cwd=project)["ok"]
+
+
+def test_completion_is_valid_shell(run_project: Path, tmp_path: Path) -> None:
+    """Each shell's script is one that this shell reads, and rule names are completed."""
+    for shell in ("bash", "zsh", "fish"):
+        script = tmp_path / f"complete.{shell}"
+        script.write_text(relight("completion", shell, cwd=tmp_path).stdout, encoding="utf-8")
+        assert "_RELIGHT_COMPLETE" in script.read_text(encoding="utf-8")
+        found = shutil.which(shell)
+        if found is not None:
+            subprocess.run([found, "-n", str(script)], check=True, timeout=30)
+    asked = {"_RELIGHT_COMPLETE": "bash_complete", "COMP_WORDS": "relight explain b00001 wi", "COMP_CWORD": "3"}
+    assert "winback_30d" in relight(cwd=run_project, code=None, env=asked).stdout
