@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import quote
 
 from relight.base.ids import digest
@@ -55,6 +56,7 @@ def message_id(occurrence_key: str, domain: str) -> str:
     return f"<{digest('message-id', occurrence_key)}@{domain}>"
 
 
+@lru_cache(maxsize=16)
 def occurrence_digest(occurrence_key: str) -> str:
     """Return the 32 hex digits that a token names an occurrence by; the inbox looks a message up by them."""
     return digest("token", occurrence_key)

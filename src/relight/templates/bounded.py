@@ -158,11 +158,11 @@ def check_operands(operator: str, left: object, right: object) -> None:
 
 def print_value(_context: object, value: object) -> object:
     """Return what `{{ value }}` prints, counted; Markup stays Markup."""
-    text = to_text(value)
+    text = value if type(value) is Markup else to_text(value)
     state = RENDER.get()
     if state is not None:
         state.spend(len(text))
-    return value if isinstance(value, Markup) else text
+    return text
 
 
 def bounded_filters(defaults: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:

@@ -32,6 +32,7 @@ FRACTION_DIGITS_MAX = 12
 _STYLES = frozenset({"short", "medium", "long", "full"})
 _PATTERN_CHARACTERS_MAX = 60
 #: Kept as they stand in a link; everything else is percent-encoded as UTF-8.
+_NEVER_IN_LINK = re.compile(r'[\s\x00-\x1f"<>\\^`{|}]')
 _LINK_SAFE = "!#$%&*+/:;=?@[]~()-._"
 #: Where a currency's letters touch the amount.
 _LETTER_BY_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
@@ -146,17 +147,23 @@ def safe_url(value: object) -> str:
     Raises:
         MissingDataError: it is no such link; a mail with a dead or hostile link must not leave.
     """
-    text = to_text(value).strip()
-    base = _state().base_url
-    own = bool(base) and text.startswith(base.rstrip("/") + "/")
-    if not own and not is_link(text):
+    text = str(to_text(value)).strip()
+    quoted = _quoted_link(text, _state().base_url)
+    if quoted is None:
         raise MissingDataError(f"a link ('{text[:60]}' is no https or mailto address)")
-    return quote(text, safe=_LINK_SAFE)
+    return quoted
+
+
+@lru_cache(maxsize=1024)
+def _quoted_link(text: str, base: str) -> str | None:
+    """Return the link percent-encoded, or None for what is no link. Kept: a mail names its links more than once."""
+    own = bool(base) and text.startswith(base.rstrip("/") + "/")
+    return quote(text, safe=_LINK_SAFE) if own or is_link(text) else None
 
 
 def is_link(text: str) -> bool:
     """Return whether a text is an https link with a host, or a mailto link, of a length a mail can carry."""
-    if len(text) > LINK_CHARACTERS_MAX or any(c.isspace() or ord(c) < 32 or c in '"<>\\^`{|}' for c in text):  # noqa: PLR2004
+    if len(text) > LINK_CHARACTERS_MAX or _NEVER_IN_LINK.search(text):
         return False
     try:
         parts = urlsplit(text)

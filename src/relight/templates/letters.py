@@ -6,7 +6,7 @@ One template failing affects only itself. Whether the mail may leave is the gate
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, DecimalException
 from typing import TYPE_CHECKING, Literal
@@ -20,7 +20,7 @@ from relight.templates.css import inline_sources
 from relight.templates.filters import find_locale
 from relight.templates.html_text import html_to_text
 from relight.templates.questions import PRODUCT_QUESTIONS
-from relight.templates.sandbox import LetterEnvironment
+from relight.templates.sandbox import TEMPLATE_GLOBALS, LetterEnvironment
 from relight.templates.values import (
     RENDER,
     CustomerView,
@@ -157,6 +157,7 @@ class CompiledLetter:
     def _names(self, reading: Reading, extra: Mapping[str, object]) -> dict[str, object]:
         customer = CustomerView(reading=reading, traits=self.traits, expressions=self.expressions)
         names: dict[str, object] = {
+            **TEMPLATE_GLOBALS,
             "customer": customer,
             "project": NamedView(
                 name="project", values={"name": self.policy.project, "base_url": self.policy.base_url}
@@ -176,7 +177,7 @@ class CompiledLetter:
 
 def _given(name: str, value: object) -> object:
     """Return what a template sees of a thing the rule gives: a milestone is a number, a threshold reads `30 days`."""
-    if isinstance(value, Mapping):
+    if not isinstance(value, (str, int)) and isinstance(value, Mapping):
         return NamedView(name=name, values=value)
     if name == "threshold" and isinstance(value, int):
         return str(Span(elapsed=value))
@@ -250,19 +251,29 @@ def _regional(wanted: str, language: str) -> str:
     return wanted if same and find_locale(wanted) else language
 
 
-def _render(template: jinja2.Template, names: Mapping[str, object], most: int) -> str:
+def _render(template: jinja2.Template, names: dict[str, object], most: int) -> str:
+    """Return what a template makes of the names, which hold the environment's globals too.
+
+    The template's own `generate` would copy the names and the globals for each part of each mail.
+    """
     pieces: list[str] = []
     size = 0
-    for piece in _pieces(template, names):
-        size += len(piece) if piece.isascii() else len(piece.encode("utf-8", "replace"))
-        if size > most or len(pieces) >= RENDER_PIECES_MAX:
-            raise LimitError(f"more than {most} bytes of output")
-        pieces.append(piece)
-    return "".join(pieces)
+    try:
+        for piece in template.root_render_func(template.new_context(names, shared=True)):
+            size += len(piece)
+            if size > most or len(pieces) >= RENDER_PIECES_MAX:
+                raise _too_long(most)  # noqa: TRY301 - told with the others
+            pieces.append(piece)
+    except Exception:  # noqa: BLE001 - raised again, with the lines of the template in its traceback
+        template.environment.handle_exception()
+    text = "".join(pieces)
+    if not text.isascii() and len(text.encode("utf-8", "replace")) > most:
+        raise _too_long(most)
+    return text
 
 
-def _pieces(template: jinja2.Template, names: Mapping[str, object]) -> Iterator[str]:
-    return template.generate(names)
+def _too_long(most: int) -> LimitError:
+    return LimitError(f"more than {most} bytes of output")
 
 
 def _paragraphs(text: str) -> str:

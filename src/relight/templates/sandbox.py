@@ -38,6 +38,9 @@ _TEXT_METHODS = frozenset(
 _MAPPING_METHODS = frozenset({"items", "keys", "values", "get"})
 _DATE_ATTRIBUTES = frozenset({"year", "month", "day", "weekday", "isoweekday", "isoformat"})
 
+#: What every template may call by name.
+TEMPLATE_GLOBALS: Mapping[str, object] = {"range": bounded_range}
+
 
 class _Limiter(NodeTransformer):
     """Puts the counting filters into a parsed template: around what a loop walks, instead of `~`."""
@@ -73,7 +76,7 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
             cache_size=-1,
             auto_reload=False,
         )
-        self.globals = {"range": bounded_range}
+        self.globals = dict(TEMPLATE_GLOBALS)
         self.filters = bounded_filters(self.filters)
         for name in DROPPED_TESTS:
             self.tests.pop(name, None)

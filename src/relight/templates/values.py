@@ -33,6 +33,8 @@ TEXT_VALUE_CHARACTERS_MAX = 100_000
 PERSON_NAME_CHARACTERS_MAX = 40
 #: Traits that hold a person's name and are greeted with.
 PERSON_NAME_TRAITS = frozenset({"name", "first_name", "last_name", "full_name", "given_name", "family_name"})
+#: What most properties are; asked first, since asking for a mapping is slow.
+_PLAIN = (str, int, Decimal)
 #: C0 controls but tab and line feed, DEL, C1 controls and lone surrogates: never part of what a person reads.
 _CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160), *range(0xD800, 0xE000)))
 
@@ -193,7 +195,9 @@ class NamedView:
         value = self.values.get(name, UNKNOWN)
         if value is UNKNOWN or value is None or value == "":
             return Missing(hint=f"{self.name}.{name}")
-        return NamedView(name=f"{self.name}.{name}", values=value) if isinstance(value, Mapping) else value
+        if isinstance(value, _PLAIN) or not isinstance(value, Mapping):
+            return value
+        return NamedView(name=f"{self.name}.{name}", values=value)
 
 
 def is_person_name(text: str) -> bool:
