@@ -193,6 +193,7 @@ def test_an_incident_reaches_whom_it_affects_at_once(shop: Shop, language: str) 
     subject = {"en": "API trouble in region TR: what we know", "tr": "TR bölgesinde API sorunu: bildiklerimiz"}
     assert mail.rendered.subject == subject[language]
     assert {"en": "Writes time out", "tr": "Yazma istekleri gecikiyor"}[language] in mail.rendered.text
+    assert {"en": "since 11 January 2026 22:50", "tr": "Başlangıç: 11 Ocak 2026 22:50"}[language] in mail.rendered.text
     assert NAMES[language] in mail.rendered.text
 
 
