@@ -17,6 +17,7 @@ import pytest
 from relight.cli.demo_data import write_demo
 from tests.faults import runner
 from tests.faults.checker import Identity, Tables, mails_in, read_tables, well_formed
+from tests.faults.small_project import SECRET
 
 ROOT = Path(__file__).resolve().parents[2]
 CUSTOMERS = 24
@@ -52,23 +53,24 @@ class Runner:
     """The process that forks runs."""
 
     def __init__(self, project: Path) -> None:
-        self._project = project
+        self.project = project
         arguments = [sys.executable, "-m", runner.__name__, str(project)]
-        self._process = subprocess.Popen(arguments, cwd=ROOT, stdin=-1, stdout=-1, text=True)
+        environment = {**os.environ, "LINK_SECRET": SECRET}
+        self._process = subprocess.Popen(arguments, cwd=ROOT, stdin=-1, stdout=-1, text=True, env=environment)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
 
     def shop(self, folder: Path) -> Shop:
         """Return a new place for a run, its inputs those of the project."""
         (folder / "data").mkdir(parents=True)
-        for path in (self._project / "data").iterdir():
+        for path in (self.project / "data").iterdir():
             (folder / "data" / path.name).symlink_to(path)
         return Shop(folder)
 
-    def run(self, shop: Shop, *, batch: int = BATCH, **env: str) -> int:
+    def run(self, shop: Shop, *, batch: int = BATCH, until: int | None = None, **env: str) -> int:
         """Return the exit code of a run, negative where a signal ended it."""
         given = {"RELIGHT_CRASH_AT": "", "RELIGHT_CRASH_LOG": "", "RELIGHT_CACHED_PROFILES": CACHED} | env
-        job = {"folder": str(shop.folder), "env": given, "batch": batch}
+        job = {"folder": str(shop.folder), "env": given, "batch": batch, "until": until}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")

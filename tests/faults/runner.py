@@ -1,6 +1,6 @@
 """Runs a project in processes that can be killed: `runner.py PROJECT` reads one job a line and forks for each.
 
-A job is `{"folder": …, "env": {…}, "batch": 20}`; the answer is the child's exit status as `waitpid` tells it. The
+A job is `{"folder": …, "env": {…}, "batch": 20, "until": null}`; the answer is the child's exit status as `waitpid` tells it. The
 project is compiled once, since only what a run does between its first and last write is to be killed.
 """
 
@@ -25,7 +25,7 @@ def run_job(project: LoadedProject, job: dict[str, Any]) -> None:
     crash._PLAN = crash._read_plan()  # it is read at import, and a fork imports nothing
     assert project.settings is not None
     settings = replace(project.settings, engine=replace(project.settings.engine, batch=job["batch"]))
-    run_project(replace(project, folder=Path(job["folder"]), settings=settings), clock=lambda: 0)
+    run_project(replace(project, folder=Path(job["folder"]), settings=settings), clock=lambda: 0, until=job["until"])
 
 
 def serve(project: LoadedProject) -> None:
@@ -44,6 +44,6 @@ def serve(project: LoadedProject) -> None:
 
 
 if __name__ == "__main__":
-    loaded = load_project(Path(sys.argv[1]), env={})
+    loaded = load_project(Path(sys.argv[1]), env=os.environ)
     print("ready", flush=True)
     serve(loaded)
