@@ -17,7 +17,9 @@ from relight.stores.sqlite import SqliteStore
 COMMAND_SECONDS = 120
 
 #: Every variable of ours that the developer may have set is left out.
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("RELIGHT", "_RELIGHT", "NO_COLOR"))}
+ENVIRONMENT = {
+    key: value for key, value in os.environ.items() if not key.startswith(("RELIGHT", "_RELIGHT", "NO_COLOR"))
+}
 
 
 def relight(

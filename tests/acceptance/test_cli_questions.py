@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from relight.base.instants import DAY, iso_utc
 from relight.messages.ledger import LedgerRow
 from tests.acceptance.cli_kit import copy_project, edit, ledger_of, relight, relight_json
 
@@ -64,8 +65,6 @@ def test_explain_tells_what_got_no_row(run_project: Path) -> None:
 def test_explain_stops_time(run_project: Path) -> None:
     """--at tells what stood then: before the deadline nobody was silent for long enough, and it says when that falls due."""
     row = _first(run_project, lambda one: one.rule == "winback_30d" and not one.step and one.state.value == "entered")
-    from relight.base.instants import DAY, iso_utc
-
     assert row.deadline is not None
     at = iso_utc(row.deadline - 5 * DAY)
     told = relight_json("explain", row.customer, "winback_30d", "--at", at, cwd=run_project)["rules"][0]
@@ -104,8 +103,12 @@ def test_simulate_compares_two_folders(new_project: Path, run_project: Path, tmp
 def test_dead_letters_are_read_again(new_project: Path, tmp_path: Path) -> None:
     """A record that could not be read is listed with place and reason, shown as it came, and read again after mending."""
     project = copy_project(new_project, tmp_path / "shop")
-    edit(project / "streams/shop.yaml", "order_id: text\n      title", "order_id: text\n      gift: boolean\n      title")
-    bad = '{"id": "g1", "event": "order_placed", "customer": "b00001", "gift": "for Deniz", "at": "2026-06-20T10:00:00Z"}'
+    edit(
+        project / "streams/shop.yaml", "order_id: text\n      title", "order_id: text\n      gift: boolean\n      title"
+    )
+    bad = (
+        '{"id": "g1", "event": "order_placed", "customer": "b00001", "gift": "for Deniz", "at": "2026-06-20T10:00:00Z"}'
+    )
     with (project / "events.ndjson").open("a", encoding="utf-8") as file:
         file.write(bad + "\n")
     assert "1 record that could not be read" in relight("run", cwd=project).stdout

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from relight.cli.exit_codes import ExitCode
 from relight.cli.main import COMMANDS, cli, run_and_exit
 from tests.acceptance.cli_kit import copy_project
 
@@ -45,7 +46,5 @@ def test_every_command_has_its_section() -> None:
 
 def test_the_table_of_exit_codes_is_the_program_s() -> None:
     """The page and the program name the same codes."""
-    from relight.cli.exit_codes import ExitCode
-
     written = re.findall(r"^\| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert [int(code) for code in written] == [code.value for code in ExitCode]

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
-from tests.acceptance.cli_kit import COMMAND_SECONDS, ENVIRONMENT, copy_project, edit, ledger_of, mails_of, relight, relight_json
+from tests.acceptance.cli_kit import (
+    COMMAND_SECONDS,
+    ENVIRONMENT,
+    copy_project,
+    edit,
+    ledger_of,
+    mails_of,
+    relight,
+    relight_json,
+)
 
 #: Batches that are durable before Ctrl-C comes.
 BATCHES_BEFORE = 6
@@ -71,22 +82,24 @@ def test_ctrl_c_loses_nothing(new_project: Path, run_project: Path, tmp_path: Pa
     pipe = tmp_path / "passed"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDWR)
-    with subprocess.Popen(
-        [sys.executable, "-m", "relight", "run"],
-        cwd=project,
-        env=ENVIRONMENT | {"RELIGHT_CRASH_LOG": str(pipe)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        with os.fdopen(reader, "r", encoding="utf-8") as passed:
-            commits = 0
-            for line in passed:
-                commits += line == "after_append_commit\n"
-                if commits == BATCHES_BEFORE:
-                    break
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=COMMAND_SECONDS)
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "relight", "run"],
+            cwd=project,
+            env=ENVIRONMENT | {"RELIGHT_CRASH_LOG": str(pipe)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+        os.fdopen(reader, "r", encoding="utf-8") as passed,
+    ):
+        commits = 0
+        for line in passed:
+            commits += line == "after_append_commit\n"
+            if commits == BATCHES_BEFORE:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=COMMAND_SECONDS)
     assert process.returncode == 130, err
     assert "`relight run` continues" in out.splitlines()[-1]
     half = ledger_of(project)
@@ -109,8 +122,5 @@ def test_replay_is_equal(run_project: Path, tmp_path: Path) -> None:
 
 
 def _spoil_one_row(project: Path) -> None:
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(project / "data/relight.db")) as connection, connection:
         connection.execute("DELETE FROM ledger WHERE rowid = (SELECT min(rowid) FROM ledger)")

@@ -46,7 +46,13 @@ def test_nothing_heavy_is_imported_first(tmp_path: Path) -> None:
     """The list of commands and the version need no parser of models, no templates, no store and no colours."""
     code = f"import sys, relight.cli.version; print([m for m in {_HEAVY!r} if m in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=ENVIRONMENT, check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.stdout == "[]\n"
 

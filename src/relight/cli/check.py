@@ -53,8 +53,8 @@ def command(*, paths: tuple[Path, ...], strict: bool, form: str, as_json: bool, 
     problems = sort_problems(found.problems)
     failed = any(p.severity == "error" or strict for p in problems)
     if as_json or form == "json":
-        from relight.config.show import problems_as_json
         from relight.cli.output import say_json
+        from relight.config.show import problems_as_json
 
         body = problems_as_json(problems, strict=strict)
         say_json("check", {key: value for key, value in body.items() if key != "schema"})

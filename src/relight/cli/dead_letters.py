@@ -37,7 +37,9 @@ def command() -> None:
 @command.command("list", short_help="Say which records could not be read, and why.")
 @click.option("--stream", metavar="NAME", help="Only this stream's.")
 @click.option("--all", "everything", is_flag=True, help="Also those that were read again since.")
-@click.option("--limit", type=click.IntRange(1), default=LISTED_DEFAULT, show_default=True, help="Most letters to list.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=LISTED_DEFAULT, show_default=True, help="Most letters to list."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @project_options
 def list_letters(
@@ -84,7 +86,11 @@ def show_letter(*, number: int, as_json: bool, project: Path | None, environment
         say_json("dead-letter", _as_json(one))
         return
     letter, zone = one.letter, found.plan.policy.zone
-    say(f"stream   {letter.stream} ({found.loaded.streams[letter.stream].place})" if letter.stream in found.loaded.streams else f"stream   {letter.stream}")
+    say(
+        f"stream   {letter.stream} ({found.loaded.streams[letter.stream].place})"
+        if letter.stream in found.loaded.streams
+        else f"stream   {letter.stream}"
+    )
     say(f"source   {letter.source}")
     say(f"arrived  {format_instant(letter.ingest_time, zone)}" if letter.ingest_time > 0 else "arrived  unknown")
     if one.replayed_at is not None:
@@ -117,7 +123,8 @@ def replay_letters(
         say(f"{number}: {reason}")
     if taken:
         say("`relight run` hands over what follows from them.")
-    say(f"{count_of(taken, 'dead letter')} read again as {count_of(events, 'event')}, {len(left):,} still cannot be read")
+    read = f"{count_of(taken, 'dead letter')} read again as {count_of(events, 'event')}"
+    say(f"{read}, {len(left):,} still cannot be read")
     return ExitCode.PROBLEMS if left else ExitCode.FINE
 
 

@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 SEED = 2026
 #: Remembers what the generated files are, so that a second run need not make them again.
 STAMP = "demo.json"
+_BLEMISHES = (("duplicates", "repeated"), ("malformed", "broken"), ("late", "late"))
 
 
 @click.command("demo", short_help="A year of a made-up shop, decided, with mails to look at.")
 @click.option(
     "--folder", type=click.Path(path_type=Path), metavar="DIR", help="The shop's project folder; default: this one."
 )
-@click.option("--customers", type=click.IntRange(1, 1_000_000), default=5000, show_default=True, help="How many sign up.")
+@click.option(
+    "--customers", type=click.IntRange(1, 1_000_000), default=5000, show_default=True, help="How many sign up."
+)
 @click.option("--seed", type=int, default=SEED, show_default=True, help="The same seed gives the same year.")
 def command(*, folder: Path | None, customers: int, seed: int) -> int:
     """Make a year of customers of a small shop, run the project on it from nothing, and leave mails to look at.
@@ -82,7 +85,8 @@ def generate(folder: Path, *, seed: int, customers: int) -> dict[str, int]:
     counts = _counts(summary)
     files = {f.relative_to(folder).as_posix(): f.stat().st_size for f in summary.files}
     stamp.write_text(json.dumps({"wanted": wanted, "counts": counts, "files": files}, indent=1), encoding="utf-8")
-    note(f"Made {counts['events']:,} events, with {counts['duplicates']:,} copies, {counts['malformed']:,} broken and {counts['late']:,} late lines.")
+    blemishes = ", ".join(f"{counts[name]:,} {word}" for name, word in _BLEMISHES)
+    note(f"Made {counts['events']:,} events, with {blemishes} lines.")
     return counts
 
 
@@ -135,7 +139,9 @@ def _say(project: Project, data: PageData, page: Path, seconds: float) -> None:
     say(funnel_text(data))
     say()
     folder = outbox_folder(project)
-    example = next(((r, c) for rule in data.rules for r, c in [(rule.id, next(iter(rule.examples.values()), ""))] if c), None)
+    example = next(
+        ((r, c) for rule in data.rules for r, c in [(rule.id, next(iter(rule.examples.values()), ""))] if c), None
+    )
     if folder is not None:
         say(f"Mails        {relative(folder)}/  ({data.messages:,} .eml files by day; nothing was sent)")
     say(f"Ledger       {relative(project.store_path)}")

@@ -53,11 +53,21 @@ def command(*, offline: bool, as_json: bool, project: Path | None, environment: 
     loaded, _ = read_project(folder, environment)
     checks = [_python(), _project(loaded)]
     if loaded.settings is not None:
-        checks += [*_inputs(loaded), *_store(folder, loaded.settings), *_delivery(folder, loaded.settings, offline=offline)]
+        checks += [
+            *_inputs(loaded),
+            *_store(folder, loaded.settings),
+            *_delivery(folder, loaded.settings, offline=offline),
+        ]
     checks.append(_browser())
     failed = sum(c.mark == "FAIL" for c in checks)
     if as_json:
-        say_json("doctor", {"ok": not failed, "checks": [{"mark": c.mark.lower(), "text": c.text, "fix": c.fix or None} for c in checks]})
+        say_json(
+            "doctor",
+            {
+                "ok": not failed,
+                "checks": [{"mark": c.mark.lower(), "text": c.text, "fix": c.fix or None} for c in checks],
+            },
+        )
     else:
         for check in checks:
             say(f"{marked(check.mark)}  {check.text}")
@@ -80,7 +90,8 @@ def _python() -> Check:
 
 def _project(loaded: LoadedProject) -> Check:
     errors = sum(p.severity == "error" for p in loaded.problems)
-    text = f"{count_of(loaded.rules_found, 'rule')}, {count_of(loaded.templates_found, 'template')}, {count_of(len(loaded.streams), 'stream')}"
+    found = ((loaded.rules_found, "rule"), (loaded.templates_found, "template"), (len(loaded.streams), "stream"))
+    text = ", ".join(count_of(number, noun) for number, noun in found)
     if errors:
         return Check(mark="FAIL", text=f"{text}: {count_of(errors, 'error')}", fix="relight check")
     return Check(mark="ok", text=text)
@@ -95,7 +106,9 @@ def _inputs(loaded: LoadedProject) -> Iterator[Check]:
             try:
                 files = find_files(stream, loaded.folder)
             except RelightError as error:
-                yield Check(mark="FAIL", text=str(error), fix=f"put it there, or change `source` in {stream.place.file}")
+                yield Check(
+                    mark="FAIL", text=str(error), fix=f"put it there, or change `source` in {stream.place.file}"
+                )
                 continue
             unreadable = [f for f in files if not os.access(f, os.R_OK)]
             size = sum(f.stat().st_size for f in files)
@@ -138,11 +151,18 @@ def _store(folder: Path, settings: Settings) -> Iterator[Check]:
             counts = {state.value: n for state, n in store.message_counts().items()}
             dead = sum(1 for one in store.dead_letters() if one.replayed_at is None)
             wait = counts.get("pending", 0) + counts.get("sending", 0)
-            yield Check(mark="ok", text=f"store {path}: {store.last_position():,} records, WAL, synchronous FULL, {size / 1e6:.0f} MB")
+            yield Check(
+                mark="ok",
+                text=f"store {path}: {store.last_position():,} records, WAL, synchronous FULL, {size / 1e6:.0f} MB",
+            )
             yield Check(mark="ok", text=f"outbox: {wait:,} waiting, {counts.get('accepted', 0):,} accepted")
             unknown = counts.get("unknown", 0)
             if unknown:
-                yield Check(mark="warn", text=f"{count_of(unknown, 'message')} may or may not have left", fix="ask the provider; see docs")
+                yield Check(
+                    mark="warn",
+                    text=f"{count_of(unknown, 'message')} may or may not have left",
+                    fix="ask the provider; see docs",
+                )
             if dead:
                 yield Check(mark="warn", text=count_of(dead, "dead letter"), fix="relight dead-letters list")
         finally:
@@ -179,7 +199,11 @@ def _smtp(smtp: SmtpSettings, where: str) -> Check:
 
     async def knock() -> str:
         client = aiosmtplib.SMTP(
-            hostname=smtp.host, port=smtp.port, timeout=SMTP_SECONDS, use_tls=smtp.security == "tls", start_tls=smtp.security == "starttls"
+            hostname=smtp.host,
+            port=smtp.port,
+            timeout=SMTP_SECONDS,
+            use_tls=smtp.security == "tls",
+            start_tls=smtp.security == "starttls",
         )
         await client.connect()
         try:
@@ -193,19 +217,23 @@ def _smtp(smtp: SmtpSettings, where: str) -> Check:
     try:
         told = asyncio.run(knock())
     except aiosmtplib.SMTPAuthenticationError as error:
-        return Check(mark="FAIL", text=f"{where}: login refused ({error.code})", fix="set the password, or use `delivery: {files: outbox/}`")
+        return Check(
+            mark="FAIL",
+            text=f"{where}: login refused ({error.code})",
+            fix="set the password, or use `delivery: {files: outbox/}`",
+        )
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         first = (str(error) or type(error).__name__).splitlines()[0]
-        return Check(mark="FAIL", text=f"{where}: {first}", fix="check host, port and `security` in config/default.yaml")
+        return Check(
+            mark="FAIL", text=f"{where}: {first}", fix="check host, port and `security` in config/default.yaml"
+        )
     return Check(mark="ok", text=f"{where}: {told}")
 
 
 def _browser() -> Check:
-    from relight.cli.preview import find_browser
+    from relight.cli.pictures import find_browser
 
     browser = find_browser()
     if browser is None:
         return Check(mark="skip", text="Chromium: not installed; `relight preview` makes no pictures")
     return Check(mark="ok", text=f"Chromium: {browser}")
-
-

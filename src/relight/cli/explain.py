@@ -63,9 +63,7 @@ def command(
         _say_rule(told, told.stories[0], at_text)
 
 
-def _explain(
-    project: Project, history: History, customer: str, rule: str | None, at_text: str | None
-) -> Explanation:
+def _explain(project: Project, history: History, customer: str, rule: str | None, at_text: str | None) -> Explanation:
     from relight.engine.explain import explain_customer
 
     at = history.reached if at_text is None else instant_of(at_text, project.plan.policy.zone, "--at")

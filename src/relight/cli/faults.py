@@ -54,9 +54,10 @@ def mask(text: str) -> str:
 def report(error: Exception) -> ExitCode:
     """Say what went wrong on stderr and return the exit code."""
     if isinstance(error, ProjectError):
-        from relight.cli.project import show_problems
+        from relight.cli.problem_list import show_problems
 
         show_problems(error.problems)
+        fail(str(error), error.help_text)
         return ExitCode.PROBLEMS
     if isinstance(error, NoProjectError):
         fail(str(error), error.help_text)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from relight.stores.interface import Store
 
 
-def figures_of_store(  # noqa: PLR0913 - one set of figures, by keyword
+def figures_of_store(
     project: Project,
     store: Store,
     *,

@@ -83,7 +83,7 @@ def history_of_store(project: Project, customer: str) -> History:
 
 
 def simulated_history(project: Project, customer: str) -> History:
-    """Return a customer's history as the last simulation had it: the same events, the rules of now from the first one on."""
+    """Return a customer's history as the last simulation had it: under the rules of now from the first event on."""
     from relight.cli.simulated import last_simulation
 
     last = last_simulation(project)

@@ -40,7 +40,9 @@ _TOLD = (
 
 @click.command("init", short_help="Make a complete project that runs offline.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
-@click.option("--template", type=click.Choice(["shop"]), default="shop", show_default=True, help="What kind of project.")
+@click.option(
+    "--template", type=click.Choice(["shop"]), default="shop", show_default=True, help="What kind of project."
+)
 def command(*, folder: Path, template: str) -> None:
     """Make a complete project in DIR: events, rules, mails, config, editor settings. It runs offline."""
     if folder.exists() and any(folder.iterdir()):

@@ -6,8 +6,6 @@ Nothing is sent.
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,8 @@ import click
 from relight.base.errors import UsageError
 from relight.base.suggest import suggest_words
 from relight.cli.exit_codes import ExitCode
-from relight.cli.output import fail, note, say, say_json
+from relight.cli.output import fail, say, say_json
+from relight.cli.pictures import take_pictures
 from relight.cli.project import Project, complete_rule, known_rules, open_project, project_options, relative
 from relight.cli.times import instant_of
 
@@ -29,14 +28,7 @@ if TYPE_CHECKING:
 
 #: Made-up customers: who has everything, who has nothing, and who tries everything.
 FIXTURES = ("typical", "least", "hostile")
-#: Widths of the pictures (px): a desktop's reading pane, a phone.
-WIDTHS = (600, 390)
-#: Height of a picture (px); mails are longer than wide.
-PICTURE_HEIGHT = 1400
-#: Seconds that Chromium may take.
-PICTURE_SECONDS = 60
 _LAST_OF = re.compile(r"(?:last|first)\(\w+\.(\w+)")
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +119,9 @@ def _for_customer(project: Project, rule: Rule, customer: str, at_text: str | No
         of = entry or entry_of_now(turn, rule, story.properties, story.release, story.event)
         reading = turn.reading(entry=of)
         letter = project.plan.letters[step.template or ""]
-        yield _Shown(step=step.id, template=step.template or "", found=letter.render(reading, template_names(turn, of, step)))
+        yield _Shown(
+            step=step.id, template=step.template or "", found=letter.render(reading, template_names(turn, of, step))
+        )
 
 
 def _for_fixture(project: Project, rule: Rule, fixture: str, locale: str | None) -> Iterator[_Shown]:
@@ -173,14 +167,18 @@ def _write(folder: Path, one: _Shown) -> dict[str, object]:
     found = one.found
     if isinstance(found, RenderRefusal):
         place = f"{found.file}:{found.line}" if found.file else ""
-        return {"step": one.step, "template": one.template, "refused": {"reason": found.reason, "what": found.what, "place": place}}
+        return {
+            "step": one.step,
+            "template": one.template,
+            "refused": {"reason": found.reason, "what": found.what, "place": place},
+        }
     assert isinstance(found, Rendered)
     folder.mkdir(parents=True, exist_ok=True)
     name = one.template
     page, text = folder / f"{name}.html", folder / f"{name}.txt"
     page.write_text(found.html, encoding="utf-8")
     text.write_text(f"{found.subject}\n\n{found.text}", encoding="utf-8")
-    pictures = [str(p) for p in _pictures(page)]
+    pictures = [str(p) for p in take_pictures(page)]
     return {
         "step": one.step,
         "template": name,
@@ -205,43 +203,3 @@ def _say(one: dict[str, object]) -> None:
     say(f"{one['step']}  {one['template']} ({one['locale']}): {one['subject']}")
     for path in (one["html"], one["text"], *pictures):
         say(f"  {relative(Path(str(path)))}")
-
-
-def find_browser() -> str | None:
-    """Return the path of a Chromium, or None."""
-    return next((found for name in _BROWSERS if (found := shutil.which(name))), None)
-
-
-def _pictures(page: Path) -> Iterator[Path]:
-    """Yield pictures of a page, where Chromium is installed."""
-    browser = find_browser()
-    if browser is None:
-        note("No Chromium here, so no pictures.")
-        return
-    for width in WIDTHS:
-        picture = page.with_name(f"{page.stem}-{width}.png")
-        # Windows of less than 500 px are not made: a phone's width is a frame inside a wider one.
-        command_line = [
-            browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-extensions",
-            "--host-resolver-rules=MAP * ~NOTFOUND", f"--window-size={max(width, 500)},{PICTURE_HEIGHT}",
-            f"--screenshot={picture.absolute()}",
-        ]  # fmt: skip
-        frame = page
-        if width < 500:  # noqa: PLR2004 - see above
-            frame = page.with_name(f".{page.stem}-{width}.frame.html")
-            frame.write_text(
-                f'<!DOCTYPE html><body style="margin:0"><iframe src="{page.name}" width="{width}" height="{PICTURE_HEIGHT}" style="border:0">',
-                encoding="utf-8",
-            )
-        try:
-            done = subprocess.run(  # noqa: S603 - a browser found on the PATH, on our own file
-                [*command_line, frame.absolute().as_uri()], capture_output=True, timeout=PICTURE_SECONDS, check=False
-            )
-        except (subprocess.TimeoutExpired, OSError):
-            note("Chromium did not answer, so there is no picture.")
-            return
-        finally:
-            if frame is not page:
-                frame.unlink(missing_ok=True)
-        if done.returncode == 0 and picture.is_file():
-            yield picture

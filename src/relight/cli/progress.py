@@ -43,7 +43,11 @@ class Progress:
             if self._total is not None:
                 columns.append(BarColumn())
             self._bar = Progress(
-                *columns, TextColumn("{task.fields[told]}"), TimeElapsedColumn(), console=Console(stderr=True), transient=True
+                *columns,
+                TextColumn("{task.fields[told]}"),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
             )
             self._bar.start()
             self._task = self._bar.add_task(self._title, total=self._total, told="")

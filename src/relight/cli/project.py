@@ -17,12 +17,12 @@ import click
 from relight.base.errors import ProjectError, UsageError
 from relight.base.suggest import suggest_words
 from relight.cli.faults import NoProjectError
-from relight.cli.output import note, say
+from relight.cli.output import say
+from relight.cli.problem_list import show_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from relight.base.problems import Problem
     from relight.config.loader import LoadedProject
     from relight.config.settings import Settings
     from relight.rules.plan import Plan
@@ -109,23 +109,14 @@ def open_project(wanted: Path | None, environment: str | None) -> Project:
     return Project(folder=folder, loaded=loaded, plan=loaded.plan, settings=loaded.settings, seconds=seconds)
 
 
-def show_problems(problems: Iterable[Problem], sources: Mapping[str, str] | None = None) -> None:
-    """Write problems to stderr, with their lines where the texts are known."""
-    from relight.config.show import show_problem
-
-    for problem in problems:
-        color = "red" if problem.severity == "error" else "yellow"
-        head, _, rest = show_problem(problem, sources or {}).partition("\n")
-        note(click.style(head, fg=color) + (f"\n{rest}" if rest else ""))
-
-
 def known_rules(project: Project, names: Sequence[str]) -> list[str]:
     """Return rule names (all for none given); raises UsageError with the nearest for one that does not exist."""
     for name in names:
         if name not in project.plan.rules:
             hint = suggest_words(name, project.plan.rules)
             raise UsageError(
-                f"there is no rule '{name}'" + (f"; {hint}" if hint else ""), help_text=f"rules stand in {project.folder}/rules/"
+                f"there is no rule '{name}'" + (f"; {hint}" if hint else ""),
+                help_text=f"rules stand in {project.folder}/rules/",
             )
     return list(names) or sorted(project.plan.rules)
 

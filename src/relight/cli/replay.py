@@ -59,14 +59,21 @@ def command(*, since: str | None, as_json: bool, project: Path | None, environme
     equal = len(rows) - len(missing) - len(differing)
     bad = len(missing) + len(extra) + len(differing)
     if as_json:
-        body = {"ok": not bad, "equal": equal, "missing": len(missing), "extra": len(extra), "differing": len(differing)}
+        body = {
+            "ok": not bad,
+            "equal": equal,
+            "missing": len(missing),
+            "extra": len(extra),
+            "differing": len(differing),
+        }
         say_json("replay", body | {"rows": [_told(*one) for one in _all(missing, extra, differing)[:TOLD_MAX]]})
     else:
         for kind, row, text in _all(missing, extra, differing)[:TOLD_MAX]:
             say(f"{kind}: {row.rule} {row.customer} {row.occurrence} {row.step or '(entry)'}: {text}")
         told = f"{count_of(engine.progress.events, 'event')} decided again in {seconds:.1f} s; nothing was sent."
         say(told)
-        say(f"{count_of(equal, 'row')} equal, {len(missing):,} missing, {len(extra):,} extra, {len(differing):,} differing")
+        unequal = f"{len(missing):,} missing, {len(extra):,} extra, {len(differing):,} differing"
+        say(f"{count_of(equal, 'row')} equal, {unequal}")
     return ExitCode.PROBLEMS if bad else ExitCode.FINE
 
 
@@ -99,4 +106,11 @@ def _difference(row: LedgerRow, other: LedgerRow) -> str:
 
 
 def _told(kind: str, row: LedgerRow, text: str) -> dict[str, object]:
-    return {"kind": kind, "rule": row.rule, "customer": row.customer, "occurrence": row.occurrence, "step": row.step, "text": text}
+    return {
+        "kind": kind,
+        "rule": row.rule,
+        "customer": row.customer,
+        "occurrence": row.occurrence,
+        "step": row.step,
+        "text": text,
+    }

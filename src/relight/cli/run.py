@@ -69,7 +69,9 @@ def carry_out(
 
         def show(done: RunProgress) -> None:
             day = to_local(done.reached, zone).strftime("%d %b %Y")
-            progress.update(done.events + done.duplicates + done.dead, f"time is at {day}, {count_of(done.mails, 'mail')}")
+            progress.update(
+                done.events + done.duplicates + done.dead, f"time is at {day}, {count_of(done.mails, 'mail')}"
+            )
 
         return run_project(project.loaded, until=until, once=once, on_progress=show, clock=wall_clock, stop=stop)
 
@@ -148,7 +150,11 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
         say(f"Decided {rows}, handed over {count_of(summary.handed_over, 'mail')}{target}.")
         say("Stopped; nothing is lost, `relight run` continues.")
         return
-    reached = format_instant(summary.end - summary.end % 1_000_000, project.plan.policy.zone) if summary.end > 0 else "nowhere"
+    reached = (
+        format_instant(summary.end - summary.end % 1_000_000, project.plan.policy.zone)
+        if summary.end > 0
+        else "nowhere"
+    )
     say(f"Time has come to {reached}.")
     if summary.trouble:
         say(f"Mails wait: {summary.trouble}")

@@ -30,12 +30,18 @@ REPORT = Path("out") / "simulation.html"
 
 @click.command("simulate", short_help="Say what recorded events would have sent; nothing is sent.")
 @click.argument("rules", nargs=-1, shell_complete=complete_rule, metavar="[RULE…]")
-@click.option("--events", multiple=True, metavar="[STREAM=]FILE", help="Read this file; default: the project's recorded files.")
+@click.option(
+    "--events", multiple=True, metavar="[STREAM=]FILE", help="Read this file; default: the project's recorded files."
+)
 @click.option("--from-store", is_flag=True, help="Read the store's log.")
 @click.option("--since", metavar="TIME", help="Count from here on: a time, or 90d back from the end.")
 @click.option("--until", metavar="TIME", help="End time here, inclusive.")
-@click.option("--compare", type=click.Path(path_type=Path), metavar="DIR", help="Another project folder, as what stands now.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=f"The report; default {REPORT}.")
+@click.option(
+    "--compare", type=click.Path(path_type=Path), metavar="DIR", help="Another project folder, as what stands now."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=f"The report; default {REPORT}."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; a report only with --out.")
 @project_options
 def command(
@@ -76,7 +82,7 @@ def command(
 class _Source:
     """The events of one simulation, for this project and the one it is compared with."""
 
-    def __init__(self, project: Project, events: Sequence[str], from_store: bool) -> None:  # noqa: FBT001 - a flag of the command
+    def __init__(self, project: Project, events: Sequence[str], from_store: bool) -> None:
         self.project, self.events, self.from_store = project, events, from_store
 
     def run(self, project: Project, until: int | None, since: str | None, rules: list[str] | None) -> PageData:
@@ -92,12 +98,16 @@ class _Source:
                 done = engine.progress
                 progress.update(done.events, count_of(done.mails, "message"))
 
-            end, duplicates = self._store(project, until, show) if self.from_store else self._files(project, until, show)
+            end, duplicates = (
+                self._store(project, until, show) if self.from_store else self._files(project, until, show)
+            )
             seconds = progress.seconds
         if not held:
             raise UsageError("there are no events to simulate", help_text="name a file with --events")
         least = None if since is None else instant_or_span(since, project.plan.policy.zone, "--since", end=end)
-        return figures_of_store(project, held[0].store, seconds=seconds, duplicates=duplicates, rules=rules, since=least)
+        return figures_of_store(
+            project, held[0].store, seconds=seconds, duplicates=duplicates, rules=rules, since=least
+        )
 
     def _store(self, project: Project, until: int | None, show: Callable[[Engine], None]) -> tuple[int, int]:
         from relight.cli.history import reading
@@ -129,7 +139,11 @@ class _Source:
                     help_text="compare folders that declare the same streams",
                 )
             files = tuple(str((self.project.folder / file).absolute()) for file in stream.source.files)
-            source = stream.source if project is self.project else replace(theirs[name].source, kind="file", files=files, follow=False)
+            source = (
+                stream.source
+                if project is self.project
+                else replace(theirs[name].source, kind="file", files=files, follow=False)
+            )
             found[name] = replace(theirs[name], source=source)
         return found
 
@@ -171,7 +185,11 @@ def _as_json(data: PageData, base: PageData | None) -> dict[str, object]:
         "people": data.people,
         "not_sent": data.not_sent,
         "held_out": data.held_out,
-        "messages_per_customer": {"median": data.quantile(0.5), "p95": data.quantile(0.95), "most": max(data.per_customer, default=0)},
+        "messages_per_customer": {
+            "median": data.quantile(0.5),
+            "p95": data.quantile(0.95),
+            "most": max(data.per_customer, default=0),
+        },
         "rules": rules,
     }
 

@@ -12,7 +12,14 @@ CUSTOMERS = 300
 #: Days that the events cover.
 DAYS = 120
 _BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
-_TITLES = ("The Salt Road", "A Field Guide to Fog", "Nine Harbours", "Bread and Weather", "The Map Mender", "Small Hours")
+_TITLES = (
+    "The Salt Road",
+    "A Field Guide to Fog",
+    "Nine Harbours",
+    "Bread and Weather",
+    "The Map Mender",
+    "Small Hours",
+)
 _NAMES = ("Deniz", "Alex", "Mina", "Sasha", "Kerem", "Robin", "Elif", "Noor", "Ada", "Jules")
 _ZONES = (("tr", "Europe/Istanbul"), ("en", "Europe/London"), ("en", "America/New_York"))
 
@@ -28,7 +35,9 @@ def write_events(path: Path) -> int:
     kept = [row for row in rows if row[0] < end]
     lines = []
     for number, (at, row) in enumerate(kept, 1):
-        lines.append(json.dumps({"id": f"e{number}", **row, "at": at.isoformat().replace("+00:00", "Z")}, ensure_ascii=False))
+        lines.append(
+            json.dumps({"id": f"e{number}", **row, "at": at.isoformat().replace("+00:00", "Z")}, ensure_ascii=False)
+        )
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return len(kept)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import click
 
 from relight import __version__

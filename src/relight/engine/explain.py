@@ -15,8 +15,8 @@ from relight.decide.standing import step_of
 from relight.decide.waits import wait_deadline
 from relight.engine.explain_gate import audience_findings, entry_of_now, gate_findings
 from relight.engine.explain_history import Missed, Retold, retell
-from relight.engine.explain_triggers import TriggerStory, tell_trigger
-from relight.engine.explain_words import Explanation, Finding, Mark, RuleStory, ago, clock, length, times
+from relight.engine.explain_triggers import tell_trigger
+from relight.engine.explain_words import Explanation, Finding, Mark, RuleStory, TriggerStory, ago, clock, length, times
 from relight.messages.reasons import RowState
 from relight.rules.plan import InactiveTrigger, StepKind
 
@@ -171,11 +171,15 @@ def _next(told: Retold, rule: Rule, trigger: TriggerStory, inside: list[Entry]) 
             return f"Its mail goes through the gate {clock(minute, turn.zone)}{unless}.", minute
         due = None if step is None else wait_deadline(turn, entry, step)
         if step is not None and due is not None:
-            for_what = step.awaited.event if step.kind is StepKind.WAIT_FOR and step.awaited is not None else "time to pass"
+            for_what = (
+                step.awaited.event if step.kind is StepKind.WAIT_FOR and step.awaited is not None else "time to pass"
+            )
             line = f"It waits in step '{step.id}' for {for_what} until {ago(due, told.at, turn.zone)}{unless}."
             return line, due
     if trigger.due is not None:
-        line = f"The next threshold falls due {clock(trigger.due, turn.zone)}, {length(trigger.due - told.at)} from then."
+        line = (
+            f"The next threshold falls due {clock(trigger.due, turn.zone)}, {length(trigger.due - told.at)} from then."
+        )
         if not isinstance(rule.trigger, InactiveTrigger):
             line = f"It falls due {clock(trigger.due, turn.zone)}, {length(trigger.due - told.at)} from then."
         return line, trigger.due

@@ -178,7 +178,9 @@ def _passed(name: str, case: Case) -> Finding:
             return _room(case)
         case _:
             share = f"{rule.holdout:.1%}" if rule.holdout else "nobody"
-            return Finding(mark=Mark.YES, text=f"not held out (holdout: {share})", place=place_text(places.get("holdout")))
+            return Finding(
+                mark=Mark.YES, text=f"not held out (holdout: {share})", place=place_text(places.get("holdout"))
+            )
 
 
 def _consent(case: Case) -> Finding:
@@ -215,7 +217,8 @@ def _refused(name: str, verdict: Verdict, case: Case) -> Finding:
     elif name == "holdout":
         text = f"{reason}: drawn {number} of {leaf}"
     elif name == "expires":
-        text = f"{reason}: it would leave {length(case.scheduled - case.born)} late, and expires after {length(case.rule.expires)}"
+        late = length(case.scheduled - case.born)
+        text = f"{reason}: it would leave {late} late, and expires after {length(case.rule.expires)}"
     places = case.plan.policy.places
     fallback = {"consent": "topics", "holdout": "holdout", "sensitive": "sensitive"}.get(name, "")
     place = verdict.place or place_text(places.get(fallback)) or str(case.rule.place)
@@ -231,7 +234,9 @@ def _holders(case: Case) -> tuple[str, ...]:
         return ()
     cap = full[0]
     least = case.scheduled - (cap.window if cap.window is not None else 31 * DAY)
-    holders = [p for p in case.profile.places if p.message_class == case.rule.message_class.value and p.scheduled > least]
+    holders = [
+        p for p in case.profile.places if p.message_class == case.rule.message_class.value and p.scheduled > least
+    ]
     shown = holders[-full[1] :]
     lines = [f"'{p.rule}' holds a place since {clock(p.scheduled, zone)}" for p in shown]
     free = next_minute_with_room(

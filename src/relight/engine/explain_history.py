@@ -83,7 +83,12 @@ def retell(  # noqa: PLR0913 - one history, by keyword
     Raises:
         UsageError: nothing had happened by `at`.
     """
-    world = _world({one.version: one for one in (*plans, plan)}, everybody, at, first=None if first is None else (first, plan.version))
+    world = _world(
+        {one.version: one for one in (*plans, plan)},
+        everybody,
+        at,
+        first=None if first is None else (first, plan.version),
+    )
     profile = Profile(customer=customer)
     told = Retold(
         customer=customer,
@@ -103,9 +108,7 @@ def retell(  # noqa: PLR0913 - one history, by keyword
     return told
 
 
-def _world(
-    plans: Mapping[str, Plan], everybody: Iterable[Record], at: int, *, first: tuple[int, str] | None
-) -> World:
+def _world(plans: Mapping[str, Plan], everybody: Iterable[Record], at: int, *, first: tuple[int, str] | None) -> World:
     world = World()
     for plan in plans.values():
         world.register(plan)
@@ -152,7 +155,7 @@ def _missed(turn: Turn, rule: Rule, event: Event, effects: Effects) -> list[Miss
     if event.late:
         return [Missed(rule=rule.id, reason=Reason.LATE_EVENT.value, event=event, at=turn.now, place=str(rule.place))]
     found = []
-    for (of, reason, _day), _count in effects.counted.items():
+    for of, reason, _day in effects.counted:
         if of != rule.id:
             continue
         leaf, number, place = None, None, str(rule.place)

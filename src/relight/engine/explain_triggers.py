@@ -5,7 +5,6 @@ Last activity and when each threshold falls due, counts, asks, dates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,8 @@ from relight.customers.series import entries_between
 from relight.decide.calendar import date_deadlines, schedule_deadline
 from relight.decide.silences import NEVER, due_of
 from relight.decide.watches import DECLINE_MEAN_MIN, declined_series
-from relight.engine.explain_words import Finding, Mark, ago, clock, leaf_finding, length, shown, times
+from relight.engine.explain_events import tell_event, tell_global, tell_milestone, tell_released
+from relight.engine.explain_words import Finding, Mark, TriggerStory, ago, clock, leaf_finding, length, listed, times
 from relight.rules.plan import (
     DateTrigger,
     DeclinedTrigger,
@@ -29,27 +29,8 @@ from relight.rules.plan import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from relight.engine.explain_history import Retold
-    from relight.rules.plan import EventMatch, Rule, Threshold
-    from relight.streams.envelope import Event
-
-#: Requests and global events that are told one by one; the newest.
-TOLD_MAX = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TriggerStory:
-    """What the trigger says."""
-
-    findings: tuple[Finding, ...]
-    #: Properties of the event that a message now would be about, and of the release or incident.
-    properties: dict[str, object] = field(default_factory=dict)
-    release: dict[str, object] = field(default_factory=dict)
-    event: str = ""
-    #: Nearest instant at which it may fire by the passing of time alone (µs).
-    due: int | None = None
+    from relight.rules.plan import Rule, Threshold
 
 
 def tell_trigger(told: Retold, rule: Rule) -> TriggerStory:
@@ -58,13 +39,13 @@ def tell_trigger(told: Retold, rule: Rule) -> TriggerStory:
         case InactiveTrigger() as trigger:
             return _inactive(told, rule, trigger)
         case EventTrigger() as trigger:
-            return _event(told, rule, trigger)
+            return tell_event(told, rule, trigger)
         case MilestoneTrigger() as trigger:
-            return _milestone(told, rule, trigger)
+            return tell_milestone(told, rule, trigger)
         case ReleasedTrigger() as trigger:
-            return _released(told, rule, trigger)
+            return tell_released(told, rule, trigger)
         case GlobalTrigger() as trigger:
-            return _global(told, rule, trigger)
+            return tell_global(told, rule, trigger)
         case DateTrigger() as trigger:
             return _date(told, rule, trigger)
         case ScheduleTrigger() as trigger:
@@ -78,7 +59,7 @@ def tell_trigger(told: Retold, rule: Rule) -> TriggerStory:
 # ---------------------------------------------------------------- silences
 def _inactive(told: Retold, rule: Rule, trigger: InactiveTrigger) -> TriggerStory:
     turn = told.turn
-    names = _listed(sorted(trigger.activity))
+    names = listed(sorted(trigger.activity))
     seen = [e.event_time for e in told.events if e.name in trigger.activity]
     if seen:
         last = max(seen)
@@ -98,7 +79,9 @@ def _inactive(told: Retold, rule: Rule, trigger: InactiveTrigger) -> TriggerStor
                 number="never",
             )
             return TriggerStory(findings=(never,))
-        head = Finding(mark=Mark.YES, text=f"never {names}; first seen {ago(first, told.at, turn.zone)}", place=str(rule.place))
+        head = Finding(
+            mark=Mark.YES, text=f"never {names}; first seen {ago(first, told.at, turn.zone)}", place=str(rule.place)
+        )
         start, name = first, NEVER
     lines, dues = [], []
     for threshold in trigger.thresholds:
@@ -115,14 +98,20 @@ def _threshold(told: Retold, rule: Rule, threshold: Threshold, start: int, name:
     if due is None:
         text = threshold.personal.text if threshold.personal is not None else ""
         finding = Finding(
-            mark=Mark.UNKNOWN, text=f"the threshold {text} is unknown as of that activity", place=place, leaf=text, number="unknown"
+            mark=Mark.UNKNOWN,
+            text=f"the threshold {text} is unknown as of that activity",
+            place=place,
+            leaf=text,
+            number="unknown",
         )
         return finding, None
     needs = f"needs {length(due - start)}"
     silent = f"silent for {length(told.at - start)}"
     if due > told.at:
         more = f"falls due {clock(due, turn.zone)} ({length(due - told.at)} from then), unless there is activity before"
-        return Finding(mark=Mark.NO, text=silent, needs=needs, place=place, more=(more,), leaf=needs, number=silent), due
+        return Finding(
+            mark=Mark.NO, text=silent, needs=needs, place=place, more=(more,), leaf=needs, number=silent
+        ), due
     id_ = (turn.state.threshold_ids or {}).get((rule.id, threshold.position), "")
     text = f"{silent}; fell due {clock(due, turn.zone)}"
     since = (turn.state.threshold_since or {}).get((rule.id, id_), due)
@@ -132,143 +121,6 @@ def _threshold(told: Retold, rule: Rule, threshold: Threshold, start: int, name:
     if due < since:
         why = f"the rule stands as it does only since {clock(since, turn.zone)}, and an edit never looks back"
     return Finding(mark=Mark.NO, text=text, needs=needs, place=place, more=(why,), leaf=needs, number=silent), due
-
-
-# ---------------------------------------------------------------- events
-def _event(told: Retold, rule: Rule, trigger: EventTrigger) -> TriggerStory:
-    fitting, refusal = _fitting(told, rule, trigger.match)
-    if not fitting:
-        return TriggerStory(findings=refusal)
-    last = fitting[-1]
-    head = f"{trigger.match.event} came {times(len(fitting))}, last {ago(last.event_time, told.at, told.turn.zone)}"
-    finding = Finding(mark=Mark.YES, text=head, place=str(rule.place), more=tuple(_missed_lines(told, rule)))
-    return TriggerStory(findings=(finding,), properties=dict(last.properties), event=last.name)
-
-
-def _fitting(told: Retold, rule: Rule, match: EventMatch) -> tuple[list[Event], tuple[Finding, ...]]:
-    """Return the events that match, or why none does."""
-    named = [e for e in told.events if e.name == match.event]
-    if not named:
-        text = f"there was no {match.event} yet"
-        return [], (Finding(mark=Mark.NO, text=text, place=str(rule.place), leaf=match.event, number="0"),)
-    if match.where is None:
-        return named, ()
-    where, turn = match.where, told.turn
-    fitting = [e for e in named if where.evaluate(turn.reading(event=e.properties, own=e.properties)) is True]
-    if fitting:
-        return fitting, ()
-    reading = turn.reading(event=named[-1].properties, own=named[-1].properties)
-    leaf = where.blame(reading)
-    number = "unknown" if leaf is None else shown(leaf.value(reading))
-    text = f"{match.event} came {times(len(named))}, none of them where {where.text}"
-    more = (f"the last one: {leaf.text} was {number}",) if leaf is not None else ()
-    finding = Finding(
-        mark=Mark.NO, text=text, place=str(where.place), more=more, leaf=leaf.text if leaf else where.text, number=number
-    )
-    return [], (finding,)
-
-
-def _missed_lines(told: Retold, rule: Rule) -> Iterator[str]:
-    """Yield why occurrences got no row, by reason (R6)."""
-    by_reason: dict[str, int] = {}
-    for one in told.missed:
-        if one.rule == rule.id:
-            by_reason[one.reason] = by_reason.get(one.reason, 0) + 1
-    for reason, count in by_reason.items():
-        last = next(one for one in reversed(told.missed) if one.rule == rule.id and one.reason == reason)
-        told_leaf = "" if last.leaf is None else f": {last.leaf}" + ("" if last.number is None else f" was {last.number}")
-        where = f" ({last.place})" if last.place else ""
-        yield f"{times(count)} without a row, {reason}, last {clock(last.at, told.turn.zone)}{told_leaf}{where}"
-
-
-def _milestone(told: Retold, rule: Rule, trigger: MilestoneTrigger) -> TriggerStory:
-    turn, place = told.turn, str(rule.place)
-    properties: dict[str, object] = {}
-    if trigger.match is not None:
-        fitting, refusal = _fitting(told, rule, trigger.match)
-        if not fitting:
-            return TriggerStory(findings=refusal)
-        properties = dict(fitting[-1].properties)
-        total: object = turn.profile.totals.get(rule.id) or 0
-        if isinstance(total, set | list | tuple):
-            total = len(total)
-        what = f"{trigger.kind.value} of {trigger.match.event}" + (f".{trigger.prop}" if trigger.prop else "")
-    else:
-        assert trigger.value is not None
-        total, what = trigger.value.evaluate(turn.reading()), trigger.value.text
-        if total is UNKNOWN:
-            finding = Finding(mark=Mark.UNKNOWN, text=f"{what} is unknown", place=place, leaf=what, number="unknown")
-            return TriggerStory(findings=(finding,))
-    reached = [label for mark, label in zip(trigger.at, trigger.labels, strict=True) if mark <= total]
-    ahead = [label for mark, label in zip(trigger.at, trigger.labels, strict=True) if mark > total]
-    found = []
-    if reached:
-        found.append(Finding(mark=Mark.YES, text=f"{what} is {shown(total)}: reached {_listed(reached)}", place=place))
-    if ahead:
-        mark = Mark.OFF if reached else Mark.NO
-        text = f"{what} is {shown(total)}"
-        needs = f"the next milestone is {ahead[0]}"
-        found.append(Finding(mark=mark, text=text, needs=needs, place=place, leaf=what, number=shown(total)))
-    return TriggerStory(
-        findings=tuple(found), properties=properties, event=trigger.match.event if trigger.match else ""
-    )
-
-
-# ---------------------------------------------------------------- requests and what concerns everybody
-def _released(told: Retold, rule: Rule, trigger: ReleasedTrigger) -> TriggerStory:
-    turn, place = told.turn, str(rule.place)
-    asks = turn.profile.asks.get(rule.id, {})
-    if not asks:
-        _, refusal = _fitting(told, rule, trigger.asked)
-        text = f"never asked: no {trigger.asked.event} with a {trigger.by}"
-        plain = Finding(mark=Mark.NO, text=text, place=place, leaf=trigger.asked.event, number="0")
-        return TriggerStory(findings=refusal or (plain,))
-    releases = {
-        str(e.properties.get(trigger.by)): e for e in turn.world.view(turn.state) if e.name == trigger.shipped
-    }
-    found = []
-    properties: dict[str, object] = {}
-    release: dict[str, object] = {}
-    for value, ask in sorted(asks.items(), key=lambda one: one[1].order)[-TOLD_MAX:]:
-        asked = f"asked for {value} {clock(ask.order[0], turn.zone)}"
-        shipped = releases.get(value)
-        if shipped is None:
-            found.append(
-                Finding(mark=Mark.NO, text=asked, needs=f"no {trigger.shipped} of it yet", place=place, leaf=trigger.shipped, number=value)
-            )
-        elif shipped.event_time <= ask.order[0]:
-            text = f"{asked}, after it had shipped {clock(shipped.event_time, turn.zone)}"
-            found.append(Finding(mark=Mark.NO, text=text, place=place, leaf=trigger.shipped, number=value))
-        else:
-            found.append(Finding(mark=Mark.YES, text=f"{asked}; shipped {clock(shipped.event_time, turn.zone)}", place=place))
-            properties, release = dict(ask.properties), dict(shipped.properties)
-    found.sort(key=lambda one: one.mark is not Mark.YES)
-    return TriggerStory(findings=tuple(found), properties=properties, release=release, event=trigger.asked.event)
-
-
-def _global(told: Retold, rule: Rule, trigger: GlobalTrigger) -> TriggerStory:
-    turn = told.turn
-    events = [e for e in turn.world.view(turn.state) if e.name == trigger.event]
-    if not events:
-        text = f"there was no {trigger.event} yet"
-        return TriggerStory(findings=(Finding(mark=Mark.NO, text=text, place=str(rule.place), leaf=trigger.event, number="0"),))
-    found = []
-    release: dict[str, object] = {}
-    for event in events[-TOLD_MAX:]:
-        reading = turn.reading(min(event.ingest_time, told.at), event=event.properties)
-        head = f"{trigger.event} {clock(event.event_time, turn.zone)}"
-        failed = next((c for c in (trigger.where, trigger.affects) if c is not None and c.evaluate(reading) is not True), None)
-        if failed is None:
-            found.append(Finding(mark=Mark.YES, text=f"{head} concerned this customer", place=str(rule.place)))
-            release = dict(event.properties)
-            continue
-        leaf = failed.blame(reading)
-        number = "unknown" if leaf is None else shown(leaf.value(reading))
-        text = f"{head} did not concern this customer: {leaf.text if leaf else failed.text} was {number}"
-        where = str(leaf.place if leaf else failed.place)
-        found.append(Finding(mark=Mark.NO, text=text, place=where, leaf=leaf.text if leaf else failed.text, number=number))
-    found.sort(key=lambda one: one.mark is not Mark.YES)
-    return TriggerStory(findings=tuple(found), release=release, event=trigger.event)
 
 
 # ---------------------------------------------------------------- dates, schedules, watched conditions
@@ -286,7 +138,9 @@ def _date(told: Retold, rule: Rule, trigger: DateTrigger) -> TriggerStory:
         done = turn.profile.done.get(rule.id)
         text = f"{head}; " + ("its day has come" if done else "it was learned after its day")
         mark = Mark.YES if done else Mark.NO
-        return TriggerStory(findings=(Finding(mark=mark, text=text, place=place, leaf=trigger.trait, number=told_value),))
+        return TriggerStory(
+            findings=(Finding(mark=mark, text=text, place=place, leaf=trigger.trait, number=told_value),)
+        )
     needs = f"falls due {ago(due, told.at, turn.zone)}"
     finding = Finding(mark=Mark.NO, text=head, needs=needs, place=place, leaf=trigger.trait, number=told_value)
     return TriggerStory(findings=(finding,), due=due)
@@ -311,7 +165,7 @@ def _declined(told: Retold, rule: Rule, trigger: DeclinedTrigger) -> TriggerStor
     least = (1 - Decimal(str(trigger.by))) * mean
     text = f"{trigger.of.event} {times(current)} in {length(trigger.window)}, usually {mean:.1f}"
     if mean < DECLINE_MEAN_MIN:
-        needs = f"a habit: at least {DECLINE_MEAN_MIN} in {length(trigger.window)} over the {length(trigger.against)} before"
+        needs = f"a habit: {DECLINE_MEAN_MIN} or more in {length(trigger.window)}, over {length(trigger.against)}"
         holds = False
     else:
         needs, holds = f"fires below {least:.1f}", current < least
@@ -338,7 +192,3 @@ def _segment(told: Retold, rule: Rule, trigger: SegmentTrigger) -> TriggerStory:
     blamed = condition.blame(reading)
     leaves = (leaf_finding(leaf, reading, decides=leaf is blamed) for leaf in condition.leaves)
     return TriggerStory(findings=(head, *leaves))
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1] if words else "activity"

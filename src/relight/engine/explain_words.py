@@ -5,7 +5,7 @@ Data and text only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,19 @@ class Finding:
     def stops(self) -> bool:
         """Return whether this keeps the message back."""
         return self.mark in (Mark.NO, Mark.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerStory:
+    """What the trigger says."""
+
+    findings: tuple[Finding, ...]
+    #: Properties of the event that a message now would be about, and of the release or incident.
+    properties: dict[str, object] = field(default_factory=dict)
+    release: dict[str, object] = field(default_factory=dict)
+    event: str = ""
+    #: Nearest instant at which it may fire by the passing of time alone (µs).
+    due: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,3 +166,8 @@ def leaf_finding(leaf: Leaf, reading: Reading, *, decides: bool, reason: str | N
     return Finding(
         mark=mark, text=text, place=str(leaf.place), leaf=leaf.text, number=value, reason=reason if decides else None
     )
+
+
+def listed(words: list[str]) -> str:
+    """Return `a`, `a or b`, `a, b or c`."""
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1] if words else "activity"
