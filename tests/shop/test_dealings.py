@@ -77,6 +77,14 @@ def test_a_refunded_order_is_not_asked_about(shop: Shop) -> None:
     assert told.mail("how_was_it").entry.properties["order_id"] == "TB-2"
 
 
+def test_whoever_deletes_the_account_is_not_asked_how_it_was(shop: Shop) -> None:
+    """Gone within the week: the entry ends with `exit`."""
+    who = shop.customer()
+    told = shop.tell([signs_up(who), *orders(who, "3 days"), happened("5 days", "account_deleted", who)], "12 days")
+    assert told.words("how_was_it") == ["entered", "ended exit"]
+    assert told.why("how_was_it")[1] == "account_deleted"
+
+
 def test_an_order_without_a_product_cannot_be_asked_about(shop: Shop) -> None:
     """The till left the product empty: missing_data, and no mail that asks about nothing."""
     who = shop.customer()

@@ -51,14 +51,14 @@ def test_whoever_asked_for_something_else_has_no_occurrence(shop: Shop) -> None:
 
 
 def test_an_answered_wish_takes_the_day_from_the_news(shop: Shop) -> None:
-    """Asked, away for 30 days, and released in the night before: at 09:00 the personal mail wins the day's one place."""
+    """Released and 30 days away in one night: at 09:00 the personal mail wins the day's one place, the news is capped."""
     who = shop.customer()
-    away = [*signs_up(who), *subscribes(who), happened("4 days 11 hours", "session_started", who), _asked(who)]
+    away = [*signs_up(who), *subscribes(who), happened("4 days 14 hours", "session_started", who), _asked(who)]
     told = shop.tell([*away, releases("34 days 12 hours")], "36 days")
     assert told.words("you_asked_we_shipped") == ["entered", "pending"]
     assert told.sent()[-1] == ("you_asked_we_shipped", "Mon 2026-02-09 09:00")
-    assert told.words("whats_new") == ["suppressed audience_false"]
-    assert told.words("quiet")[2:] == ["entered", "suppressed audience_false"]
+    assert told.words("whats_new") == ["entered", "suppressed frequency_cap"]
+    assert told.words("quiet")[-1] == "suppressed audience_false"
 
 
 # ---------------------------------------------------------------- A4
