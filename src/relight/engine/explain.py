@@ -16,7 +16,7 @@ from relight.decide.waits import wait_deadline
 from relight.engine.explain_gate import audience_findings, entry_of_now, gate_findings
 from relight.engine.explain_history import Missed, Retold, retell
 from relight.engine.explain_triggers import tell_trigger
-from relight.engine.explain_words import Explanation, Finding, Mark, RuleStory, TriggerStory, ago, clock, length, times
+from relight.engine.explain_words import Explanation, Finding, Mark, RuleStory, TriggerStory, clock, length, times
 from relight.messages.reasons import RowState
 from relight.rules.plan import InactiveTrigger, StepKind
 
@@ -174,7 +174,8 @@ def _next(told: Retold, rule: Rule, trigger: TriggerStory, inside: list[Entry]) 
             for_what = (
                 step.awaited.event if step.kind is StepKind.WAIT_FOR and step.awaited is not None else "time to pass"
             )
-            line = f"It waits in step '{step.id}' for {for_what} until {ago(due, told.at, turn.zone)}{unless}."
+            until = f"{clock(due, turn.zone)} ({length(due - told.at)} from then)"
+            line = f"It waits in step '{step.id}' for {for_what} until {until}{unless}."
             return line, due
     if trigger.due is not None:
         line = (
