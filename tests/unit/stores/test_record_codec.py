@@ -95,7 +95,9 @@ def test_a_sealed_blob_is_noticed_when_it_changed(found: object) -> None:
         ({"account": "acme"}, False),
     ],
 )
-def test_two_copies_of_an_event_are_compared_by_body(changes: dict[str, object], same: bool) -> None:  # a column of the table
+def test_two_copies_of_an_event_are_compared_by_body(
+    changes: dict[str, object], same: bool
+) -> None:  # a column of the table
     """Ingest time, row and lateness are no part of the body, nor an event time that was clamped; all else is (V1)."""
     assert is_same_body(make_event(), make_event(**changes)) is same
 
