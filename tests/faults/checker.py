@@ -167,9 +167,10 @@ def well_formed(folder: Path) -> Counter[Identity]:
     found: Counter[Identity] = Counter()
     for line in (folder / "data/app.ndjson").read_bytes().splitlines():
         row = _object(line)
-        if row is not None and {"id", "event", "at", "arrives"} <= row.keys() and _reads(row, "cards", int):
-            if "customer" in row or row["event"] in FOR_EVERYBODY:
-                found["app", row.get("customer"), row["id"]] += 1
+        if row is None or not {"id", "event", "at", "arrives"} <= row.keys() or not _reads(row, "cards", int):
+            continue
+        if "customer" in row or row["event"] in FOR_EVERYBODY:
+            found["app", row.get("customer"), row["id"]] += 1
     with gzip.open(folder / "data/support.ndjson.gz") as file:
         for line in file:
             row = _object(line)

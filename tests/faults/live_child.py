@@ -16,18 +16,23 @@ from relight.config.loader import load_project
 from relight.engine.run import RunProgress, run_project
 
 
+def say(what: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
 def main(folder: Path, clock: Path) -> None:
     """Run until SIGINT."""
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
 
     def show(done: RunProgress) -> None:
-        print(json.dumps({"events": done.events, "mails": done.mails, "rows": done.rows, "reached": done.reached}), flush=True)
+        say({"events": done.events, "mails": done.mails, "rows": done.rows, "reached": done.reached})
 
     summary = run_project(
         load_project(folder, env=os.environ), clock=lambda: int(clock.read_text()), stop=stop, on_progress=show
     )
-    print(json.dumps({"stopped": summary.stopped, "handed_over": summary.handed_over}), flush=True)
+    say({"stopped": summary.stopped, "handed_over": summary.handed_over})
 
 
 if __name__ == "__main__":

@@ -28,6 +28,11 @@ def run_job(project: LoadedProject, job: dict[str, Any]) -> None:
     run_project(replace(project, folder=Path(job["folder"]), settings=settings), clock=lambda: 0, until=job["until"])
 
 
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def serve(project: LoadedProject) -> None:
     """Answer each line of standard input with the exit status of a child that did the job."""
     for line in sys.stdin:
@@ -35,15 +40,15 @@ def serve(project: LoadedProject) -> None:
         if child == 0:
             try:
                 run_job(project, json.loads(line))
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - whatever it is, a child must not go on as its parent
                 traceback.print_exc()
                 os._exit(1)
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        say(str(os.waitstatus_to_exitcode(status)))
 
 
 if __name__ == "__main__":
     loaded = load_project(Path(sys.argv[1]), env=os.environ)
-    print("ready", flush=True)
+    say("ready")
     serve(loaded)

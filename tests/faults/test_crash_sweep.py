@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_the_checker_sees_what_it_is_there_for(clean: Clean) -> None:
     """Each promise that is broken by hand is reported: lost, twice, invented, early, unbalanced, undone."""
     tables, inputs, sent = clean.tables, clean.shop.inputs(), message_ids(clean.mails.values())
 
-    def complaints(sends: dict[str, int] | None = None, **changes: object) -> str:
+    def complaints(sends: dict[str, int] | None = None, **changes: Any) -> str:
         return "\n".join(check_finished(replace(tables, **changes), sent if sends is None else sends, inputs))
 
     some = next(iter(sent))

@@ -90,7 +90,7 @@ def test_a_stopped_run_goes_on_where_it_stood(tmp_path: Path) -> None:
         second.wait(lambda done: done["events"] == 400 - taken)
         whole = line(400, "c1", "used", T0)
         add(folder, whole[:20])
-        second.wait(lambda done: True)
+        second.wait(lambda _: True)
         add(folder, whole[20:], line(401, "c2", "used", T0))
         second.wait(lambda done: done["events"] == 402 - taken)
         assert second.stop()["stopped"] is True
@@ -105,7 +105,7 @@ def test_a_killed_live_run_loses_no_line(tmp_path: Path) -> None:
         with live(folder, T0, RELIGHT_CRASH_AT=point) as killed:
             assert killed.process.wait(timeout=30) == -signal.SIGKILL
     with live(folder, T0) as last:
-        last.wait(lambda done: len(logged(folder)) == 40)
+        last.wait(lambda _: len(logged(folder)) == 40)
         last.stop()
     assert_sound(folder, 40)
 

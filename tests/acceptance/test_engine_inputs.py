@@ -1,0 +1,108 @@
+"""What comes into the engine beside finished files: growing ones in the log's order, and what sending learned."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from relight.base.instants import HOUR, MINUTE, SECOND
+from relight.config.loader import LoadedProject, load_project
+from relight.engine.live import LiveFeed
+from relight.engine.outcomes import outcome_records
+from relight.engine.run import RunProgress, run_project
+from relight.messages.life import MessageCause, MessageState
+from relight.stores.interface import Attempt
+from relight.stores.memory import MemoryStore
+from relight.streams.envelope import DeadLetter, order_key
+from tests.faults.checker import mails_in, read_tables
+from tests.faults.small_project import QUIET, SECRET, T0, add, line, write_project
+
+WELCOME = "trigger: {event: used}\nreentry: every\nsend: hello\n"
+
+
+def load(folder: Path) -> LoadedProject:
+    found = load_project(folder, env={"LINK_SECRET": SECRET})
+    assert found.plan is not None, [str(problem) for problem in found.problems]
+    return found
+
+
+def test_what_arrives_at_one_instant_is_in_the_logs_order(tmp_path: Path) -> None:
+    """H1: at equal ingest time global events come before customers' events, these by stream and position; a line that
+    cannot be read stands where it was.
+    """
+    folder = write_project(tmp_path, {"quiet": QUIET}, follow=True)
+    text = (folder / "streams/app.yaml").read_text()
+    (folder / "streams/news.yaml").write_text(
+        text.replace("data/app", "data/news").replace("  used: {}\n", "  shipped: {global: true}\n")
+    )
+    add(folder, line(1, "ann", "used", T0), "broken\n", line(2, "bo", "used", T0))
+    (folder / "data/news.ndjson").write_text(line(3, "", "shipped", T0))
+    feed = LiveFeed.open(load(folder), MemoryStore())
+    records, positions = feed.poll(T0 + SECOND, 10)
+    feed.close()
+    assert len(positions) == 2
+    assert [record.customer for record in records if not isinstance(record, DeadLetter)] == [None, "ann", "bo"]
+    assert [isinstance(record, DeadLetter) for record in records] == [False, False, True, False]
+    living = [record for record in records if not isinstance(record, DeadLetter)]
+    assert living == sorted(living, key=order_key)
+
+
+def test_reading_once_leaves_no_mail_behind(tmp_path: Path) -> None:
+    """I4: a run that reads what a growing file holds and ends has written the mails of its last batch."""
+    folder = write_project(tmp_path, {"welcome": WELCOME}, follow=True)
+    add(folder, line(1, "ann", "identify", T0, email="ann@mail.example"), line(2, "ann", "used", T0))
+    clock = iter([T0 + n * MINUTE for n in range(10)])
+    summary = run_project(load(folder), clock=lambda: next(clock), once=True)
+    assert (summary.mails, summary.handed_over) == (1, 1)
+    assert len(mails_in(folder / "outbox")) == 1
+
+
+def test_stopping_leaves_no_mail_behind(tmp_path: Path) -> None:
+    """Ctrl-C finishes the batch at hand: what it decided is written, and nothing is left in the hands of a sender."""
+    folder = write_project(tmp_path, {"welcome": WELCOME}, batch=1)
+    for n in range(6):
+        at = T0 + n * HOUR
+        add(folder, line(n, "ann", "used" if n else "identify", at, arrives=at, email="ann@mail.example"))
+    stop = threading.Event()
+
+    def stop_after_two_mails(done: RunProgress) -> None:
+        if done.mails == 2:
+            stop.set()
+
+    summary = run_project(load(folder), clock=lambda: 0, stop=stop, on_progress=stop_after_two_mails)
+    assert summary.stopped
+    assert (summary.mails, summary.handed_over) == (2, 2)
+    assert set(read_tables(folder / "data/relight.db").messages.values()) == {"accepted"}
+
+
+def attempt(number: int, state: MessageState, cause: MessageCause, key: str = "k1") -> Attempt:
+    return Attempt(
+        number=number, occurrence_key=key, rule="r", customer="ann", step="s", token=1, state=state, cause=cause, text="",
+        provider_id=None, at=T0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        ([MessageState.ACCEPTED], []),
+        ([MessageState.PENDING], []),
+        ([MessageState.REJECTED], ["rejected"]),
+        ([MessageState.UNKNOWN], ["unknown"]),
+        ([MessageState.UNKNOWN, MessageState.ACCEPTED], []),
+        ([MessageState.UNKNOWN, MessageState.REJECTED], ["rejected"]),
+        ([MessageState.PENDING, MessageState.BOUNCED], ["bounced"]),
+        ([MessageState.SUPPRESSED], ["suppressed"]),
+        ([MessageState.EXPIRED], ["expired"]),
+    ],
+)
+def test_the_log_learns_the_last_word(states: list[MessageState], told: list[str]) -> None:
+    """H7: of what the journal says about a message the last word becomes a control record, unless it is what every
+    decision expected; its time is the one that time has come to.
+    """
+    lines = [attempt(number, state, MessageCause.NO_ANSWER) for number, state in enumerate(states, 1)]
+    found = outcome_records(lines, now=T0 + SECOND)
+    assert [record.detail["state"] for record in found] == told
+    assert all((record.customer, record.subject, record.ingest_time) == ("ann", "k1", T0 + SECOND) for record in found)
