@@ -18,7 +18,9 @@ from tests.recorded.firings import Firing, differences, entered
 
 
 @pytest.fixture
-def sliced(recorded_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+def sliced(
+    recorded_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Path:
     """A folder that holds the first customers of the set that the test names; the engine reads from it too."""
     root = tmp_path / "data"
     slices.SLICES[request.param](recorded_root, root)
@@ -44,7 +46,7 @@ def test_one_threshold(sliced: Path, tmp_path: Path) -> None:
     assert differing
     assert {(row.rule, row.occurrence.rpartition(":")[2]) for row in differing} == {("quiet", str(position))}
     read = reference.read_udacity(sliced)
-    days = [31 if day == 30 else day for day in reference.SILENCE_DAYS]  # noqa: PLR2004 - the edit, said again
+    days = [31 if day == 30 else day for day in reference.SILENCE_DAYS]
     edited = reference.silences(read.events, read.horizon, days=days) + reference.milestones(read.events)
     assert not differences(edited, found)
 
