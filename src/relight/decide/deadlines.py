@@ -54,13 +54,20 @@ def next_deadline(turn: Turn) -> Deadline | None:
     search, index = _Search(), turn.index
     for entry in turn.profile.entries:
         _offer_entry(turn, search, entry)
+    starts = turn.profile.starts
     for wait in turn.state.silences:
+        open_ones = starts.get(wait.activity)
         # j is never before d + settle: what falls due later than this loses.
         settle = wait.rule.settle
-        for silence in silence_deadlines(turn, wait, search.judged - settle):
+        latest = search.judged - settle
+        if not wait.never and (
+            not open_ones or (wait.elapsed is not None and open_ones[0].event_time + wait.elapsed > latest)
+        ):
+            continue
+        for silence in silence_deadlines(turn, wait, latest):
             due = silence.deadline
-            search.offer((_judged(turn, due + settle), _DEADLINE, due, wait.rule.id, silence.occurrence), "silence",
-                         silence=silence)  # fmt: skip
+            order = (_judged(turn, due + settle), _DEADLINE, due, wait.rule.id, silence.occurrence)
+            search.offer(order, "silence", silence=silence)
     for rule in index.dated:
         for due in date_deadlines(turn, rule):
             search.offer((_judged(turn, due + rule.settle), _DEADLINE, due, rule.id, f"date:{due}"), "date")

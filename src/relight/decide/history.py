@@ -37,6 +37,8 @@ def live_until(  # noqa: PLR0913 - one customer up to one instant
     global records of the same instant and a lower class come first (H1).
     """
     effects.following = None
+    if profile.wake >= until and profile.world == len(world.records):
+        return
     while True:
         pending = world.records[profile.world] if profile.world < len(world.records) else None
         if pending is not None and (pending.ingest_time, rank_of(pending)) > (until, rank):

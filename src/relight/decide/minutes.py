@@ -50,7 +50,7 @@ def judge_message(turn: Turn, entry: Entry, step: Step, *, born: int, scheduled:
         reading=turn.reading(entry=entry),
         born=born,
         scheduled=scheduled,
-        extra=template_names(turn, entry, step),
+        extra=lambda: template_names(turn, entry, step),
     )
     verdict = pass_gate(case)
     if case.capped and rule.when_capped is not None and _wait_for_room(turn, entry, step, rule):

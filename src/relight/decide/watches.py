@@ -8,13 +8,14 @@ can change it: the facts note them while they are read, and a change in between 
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal
+from bisect import bisect_left
+from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from relight.base.instants import INSTANT_MAX
 from relight.base.kinds import UNKNOWN
 from relight.customers.profile import Flag
-from relight.customers.series import entries_between
 from relight.decide.occurrences import Happening, occur
 from relight.rules.plan import DeclinedTrigger, MilestoneTrigger, SegmentTrigger
 
@@ -108,26 +109,37 @@ def _declined(turn: Turn, trigger: DeclinedTrigger) -> tuple[bool | None, int]:
     series = turn.profile.series.get(declined_series(trigger))
     if series is None:
         return False, INSTANT_MAX
-    begin = turn.now - trigger.window
-    current = entries_between(series, begin, turn.now)
-    before = entries_between(series, begin - trigger.against, begin)
-    keep = 1 - Decimal(str(trigger.by))
-    mean = Decimal(len(before) * trigger.window) / Decimal(trigger.against)
-    changes = [e[0] + trigger.window for e in current[:1]] + [
-        e[0] + trigger.window + trigger.against for e in before[:1]
-    ]
-    check_at: int = min(changes, default=INSTANT_MAX)
-    if mean >= DECLINE_MEAN_MIN and Decimal(len(current)) < keep * mean:
-        return True, check_at
-    # Not declined. Without new events the mean is at its most when all of the window has moved into the weeks
-    # before it, so nothing can happen until fewer than that share are left.
-    most = keep * Decimal((len(before) + len(current)) * trigger.window) / Decimal(trigger.against)
-    gone = len(current) - (int(most.to_integral_value(ROUND_CEILING)) - 1)
-    if gone < 1:
-        return False, check_at
-    if gone > len(current):
-        return False, INSTANT_MAX
-    return False, int(str(current[gone - 1][0])) + trigger.window
+    recent, window = series.recent, trigger.window
+    # [low, mid) stand in the windows before, [mid, high) in the window that ends now.
+    begin = turn.now - window
+    low, mid, high = (bisect_left(recent, (at + 1,)) for at in (begin - trigger.against, begin, turn.now))
+    state = _is_low(trigger, high - mid, mid - low)
+    # Time alone moves entries from the window into those before it, then out of them: the first move that turns the
+    # truth is when to look again.
+    while low < high and (state or (high - low) * window >= trigger.against * DECLINE_MEAN_MIN):
+        at = recent[low][0] + window + trigger.against
+        if mid < high:
+            at = min(at, recent[mid][0] + window)
+        while mid < high and recent[mid][0] + window <= at:
+            mid += 1
+        while low < mid and recent[low][0] + window + trigger.against <= at:
+            low += 1
+        if _is_low(trigger, high - mid, mid - low) is not state:
+            return state, at
+    return state, INSTANT_MAX
+
+
+def _is_low(trigger: DeclinedTrigger, current: int, before: int) -> bool:
+    """Return whether a window of so many events is below the share of the mean of the windows before. In integers."""
+    if before * trigger.window < trigger.against * DECLINE_MEAN_MIN:
+        return False
+    part, whole = _kept_share(trigger.by)
+    return current * trigger.against * whole < before * trigger.window * part
+
+
+@lru_cache(maxsize=64)
+def _kept_share(by: float | Decimal) -> tuple[int, int]:
+    return (1 - Decimal(str(by))).as_integer_ratio()
 
 
 def declined_series(trigger: DeclinedTrigger) -> str:

@@ -135,7 +135,7 @@ def _case(turn: Turn, rule: Rule, entry: Entry, step: Step) -> Case:
         reading=turn.reading(entry=entry),
         born=born,
         scheduled=allowed_minute(turn, max(ready, turn.now), step) if is_marketing else turn.now,
-        extra=template_names(turn, entry, step),
+        extra=lambda: template_names(turn, entry, step),
     )
 
 

@@ -44,8 +44,8 @@ class Case:
     #: When the send step was reached, and the minute the gate runs at (µs).
     born: int
     scheduled: int
-    #: More for the template.
-    extra: Mapping[str, object]
+    #: More for the template; made only when something is rendered, since links are signed.
+    extra: Callable[[], Mapping[str, object]]
     #: Set by the render check.
     rendered: Any = None
     address: str = ""
@@ -167,7 +167,7 @@ def check_render(case: Case) -> Verdict | None:
     letter = case.plan.letters.get(name)
     if letter is None:
         return _refuse(Reason.TEMPLATE_ERROR, f"templates/{name}/", "missing")
-    rendered = letter.render(case.reading, case.extra)
+    rendered = letter.render(case.reading, case.extra())
     refused = getattr(rendered, "reason", None)
     if refused is not None:
         return _refuse(Reason(refused), str(rendered.what), place=f"{rendered.file}:{rendered.line}")

@@ -64,8 +64,10 @@ class WorldState:
 
     def past_gaps(self, instant: int) -> int:
         """Return the instant, moved to the end of the gap it falls into (H9)."""
+        if not self.gaps:
+            return instant
         moved = True
-        while moved and self.gaps:
+        while moved:
             moved = False
             for begin, until in self.gaps:
                 if begin <= instant < until:
