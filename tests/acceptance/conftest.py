@@ -14,7 +14,7 @@ def new_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new project; small batches, so that there is something to interrupt, and an audience on an event trigger."""
     folder = tmp_path_factory.mktemp("acceptance") / "shop"
     relight("init", str(folder), cwd=folder.parent)
-    edit(folder / "config/default.yaml", "quiet_hours:", "engine: {batch: 50}\n\nquiet_hours:")
+    edit(folder / "config/default.yaml", "quiet_hours:", "engine: {batch: 100}\n\nquiet_hours:")
     edit(folder / "rules/welcome.yaml", "exit: order_placed", 'audience: plan == "club"\nexit: order_placed')
     return folder
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from relight.cli.init import make_project
 from relight.cli.faults import NoProjectError
+from relight.cli.init import make_project
 from relight.cli.project import find_folder
 from relight.config.loader import load_project
 from relight.messages.reasons import RowState
