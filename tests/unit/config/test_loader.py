@@ -17,7 +17,7 @@ from relight.config.settings import Settings
 from relight.rules.plan import MessageClass, Plan
 
 HERE = Path(__file__).parent
-ENV = {"SMTP_PASSWORD": "hush-hush"}
+ENV = {"SMTP_PASSWORD": "hush-hush", "RELIGHT_LINK_SECRET": "a secret of the tests"}
 
 
 @pytest.fixture
@@ -109,7 +109,8 @@ def test_all_missing_variables_are_told_at_once(good: FolderFiles) -> None:
     stream = good.streams["streams/shop.yaml"].replace("data/shop.ndjson", "${DATA}/shop.ndjson")
     project = load_files(put(good, "streams/shop.yaml", stream), env={})
     told = [(problem.code, str(problem.place)) for problem in project.problems]
-    assert told == [("missing-variable", "config/default.yaml:8:66"), ("missing-variable", "streams/shop.yaml:1:16")]
+    missing = ("config/default.yaml:8:66", "config/default.yaml:9:49", "streams/shop.yaml:1:16")
+    assert told == [("missing-variable", place) for place in missing]
 
 
 def test_a_stream_file_from_the_environment(good: FolderFiles) -> None:
@@ -121,7 +122,7 @@ def test_a_stream_file_from_the_environment(good: FolderFiles) -> None:
 
 def test_an_environment_overlays_the_config() -> None:
     """config/local.yaml replaces how mails leave and keeps everything else."""
-    project = load_project(HERE / "good", environment="local", env={})
+    project = load_project(HERE / "good", environment="local", env={"RELIGHT_LINK_SECRET": ENV["RELIGHT_LINK_SECRET"]})
     settings = settings_of(project)
     assert settings.delivery.files == "outbox/"
     assert settings.delivery.smtp is None
