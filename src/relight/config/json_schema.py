@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -24,6 +25,7 @@ MODELS: dict[FileKind, tuple[type[BaseModel], str]] = {
     "measures": (MeasuresModel, "Measures: config/measures.yaml"),
     "rule-test": (RuleTestModel, "Rule tests: tests/rules/*.yaml"),
 }
+_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -57,6 +59,12 @@ def schema_of(kind: FileKind) -> dict[str, Any]:
     schema = {"$schema": _DIALECT, **schema, "title": title}
     if kind == "config":
         schema.pop("required", None)
-    for definition in schema.get("$defs", {}).values():
-        definition.pop("title", None)
+    for name, definition in schema.get("$defs", {}).items():
+        for one in (definition, *(form for form in definition.get("anyOf", ()) if "title" in form)):
+            one["title"] = _called(name)
     return schema
+
+
+def _called(name: str) -> str:
+    """Return what an editor offers a mapping as: `InactiveTriggerModel` is an `inactive trigger`."""
+    return _WORD_START.sub(" ", name.removesuffix("Model")).lower()

@@ -56,7 +56,7 @@ class SourceModel(FileModel):
     )
     follow: bool = Field(default=False, description="`true`: the file grows; new lines are read as they are written.")
 
-    @field_validator("file", mode="before")
+    @field_validator("file", mode="before", json_schema_input_type=str | list[str])
     @classmethod
     def _one_file(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
@@ -103,7 +103,10 @@ class FieldModel(FileModel):
     """A field, the first present of several fields, or something fixed or computed (`is`)."""
 
     field: list[str] | None = Field(
-        default=None, min_length=1, description="The field, or several: the first present counts."
+        default=None,
+        min_length=1,
+        description="The field, or several: the first present counts.",
+        json_schema_extra={"type": ["string", "array"]},
     )
     is_: str | None = Field(
         default=None, alias="is", description="A fixed text (name, topic), or an expression over the row."
@@ -243,7 +246,7 @@ class StreamModel(FileModel):
         default="count", description="What happens with events not declared here."
     )
 
-    @field_validator("consent", mode="before")
+    @field_validator("consent", mode="before", json_schema_input_type=ConsentModel | list[ConsentModel])
     @classmethod
     def _one_consent(cls, value: object) -> object:
         return [value] if isinstance(value, dict) else value

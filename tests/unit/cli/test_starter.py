@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from relight.cli.faults import NoProjectError
 from relight.cli.init import make_project
@@ -14,6 +15,8 @@ from relight.cli.project import find_folder
 from relight.config.loader import load_project
 from relight.messages.reasons import RowState
 from relight.simulate.simulate import simulate
+
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +29,14 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_has_no_problem(starter: Path) -> None:
     """Not even a warning."""
     assert load_project(starter, env={}).problems == []
+
+
+def test_other_yaml_tools_read_it(starter: Path) -> None:
+    """An editor underlines nothing: each file is YAML without relight's leniency for conditions."""
+    files = [*starter.rglob("*.yaml"), *(REPOSITORY / "rules").glob("*.yaml"), *(REPOSITORY / "config").glob("*.yaml")]
+    assert len(files) > 15
+    for path in files:
+        assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict), path
 
 
 def test_it_is_the_same_every_time(starter: Path, tmp_path: Path) -> None:

@@ -52,6 +52,20 @@ def test_short_forms_are_in_the_schema() -> None:
     """What may stand alone or in a list is offered both ways."""
     forms = schema_of("rule")["properties"]["exit"]["anyOf"]
     assert {"array"} < {str(one["type"]) for one in forms}
+    stream = schema_of("stream")
+    file = stream["$defs"]["SourceModel"]["properties"]["file"]["anyOf"]
+    assert [one["type"] for one in file] == ["string", "array"]
+    consent = stream["properties"]["consent"]["anyOf"]
+    assert [one.get("type", "object") for one in consent] == ["object", "array"]
+    named = next(one for one in stream["$defs"]["FieldModel"]["anyOf"] if one.get("type") == "object")
+    assert named["properties"]["field"]["type"] == ["string", "array"]
+
+
+def test_mappings_are_called_what_people_say() -> None:
+    """An editor offers an `inactive trigger`, not the name of a class."""
+    titles = {one["title"] for one in schema_of("rule")["$defs"].values()}
+    assert {"inactive trigger", "send step"} <= titles
+    assert not [title for title in titles if "model" in title or title != title.lower()]
 
 
 def models() -> list[type[BaseModel]]:
