@@ -73,20 +73,26 @@ class LoadedProject:
         return any(p.code in codes for p in self.problems)
 
 
-def load_project(folder: Path, *, environment: str | None = None, env: Mapping[str, str]) -> LoadedProject:
+def load_project(
+    folder: Path, *, environment: str | None = None, env: Mapping[str, str], lint: bool = True
+) -> LoadedProject:
     """Return the project of a folder with all its problems.
 
     Args:
         folder: the project folder.
         environment: name of the overlay config/<environment>.yaml; None for none.
         env: the variables that `${NAME}` stands for.
+        lint: also read the content of every letter as rendered for made-up customers. Left out where nothing can be
+            sent, and for plans that were accepted before.
     """
-    return replace(load_files(read_folder(folder), environment=environment, env=env), folder=folder)
+    return replace(load_files(read_folder(folder), environment=environment, env=env, lint=lint), folder=folder)
 
 
-def load_files(files: FolderFiles, *, environment: str | None = None, env: Mapping[str, str]) -> LoadedProject:
+def load_files(
+    files: FolderFiles, *, environment: str | None = None, env: Mapping[str, str], lint: bool = True
+) -> LoadedProject:
     """Return the project of files that were read already."""
-    loading = _Loading(files=files, env=env, problems=list(files.problems))
+    loading = _Loading(files=files, env=env, problems=list(files.problems), lint=lint)
     config = _load_config(loading, environment)
     streams, schema = _load_streams(loading)
     definitions_model = _load_definitions(loading)
@@ -120,6 +126,8 @@ class _Loading:
     files: FolderFiles
     env: Mapping[str, str]
     problems: list[Problem]
+    #: Letters are rendered and read back.
+    lint: bool
     #: What belongs to the plan's version: path -> canonical text.
     meaning: dict[str, str] = field(default_factory=dict)
 
@@ -274,7 +282,7 @@ def _compile(
     if config.model is not None:
         policy, problems = compile_policy(config.model, place_of, texts)
         loading.problems += problems
-    letters = compile_all_letters(scan, texts, rules=rules, config=config.model)
+    letters = compile_all_letters(scan, texts, rules=rules, config=config.model, lint=loading.lint)
     loading.problems += [*letters.problems, *_own(texts.problems)]
     values, segments = compile_definitions(definitions, [*names, *texts.names], builder)
     for path, text in loading.files.templates.items():

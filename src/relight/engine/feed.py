@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Records of one transaction by default.
 BATCH_RECORDS_DEFAULT = 1_000
+#: Objects made between two looks for cycles while files are read.
+COLLECT_AFTER = 50_000
 #: Name under which the store keeps how many records of the merged files were taken.
 FILES_POSITION = "files"
 #: Name under which the store keeps the instant at which the finished files ended (µs).
@@ -75,6 +79,18 @@ class Feed:
                 raise BrakeError(brake.describe(record.stream, at), help_text=help_text)
 
 
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python look for cycles less often: nothing that decides makes any, and a batch makes many small objects."""
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@_rare_collections()
 def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
     engine: Engine,
     feed: Feed,

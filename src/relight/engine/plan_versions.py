@@ -50,7 +50,7 @@ def _compile_again(version: str, kept: str | None) -> Plan:
         files = FolderFiles.of_texts(json.loads(kept))
         overlays = (Path(name).stem for name in files.config if name not in _NO_OVERLAYS)
         for environment in (None, *overlays):
-            loaded = load_files(files, environment=environment, env=os.environ)
+            loaded = load_files(files, environment=environment, env=os.environ, lint=False)
             if loaded.plan is not None and loaded.plan.version == version:
                 return loaded.plan
             problems = problems or [p for p in loaded.problems if p.severity == "error"]

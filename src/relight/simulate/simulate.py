@@ -49,7 +49,8 @@ def simulate_folder(
     on_progress: Callable[[Engine], None] | None = None,
 ) -> SimulationResult:
     """Load a project folder and run its finished streams; raises ProjectError with every problem."""
-    project = load_project(Path(folder), environment=environment, env=dict(os.environ if env is None else env))
+    variables = dict(os.environ if env is None else env)
+    project = load_project(Path(folder), environment=environment, env=variables, lint=False)
     errors = [p for p in project.problems if p.severity == "error"]
     if errors or project.plan is None:
         raise ProjectError(errors)

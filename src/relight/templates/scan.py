@@ -161,22 +161,26 @@ def _missing_parts(parts: Mapping[str, str], root: str) -> Iterator[Problem]:
 
 
 def _scan_source(environment: LetterEnvironment, path: str, text: str) -> _Found:
-    found, file = _Found(), f"{environment.root}/{path}"
+    file = f"{environment.root}/{path}"
     if len(text) > SOURCE_CHARACTERS_MAX:
         message = f"a template of more than {SOURCE_CHARACTERS_MAX} characters"
-        found.problems.append(Problem(code="template-size", message=message, place=Place(file=file)))
-        return found
+        return _Found(problems=[Problem(code="template-size", message=message, place=Place(file=file))])
     try:
         tree = environment.parse(text, path, file)
-        environment.compile(text, path, file)
+        found = _scan_tree(environment, tree, file, text)
+        # Compiled last, for its problems alone: it puts the counting filters into the tree.
+        environment.compile(tree, path, file)
     except jinja2.TemplateSyntaxError as error:
         place = Place(file=file, line=error.lineno)
-        found.problems.append(Problem(code="template-syntax", message=str(error.message), place=place))
-        return found
+        return _Found(problems=[Problem(code="template-syntax", message=str(error.message), place=place)])
     except RecursionError:
         message = "this template is nested too deep"
-        found.problems.append(Problem(code="template-syntax", message=message, place=Place(file=file, line=1)))
-        return found
+        return _Found(problems=[Problem(code="template-syntax", message=message, place=Place(file=file, line=1))])
+    return found
+
+
+def _scan_tree(environment: LetterEnvironment, tree: nodes.Template, file: str, text: str) -> _Found:
+    found = _Found()
     lines = text.split("\n")
     undeclared = meta.find_undeclared_variables(tree) - _declared_at_top(tree)
     for node in tree.find_all(nodes.Name):
