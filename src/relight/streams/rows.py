@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
+from relight.base.instants import to_instant
 from relight.streams.envelope import IDENTIFY, SKEW_MAX, Event
 from relight.streams.fields import SEGMENT_FIELDS, SEGMENT_TYPES, flatten, inner_object, read_property
 from relight.streams.ids import CUSTOMER_LENGTH_MAX, content_id, read_identifier
@@ -16,6 +18,10 @@ from relight.streams.refusals import Counts, RefusalError
 from relight.streams.row_traits import bad_value, evaluate, read_consent, read_traits
 from relight.streams.times import TimeReader
 from relight.streams.values import Coercer, keep_value
+
+#: The years in which things happen, 1900 to 2999 (µs): a deadline reckoned from there stays a date that calendars know.
+EVENT_TIME_MIN = to_instant(dt.datetime(1900, 1, 1, tzinfo=dt.UTC))
+EVENT_TIME_END = to_instant(dt.datetime(3000, 1, 1, tzinfo=dt.UTC))
 
 _IDENTIFY_ONLY = (EventPlan(name=IDENTIFY, properties=()),)
 
@@ -137,6 +143,7 @@ def _times_reader(plan: StreamPlan) -> Callable[[Row, int | None], tuple[int, in
     def times(row: Row, arrived: int | None) -> tuple[int, int, bool]:
         if arrived is None and read_arrives is not None:
             arrived = _time(read_arrives(row), plan.arrives_of, plan.arrives_field)
+            _check_year(arrived, plan.arrives_field)
         if read_time is None:
             if arrived is None:
                 raise RefusalError("missing-time", "the record has no time")
@@ -146,6 +153,8 @@ def _times_reader(plan: StreamPlan) -> Callable[[Row, int | None], tuple[int, in
             happened = event_time_of(value)
         except RefusalError:
             happened = _time(value, event_time_of, plan.time_field)
+        if not EVENT_TIME_MIN <= happened < EVENT_TIME_END:
+            _check_year(happened, plan.time_field)
         if arrived is None:
             return happened, happened, False
         ahead = happened - arrived
@@ -157,6 +166,11 @@ def _times_reader(plan: StreamPlan) -> Callable[[Row, int | None], tuple[int, in
         return arrived, arrived, False
 
     return times
+
+
+def _check_year(instant: int, name: str) -> None:
+    if not EVENT_TIME_MIN <= instant < EVENT_TIME_END:
+        raise RefusalError("bad-time", f"{name} lies outside the years 1900 to 2999")
 
 
 def _time(value: object, read: TimeReader, name: str) -> int:
