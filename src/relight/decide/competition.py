@@ -29,11 +29,11 @@ def compete(turn: Turn, minute: int) -> None:
     """Run the gate over all candidates of one minute in (priority, rule id, key) order (G2)."""
     turn.closing = 1
     for entry in _field_of(turn, minute):
-        if not is_inside(turn, entry) or entry.candidate is None:
+        if not is_inside(entry) or entry.candidate is None:
             continue
         step = step_of(turn, entry)
         assert step is not None
-        if judge_message(turn, entry, step, born=entry.candidate.born, scheduled=minute) and is_inside(turn, entry):
+        if judge_message(turn, entry, step, born=entry.candidate.born, scheduled=minute) and is_inside(entry):
             entry.candidate = None
             entry.floor = None
             entry.entered = entry.since = minute

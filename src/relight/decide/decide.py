@@ -97,8 +97,11 @@ def _fold(turn: Turn, event: Event) -> None:
     if turn.index.scheduled:
         begin_schedules(turn)
     if profile.entries:
-        for entry in sorted(profile.entries, key=lambda e: (e.rule, e.occurrence)):
-            if is_inside(turn, entry) and not exit_by_event(turn, entry, event) and not exit_by_condition(turn, entry):
+        index = turn.index
+        moved = index.moved_by.get(event.name, index.moved_by_any)
+        reached = [e for e in profile.entries if e.rule in moved]
+        for entry in sorted(reached, key=lambda e: (e.rule, e.occurrence)):
+            if is_inside(entry) and not exit_by_event(turn, entry, event) and not exit_by_condition(turn, entry):
                 meet_event(turn, entry, event)
     pull_triggers(turn, event)
     if turn.index.watched:
@@ -110,7 +113,7 @@ def _control(turn: Turn, old: Plan | None, control: Control, history: Callable[[
     if control.customer is None:
         return  # exits are checked at the customer's own records alone (E3)
     for entry in sorted(turn.profile.entries, key=lambda e: (e.rule, e.occurrence)):
-        if is_inside(turn, entry):
+        if is_inside(entry):
             exit_by_condition(turn, entry)
     if turn.index.watched and turn.profile.first_any is not None:
         check_watches(turn, None, is_new=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from relight.decide.entry_life import EntryCause, next_state
 from relight.decide.minutes import judge_message, make_candidate
-from relight.decide.standing import drop_entry, is_inside, rule_of, state_of, step_of
+from relight.decide.standing import drop_entry, first_trace_after, is_inside, rule_of, state_of, step_of
 from relight.decide.waits import wait_deadline
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import MessageClass, StepKind
@@ -115,7 +115,7 @@ def _send_at_once(turn: Turn, entry: Entry, step: Step) -> bool:
     """Transactional and internal messages go at once (G5); return whether that ended the entry."""
     ready = turn.state.past_gaps(turn.now) + turn.closing
     judge_message(turn, entry, step, born=turn.now, scheduled=ready)
-    if not is_inside(turn, entry):
+    if not is_inside(entry):
         return True
     entry.step = step.next
     return False
@@ -144,7 +144,7 @@ def meet_event(turn: Turn, entry: Entry, event: Event) -> None:
 
 def _awaited(turn: Turn, entry: Entry, step: Step) -> Trace | None:
     """Return the first event in event-time order that already ends a wait_for."""
-    for trace in turn.profile.trail:
+    for trace in turn.profile.trail[first_trace_after(turn, entry.since) :]:
         if _fits(turn, entry, step, trace.order, trace.name, trace.properties):
             return trace
     return None

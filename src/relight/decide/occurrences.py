@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from relight.base.instants import INSTANT_MIN
 from relight.customers.profile import Entry, Reach
 from relight.decide.entries import exit_by_condition, exit_by_trace, leave_entry, walk
-from relight.decide.standing import priority_of
+from relight.decide.standing import first_trace_after, priority_of
 from relight.messages.gate import blame
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import InactiveTrigger, ReentryKind
@@ -116,7 +116,7 @@ def _entry_of(turn: Turn, rule: Rule, what: Happening) -> Entry:
 
 def _begin(turn: Turn, entry: Entry, as_of: int) -> None:
     """Look back for exits and the goal (E3), then walk."""
-    for trace in turn.profile.trail:
+    for trace in turn.profile.trail[first_trace_after(turn, entry.anchor) :]:
         if exit_by_trace(turn, entry, trace):
             return
     if not exit_by_condition(turn, entry):

@@ -135,5 +135,6 @@ def _forget_judged(profile: Profile) -> None:
     oldest = profile.now - JUDGED_KEEP
     for key in [key for key, due in judged.items() if due < oldest]:
         del judged[key]
-    for key in sorted(judged, key=lambda k: judged[k])[: max(0, len(judged) - JUDGED_MAX)]:
-        del judged[key]
+    if len(judged) > JUDGED_MAX:
+        for key in sorted(judged, key=lambda k: judged[k])[: len(judged) - JUDGED_MAX]:
+            del judged[key]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from relight.decide.entry_life import EntryState
 from relight.rules.plan import PRIORITY_DEFAULT, StepKind
 
 if TYPE_CHECKING:
-    from relight.customers.profile import Entry
+    from relight.customers.profile import Entry, Trace
     from relight.decide.turn import Turn
     from relight.rules.plan import Rule, Step
 
@@ -49,6 +50,15 @@ def drop_entry(turn: Turn, entry: Entry) -> None:
     turn.rearm = True
 
 
-def is_inside(turn: Turn, entry: Entry) -> bool:
-    """Return whether the entry still lives."""
-    return any(e is entry for e in turn.profile.entries)
+def is_inside(entry: Entry) -> bool:
+    """Return whether the entry still lives: `drop_entry` takes its step away."""
+    return entry.step is not None
+
+
+def first_trace_after(turn: Turn, instant: int) -> int:
+    """Return the place in the trail of the first event later than an instant (µs)."""
+    return bisect_right(turn.profile.trail, instant, key=_when)
+
+
+def _when(trace: Trace) -> int:
+    return trace.event_time

@@ -127,7 +127,8 @@ def grown(trigger: MilestoneTrigger, total: object, properties: Mapping[str, obj
         old = total if isinstance(total, Decimal | int) else Decimal(0)
         new = old + max(Decimal(0), Decimal(value)) if isinstance(value, int | Decimal) else old
         return old, new, new
-    seen: set[str] = set(total) if isinstance(total, set | list | tuple) else set()
+    # In place: the profile is consumed, and a copy for each event would cost as much as all values before it.
+    seen: set[str] = total if isinstance(total, set) else set(total) if isinstance(total, list | tuple) else set()
     size = len(seen)
     if value is not None and size < MILESTONE_VALUES_MAX:
         seen.add(str(value))

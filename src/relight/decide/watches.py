@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Mean events a window below which a person has no habit to fall from.
 DECLINE_MEAN_MIN = 1
+#: Moves of one event in or out of the windows of a declined trigger that are looked through for the next change.
+MOVES_AHEAD_MAX = 64
 #: How far ahead a change that no fact announces is searched for (µs): two years.
 SEARCH_AHEAD = 2 * 366 * 86_400_000_000
 
@@ -115,8 +117,11 @@ def _declined(turn: Turn, trigger: DeclinedTrigger) -> tuple[bool | None, int]:
     low, mid, high = (bisect_left(recent, (at + 1,)) for at in (begin - trigger.against, begin, turn.now))
     state = _is_low(trigger, high - mid, mid - low)
     # Time alone moves entries from the window into those before it, then out of them: the first move that turns the
-    # truth is when to look again.
-    while low < high and (state or (high - low) * window >= trigger.against * DECLINE_MEAN_MIN):
+    # truth is when to look again. Somebody with very many is looked at earlier, which changes nothing.
+    at = INSTANT_MAX
+    for _ in range(MOVES_AHEAD_MAX):
+        if low == high or not (state or (high - low) * window >= trigger.against * DECLINE_MEAN_MIN):
+            return state, INSTANT_MAX
         at = recent[low][0] + window + trigger.against
         if mid < high:
             at = min(at, recent[mid][0] + window)
@@ -125,8 +130,8 @@ def _declined(turn: Turn, trigger: DeclinedTrigger) -> tuple[bool | None, int]:
         while low < mid and recent[low][0] + window + trigger.against <= at:
             low += 1
         if _is_low(trigger, high - mid, mid - low) is not state:
-            return state, at
-    return state, INSTANT_MAX
+            break
+    return state, at
 
 
 def _is_low(trigger: DeclinedTrigger, current: int, before: int) -> bool:

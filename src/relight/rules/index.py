@@ -5,7 +5,7 @@ A rule costs nothing on events it does not read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,10 @@ class PlanIndex:
     has_never: bool
     #: Events that move a personal threshold or its start; each re-arms.
     personal_events: frozenset[str]
+    #: event name -> rules whose entries it can end or move on: exits, the goal, a wait_for, conditions.
+    moved_by: Mapping[str, frozenset[str]]
+    #: Rules whose entries every event can end: they exit on a condition.
+    moved_by_any: frozenset[str]
     #: Watched rule -> events whose history it reads; a record of another name changes nothing in it.
     watched_events: Mapping[str, frozenset[str]]
 
@@ -68,6 +72,7 @@ def index_plan(plan: Plan) -> PlanIndex:
         elif isinstance(rule.trigger, GlobalTrigger):
             by_global.setdefault(rule.trigger.event, []).append(rule)
     inactive = [r for r in rules if isinstance(r.trigger, InactiveTrigger)]
+    conditional = frozenset(r.id for r in rules if r.exits_when)
     triggers = [r.trigger for r in inactive if isinstance(r.trigger, InactiveTrigger)]
     return PlanIndex(
         by_event={n: tuple(found) for n, found in by_event.items()},
@@ -86,7 +91,20 @@ def index_plan(plan: Plan) -> PlanIndex:
             for name in trigger.activity | threshold.personal.events
         ),
         watched_events={r.id: _watched_events(r) for r in rules if _is_watched(r)},
+        moved_by=_moved_by(rules, conditional),
+        moved_by_any=conditional,
     )
+
+
+def _moved_by(rules: Sequence[Rule], conditional: frozenset[str]) -> dict[str, frozenset[str]]:
+    moved: dict[str, set[str]] = {}
+    for rule in rules:
+        matches = [*rule.exits_on, *(step.awaited for step in rule.program.steps.values())]
+        matches.append(None if rule.goal is None else rule.goal.match)
+        for match in matches:
+            if match is not None:
+                moved.setdefault(match.event, set(conditional)).add(rule.id)
+    return {name: frozenset(ids) for name, ids in moved.items()}
 
 
 def _event_names(rule: Rule) -> tuple[str, ...]:
