@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from relight.stores.sqlite import SqliteStore
-from tests.acceptance.cli_kit import ENVIRONMENT, copy_project, edit, relight
+from tests.acceptance.cli_kit import ENVIRONMENT, copy_project, edit, mails_of, relight, relight_json
 
 
 def test_fine_is_0(tmp_path: Path) -> None:
@@ -57,6 +57,24 @@ def test_a_missing_input_is_69(new_project: Path, tmp_path: Path) -> None:
     project = copy_project(new_project, tmp_path / "shop")
     (project / "events.ndjson").unlink()
     assert "events.ndjson" in relight("run", cwd=project, code=69).stderr
+
+
+def test_a_place_that_cannot_be_written_is_69(new_project: Path, run_project: Path, tmp_path: Path) -> None:
+    """Neither a fault of ours nor silence: the place is named, mails wait, and the run after the mending hands over."""
+    project = copy_project(new_project, tmp_path / "shop")
+    (project / "out").write_text("in the way", encoding="utf-8")
+    told = relight("preview", "welcome", cwd=project, code=69).stderr
+    assert "error: out" in told
+    assert "move it" in told
+    outbox = project / "outbox"
+    outbox.write_text("in the way", encoding="utf-8")
+    told = relight("run", cwd=project, code=69).stdout
+    assert "handed over 0 mails" in told
+    assert "Mails wait: " in told
+    assert relight_json("run", cwd=project, code=69)["handed_over"] == 0
+    outbox.unlink()
+    assert relight_json("run", cwd=project)["handed_over"] == len(mails_of(run_project))
+    assert mails_of(project) == mails_of(run_project)
 
 
 def test_our_own_fault_is_70(new_project: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ A fault of ours in a report file.
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
@@ -41,6 +42,18 @@ _CODES: tuple[tuple[type[RelightError], ExitCode], ...] = (
     (RejectError, ExitCode.PROBLEMS),
 )
 
+#: What the machine refuses, and what to do about it: no fault of ours.
+_REFUSED = {
+    errno.EACCES: "give this user the right to it, or name another place",
+    errno.EPERM: "give this user the right to it, or name another place",
+    errno.EROFS: "that disk is read-only; name another place",
+    errno.ENOSPC: "make room on the disk; the next start continues",
+    errno.EDQUOT: "make room on the disk; the next start continues",
+    errno.ENOTDIR: "a file stands where a folder is needed; move it, or name another place",
+    errno.EEXIST: "a file stands where a folder is needed; move it, or name another place",
+    errno.EISDIR: "a folder stands where a file is needed; move it, or name another place",
+}
+
 
 class NoProjectError(RelightError):
     """There is no project here."""
@@ -67,6 +80,10 @@ def report(error: Exception) -> ExitCode:
             if isinstance(error, kind):
                 fail(mask(str(error)), error.help_text)
                 return code
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        where = f"{error.filename}: " if error.filename else ""
+        fail(f"{where}{error.strerror}", _REFUSED[error.errno])
+        return ExitCode.UNREACHABLE
     path = write_report(error)
     click.echo(mask(f"{type(error).__name__}: {error}"), err=True)
     fail(f"this is a fault of relight, not of your project; the report is in {path}", "please send it to us")

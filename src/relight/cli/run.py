@@ -41,7 +41,7 @@ def command(*, project: Path | None, environment: str | None, until: str | None,
     began = time.monotonic()
     summary = carry_out(found, until=end, once=once)
     seconds = time.monotonic() - began
-    page = None if summary.stopped else _write_index(found, summary)
+    page = None if summary.stopped or summary.trouble else _write_index(found, summary)
     if as_json:
         say_json("run", _as_json(found, summary, seconds) | {"index": None if page is None else str(page)})
     else:
@@ -156,6 +156,6 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
         else "nowhere"
     )
     say(f"Time has come to {reached}.")
-    if summary.trouble:
-        say(f"Mails wait: {summary.trouble}")
     say(f"Decided {rows}, handed over {count_of(summary.handed_over, 'mail')}{target}.")
+    if summary.trouble:
+        say(f"Mails wait: {summary.trouble}. Nothing is lost: once it is mended, `relight run` hands them over.")

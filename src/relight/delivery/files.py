@@ -35,7 +35,10 @@ class FilesTransport:
         self.durable = durable
 
     async def deliver(self, batch: Sequence[OutgoingMessage]) -> list[Delivery]:
-        """Return accepted for each mail that is on disk, rejected for one that cannot be written down as a mail."""
+        """Return accepted for each mail that is on disk, rejected for one that cannot be written down as a mail.
+
+        A disk that refuses needs an operator: `configuration`, which spends no attempt.
+        """
         return await asyncio.to_thread(self.write_batch, batch)
 
     async def look_up(self, keys: Sequence[str]) -> Mapping[str, Delivery]:
@@ -63,7 +66,7 @@ class FilesTransport:
                     part.write_bytes(content)
                     written[path] = part
             except OSError as error:
-                results.append(outcome_of(message, Outcome.RETRY, _reason(error)))
+                results.append(outcome_of(message, Outcome.CONFIGURATION, _reason(error)))
                 continue
             results.append(outcome_of(message, Outcome.ACCEPTED, str(path), path.stem))
         try:
@@ -71,7 +74,9 @@ class FilesTransport:
         except OSError as error:
             # What was renamed stays; the next attempt finds it by name.
             return [
-                outcome_of(message, Outcome.RETRY, _reason(error)) if result.outcome is Outcome.ACCEPTED else result
+                result
+                if result.outcome is Outcome.REJECTED
+                else outcome_of(message, Outcome.CONFIGURATION, _reason(error))
                 for message, result in zip(batch, results, strict=True)
             ]
         return results

@@ -35,6 +35,9 @@ LEASE_DEFAULT = 10 * MINUTE
 #: How long to wait after a fault of our own settings (µs).
 CONFIGURATION_WAIT = 60 * SECOND
 
+#: Outcomes after which a message is no longer ours to hand over.
+_LEFT = frozenset({Outcome.ACCEPTED, Outcome.REJECTED, Outcome.UNKNOWN})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderIdentity:
@@ -61,6 +64,8 @@ class Dispatcher:
     lease: int = LEASE_DEFAULT
     #: Marketing whose fate is unknown is sent again (`on_unknown: retry`), not held (S3).
     retries_unknown: bool = False
+    #: How long mails wait while our settings are wrong (µs); 0 where time passes only with records.
+    configuration_wait: int = CONFIGURATION_WAIT
     #: Whether to end before the next claim, asked between claims: Ctrl-C waits for one of them, not for a backlog.
     is_stopped: Callable[[], bool] = lambda: False
     #: Outcomes so far.
@@ -93,7 +98,7 @@ class Dispatcher:
                 deliveries = await self.transport.deliver([self._outgoing(c.message) for c in claimed.ready])
                 crash_point("after_handing_over")
                 self._settle(claimed.ready, deliveries, now)
-                handed += len(claimed.ready)
+                handed += sum(d.outcome in _LEFT for d in deliveries)
                 if any(d.outcome is Outcome.CONFIGURATION for d in deliveries):
                     break
         return handed
@@ -181,7 +186,8 @@ class Dispatcher:
                 return self._settlement(claim, MessageCause.NO_ANSWER, delivery, now)
             case Outcome.CONFIGURATION:
                 self.trouble = delivery.provider_text
-                return self._settlement(claim, MessageCause.RETRY, delivery, now, retry_at=now + CONFIGURATION_WAIT)
+                again = now + self.configuration_wait
+                return self._settlement(claim, MessageCause.RETRY, delivery, now, retry_at=again)
             case Outcome.RETRY:
                 # The token counts the claims of a message: its attempts.
                 if not may_try_again(claim.token):

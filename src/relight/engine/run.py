@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from relight.base.errors import ProjectError
 from relight.config.loader import LoadedProject
 from relight.delivery.files import FilesTransport
-from relight.engine.dispatch import Dispatcher, SenderIdentity
+from relight.engine.dispatch import CONFIGURATION_WAIT, Dispatcher, SenderIdentity
 from relight.engine.engine import Engine
 from relight.engine.feed import Feed, feed_finished
 from relight.engine.live import LiveFeed
@@ -142,6 +142,7 @@ class _Run:
             lease=settings.delivery.lease,
             retries_unknown=settings.delivery.on_unknown == "retry",
             is_stopped=self._must_stop_sending,
+            configuration_wait=0 if isinstance(self.transport, FilesTransport) else CONFIGURATION_WAIT,
         )
         self.outcomes = OutcomeInput(engine=self.engine)
         self.summary = RunSummary()

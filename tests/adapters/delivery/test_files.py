@@ -72,11 +72,11 @@ def test_one_bad_message_delays_nobody(tmp_path: Path) -> None:
     assert len(names(tmp_path)) == 2
 
 
-def test_a_folder_that_cannot_be_written_is_a_retry(tmp_path: Path) -> None:
-    """Where a file stands in the folder's place, nothing is lost: retry, with the place named."""
+def test_a_folder_that_cannot_be_written_waits_for_an_operator(tmp_path: Path) -> None:
+    """Where a file stands in the folder's place, no attempt is spent, and the place is named."""
     (tmp_path / "outbox").write_text("in the way")
     found = asyncio.run(FilesTransport(tmp_path / "outbox").deliver([message()]))
-    assert found[0].outcome is Outcome.RETRY
+    assert found[0].outcome is Outcome.CONFIGURATION
     assert "outbox" in found[0].provider_text
 
 
