@@ -125,8 +125,8 @@ def _say_all(told: Explanation) -> None:
 def _say_rule(told: Explanation, story: RuleStory, at_text: str | None) -> None:
     from relight.engine.explain import clock
 
-    asked = "asked about now" if at_text is None else "asked about"
-    say(f"{click.style(story.headline, bold=True)}    {asked}, {clock(told.at, told.zone)} {told.zone}")
+    asked = "asked about now," if at_text is None else "asked about"
+    say(f"{click.style(story.headline, bold=True)}    {asked} {clock(told.at, told.zone)} {told.zone}")
     _say_rows(told, story)
     for title, findings in (("waits for", story.trigger), ("audience now", story.audience), ("gate now", story.gate)):
         if findings:

@@ -71,6 +71,8 @@ def history_of_store(project: Project, customer: str) -> History:
     with reading(project) as store:
         assert isinstance(store, SqliteStore)
         own = [record for _, record in store.customer_log(customer)]
+        if not own and store.reached() is None:
+            raise UsageError(f"the store {project.store_path} is empty", help_text="`relight run` fills it")
         if not own:
             raise _unknown(customer, store.customers())
         return History(

@@ -17,7 +17,7 @@ import click
 from relight.base.errors import ProjectError, UsageError
 from relight.base.suggest import suggest_words
 from relight.cli.faults import NoProjectError
-from relight.cli.output import say
+from relight.cli.output import count_of, say
 from relight.cli.problem_list import show_problems
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def open_project(wanted: Path | None, environment: str | None) -> Project:
     errors = [p for p in loaded.problems if p.severity == "error"]
     if errors or loaded.plan is None or loaded.settings is None:
         show_problems(loaded.problems, loaded.sources)
-        raise ProjectError((), f"{len(errors)} problems in {folder}; `relight check` shows them again")
+        raise ProjectError((), f"{count_of(len(errors), 'problem')} in {folder}; `relight check` shows all")
     return Project(folder=folder, loaded=loaded, plan=loaded.plan, settings=loaded.settings, seconds=seconds)
 
 

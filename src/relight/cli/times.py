@@ -29,4 +29,9 @@ def instant_of(text: str, zone: str, option: str) -> int:
 def instant_or_span(text: str, zone: str, option: str, *, end: int) -> int:
     """Return the instant of a time, or of a length before `end`: `90d`, `2 months`. Raises UsageError for neither."""
     span = parse_span(text)
-    return instant_of(text, zone, option) if span is None else span.before(end, zone)
+    if span is not None:
+        return span.before(end, zone)
+    try:
+        return instant_of(text, zone, option)
+    except UsageError as error:
+        raise UsageError(str(error), help_text=f"{error.help_text}, or a length such as 30d or 2 months") from None

@@ -38,7 +38,9 @@ def read_config(base: YamlNode, overlay: YamlNode | None, env: Mapping[str, str]
     node = base if overlay is None else merge_nodes(base, overlay, choices=CHOICES)
     value, problems = expand(node, env)
     model, found = read_model(ConfigModel, node, "the config", value=value)
-    problems += found
+    # What a variable that is missing would have been is not judged.
+    missing = {problem.place for problem in problems}
+    problems += [problem for problem in found if problem.place not in missing]
     problems += [_plain_secret(path, node) for path, scalar in _scalars(node) if _is_plain_secret(path, scalar)]
     return ConfigFile(model=model, node=node, problems=problems)
 

@@ -18,7 +18,7 @@ from relight.engine.explain_history import Missed, Retold, retell
 from relight.engine.explain_triggers import tell_trigger
 from relight.engine.explain_words import Explanation, Finding, Mark, RuleStory, TriggerStory, clock, length, times
 from relight.messages.reasons import RowState
-from relight.rules.plan import InactiveTrigger, StepKind
+from relight.rules.plan import InactiveTrigger, MilestoneTrigger, StepKind
 
 if TYPE_CHECKING:
     from relight.customers.profile import Entry
@@ -80,7 +80,8 @@ def _story(told: Retold, rule: Rule, rows: list[LedgerRow]) -> RuleStory:
     trigger = tell_trigger(told, rule)
     inside = [e for e in turn.profile.entries if e.rule == rule.id]
     entry = inside[-1] if inside else entry_of_now(turn, rule, trigger.properties, trigger.release, trigger.event)
-    needs_event = not isinstance(rule.trigger, InactiveTrigger) and not (trigger.properties or trigger.release)
+    known = bool(trigger.properties or trigger.release) and not isinstance(rule.trigger, MilestoneTrigger)
+    needs_event = not isinstance(rule.trigger, InactiveTrigger) and not known
     story = RuleStory(
         rule=rule.id,
         title=rule.name or rule.id,
@@ -171,11 +172,10 @@ def _next(told: Retold, rule: Rule, trigger: TriggerStory, inside: list[Entry]) 
             return f"Its mail goes through the gate {clock(minute, turn.zone)}{unless}.", minute
         due = None if step is None else wait_deadline(turn, entry, step)
         if step is not None and due is not None:
-            for_what = (
-                step.awaited.event if step.kind is StepKind.WAIT_FOR and step.awaited is not None else "time to pass"
-            )
+            awaited = step.awaited if step.kind is StepKind.WAIT_FOR else None
+            for_what = "" if awaited is None else f" for {awaited.event}"
             until = f"{clock(due, turn.zone)} ({length(due - told.at)} from then)"
-            line = f"It waits in step '{step.id}' for {for_what} until {until}{unless}."
+            line = f"It waits in step '{step.id}'{for_what} until {until}{unless}."
             return line, due
     if trigger.due is not None:
         line = (
