@@ -90,9 +90,11 @@ def _offer_entry(turn: Turn, search: _Search, entry: Entry) -> None:
         return
     step = step_of(turn, entry)
     due = None if step is None else wait_deadline(turn, entry, step)
-    if due is not None:
-        judged = _judged(turn, due + rule_of(turn, entry).settle)
-        search.offer((judged, _DEADLINE, due, entry.rule, entry.occurrence), "wait", entry=entry)
+    if due is None:
+        return
+    due_at = due + rule_of(turn, entry).settle
+    if due_at <= search.judged:
+        search.offer((_judged(turn, due_at), _DEADLINE, due, entry.rule, entry.occurrence), "wait", entry=entry)
 
 
 def _judged(turn: Turn, instant: int) -> int:
