@@ -98,13 +98,22 @@ def prune_series(spec: SeriesSpec, series: Series, now: int) -> None:
     """Fold the entries that are older than `keep`, but for the newest of these, into the sums, in place."""
     recent = series.recent
     # The newest of the old ones stay, not the newest of all: a reading may stand back by as much as `keep` (H3).
-    cut = bisect_left(recent, (now - spec.keep,)) - spec.newest
+    cut = _oldest_of_newest(recent, bisect_left(recent, (now - spec.keep,)), spec.newest)
     cut = max(cut, len(recent) - SERIES_ENTRIES_MAX)
     if cut <= 0:
         return
     for entry in recent[:cut]:
         _fold_entry(spec, series, entry)
     del recent[:cut]
+
+
+def _oldest_of_newest(recent: list[Entry], end: int, newest: int) -> int:
+    """Return the index from which entries before `end` stay: those of the newest distinct instants, whole (H4)."""
+    for _ in range(newest):
+        if end <= 0:
+            return 0
+        end = bisect_left(recent, (recent[end - 1][0],), 0, end)
+    return end
 
 
 def _fold_entry(spec: SeriesSpec, series: Series, entry: Entry) -> None:

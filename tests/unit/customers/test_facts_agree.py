@@ -234,3 +234,16 @@ def test_a_thing_closed_before_it_was_seen_opened_is_closed(moves: list[tuple[in
         )  # fmt: skip
     last = {thing: name for _, name, thing in sorted(moves)}
     assert read(view(profile, T0 + 60 * HOUR)) == sum(name == "order" for name in last.values())
+
+
+def test_events_of_one_instant_do_not_use_up_the_places_of_the_usual_interval() -> None:
+    """H4, R4: What is kept for the usual interval are the newest distinct instants, however many events share one."""
+    builder = LayoutBuilder(SCHEMA, lateness=LATENESS, slack=SLACK)
+    usual = builder.reader(Fact(function=Function.USUAL_INTERVAL, selector=Selector(event="order")), None)
+    layout, profile = builder.build(), Profile(customer="ann")
+    days = [0, 10, *[30] * 40, 400]
+    for number, day in enumerate(days):
+        at = T0 + day * 24 * HOUR
+        event = Event(stream="shop", id=str(number), customer="ann", name="order", event_time=at, ingest_time=at)
+        fold_event(layout, profile, event, lambda instant: instant)
+    assert usual(view(profile, T0 + 400 * 24 * HOUR)) == 20 * 24 * HOUR
