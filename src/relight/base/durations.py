@@ -25,6 +25,8 @@ _MONTH_UNITS = {"month": 1, "quarter": 3, "year": 12, "y": 12}
 _PART = re.compile(r"\s*(\d+)\s*([A-Za-z]+)\s*(?:,|and\b)?")
 #: Longest span in months or days that a file may name; a typo in a unit must not arm a timer in the year 9000.
 SPAN_YEARS_MAX = 100
+#: Years whose every day has a wall clock in every zone.
+_YEAR_MIN, _YEAR_MAX = 2, 9998
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,10 +110,14 @@ def _bounded(span: Span) -> Span | None:
 
 
 def add_months(instant: int, months: int, zone: str) -> int:
-    """Return the instant `months` later on the wall clock of `zone`, the last day of a shorter month taken."""
+    """Return the instant `months` later on the wall clock of `zone`, the last day of a shorter month taken.
+
+    What would lie beyond the calendar lies in the year 2 or 9998.
+    """
     local = to_local(instant, zone)
     index = local.year * 12 + local.month - 1 + months
     year, month = divmod(index, 12)
+    year = min(max(year, _YEAR_MIN), _YEAR_MAX)
     day = min(local.day, calendar.monthrange(year, month + 1)[1])
     naive = dt.datetime.combine(dt.date(year, month + 1, day), local.time())
     return from_local(naive, zone)

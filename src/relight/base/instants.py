@@ -23,6 +23,10 @@ INSTANT_MAX = 2**62
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
+#: A noon that every zone's calendar knows, at the beginning and the end of the calendar; 9999-12-31 means "never" to
+#: many a database, and the wall clock of some zones would show the year 10000.
+_FIRST_NOON = dt.datetime(1, 1, 2, 12, tzinfo=dt.UTC)
+_LAST_NOON = dt.datetime(9999, 12, 30, 12, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
@@ -56,8 +60,11 @@ def to_utc(instant: int) -> dt.datetime:
 
 
 def to_local(instant: int, zone: str) -> dt.datetime:
-    """Return the aware wall clock of an instant in a zone."""
-    return to_utc(instant).astimezone(zone_info(zone))
+    """Return the aware wall clock of an instant in a zone; beyond the calendar, its first or last noon."""
+    try:
+        return to_utc(instant).astimezone(zone_info(zone))
+    except OverflowError:
+        return (_FIRST_NOON if instant < 0 else _LAST_NOON).astimezone(zone_info(zone))
 
 
 def from_local(naive: dt.datetime, zone: str) -> int:
@@ -71,8 +78,11 @@ def local_day(instant: int, zone: str) -> int:
 
 
 def day_start(day: dt.date, zone: str) -> int:
-    """Return the instant at which a local calendar day begins."""
-    return from_local(dt.datetime.combine(day, dt.time()), zone)
+    """Return the instant at which a local calendar day begins; at the calendar's ends, a noon beside it."""
+    try:
+        return from_local(dt.datetime.combine(day, dt.time()), zone)
+    except OverflowError:
+        return to_instant(_FIRST_NOON if day.year == 1 else _LAST_NOON)
 
 
 def ceil_minute(instant: int) -> int:

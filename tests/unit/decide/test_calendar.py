@@ -6,7 +6,8 @@ import datetime as dt
 
 import pytest
 
-from relight.base.instants import from_local, to_local
+from relight.base.durations import add_months
+from relight.base.instants import INSTANT_MAX, INSTANT_MIN, day_start, from_local, to_instant, to_local
 from relight.decide.waits import next_local_time
 from relight.rules.plan import Until
 from tests.support.story import Story, make_plan, story
@@ -36,6 +37,27 @@ def test_a_date_fires_before_after_or_at_a_local_time(trigger: str, fires: str) 
     told = story(rule(trigger), zone="Europe/Istanbul")
     told.known("2026-01-02", trial_ends_at=told.instant("2026-02-10 15:30")).until("2026-12-01")
     assert entered(told) == [fires]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
+@pytest.mark.parametrize("trigger", ["", ", after: 3 months", ", before: 3 months", ", yearly: true, at: '09:00'"])
+@pytest.mark.parametrize("never", ["0001-01-01T00:00+00:00", "9999-12-31T23:59:59+00:00"])
+def test_a_date_at_the_end_of_the_calendar_never_comes(never: str, trigger: str, zone: str) -> None:
+    """The dates by which databases say `never` fire nothing and stop nobody, in every zone."""
+    value = to_instant(dt.datetime.fromisoformat(never))
+    told = story(rule(f"date: trial_ends_at{trigger}"), zone=zone)
+    told.known("2026-01-02", trial_ends_at=value).until("2028-01-01")
+    assert entered(told) == []
+
+
+def test_the_calendar_has_ends() -> None:
+    """A wall clock beyond them stands at the first or last noon, and a day beside them begins."""
+    for zone in ("Pacific/Kiritimati", "America/Los_Angeles"):
+        for day in (dt.date.min, dt.date.max):
+            assert abs(to_local(day_start(day, zone), zone).date() - day) <= dt.timedelta(days=1)
+        assert to_local(INSTANT_MAX, zone).year == dt.MAXYEAR
+        assert to_local(INSTANT_MIN, zone).year == dt.MINYEAR
+        assert to_local(add_months(day_start(dt.date.max, zone), 1, zone), zone).year == dt.MAXYEAR - 1
 
 
 def test_a_date_learned_after_its_deadline_makes_none() -> None:
