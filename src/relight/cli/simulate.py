@@ -76,6 +76,8 @@ def command(
     if as_json:
         say_json("simulate", _as_json(data, base) | {"report": None if page is None else str(page)})
     else:
+        if other is not None:
+            say(f"now: {relative(other.folder)}    new: {relative(found.folder)}")
         _say(data, base, page)
 
 
