@@ -112,12 +112,23 @@ def _bounded(span: Span) -> Span | None:
 def add_months(instant: int, months: int, zone: str) -> int:
     """Return the instant `months` later on the wall clock of `zone`, the last day of a shorter month taken.
 
-    What would lie beyond the calendar lies in the year 2 or 9998.
+    What would lie beyond the calendar lies in the year 2 or 9998: a deadline there never comes, and stops nobody.
     """
     local = to_local(instant, zone)
-    index = local.year * 12 + local.month - 1 + months
-    year, month = divmod(index, 12)
-    year = min(max(year, _YEAR_MIN), _YEAR_MAX)
-    day = min(local.day, calendar.monthrange(year, month + 1)[1])
-    naive = dt.datetime.combine(dt.date(year, month + 1, day), local.time())
-    return from_local(naive, zone)
+    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+    return _same_day(local, min(max(year, _YEAR_MIN), _YEAR_MAX), month + 1, zone)
+
+
+def shift_months(instant: int, months: int, zone: str) -> int:
+    """Return the same as `add_months`; raises OverflowError where the result lies beyond the calendar."""
+    local = to_local(instant, zone)
+    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+    if not dt.MINYEAR <= year <= dt.MAXYEAR:
+        message = f"{months} months from {local.date()} lie beyond the calendar"
+        raise OverflowError(message)
+    return _same_day(local, year, month + 1, zone)
+
+
+def _same_day(local: dt.datetime, year: int, month: int, zone: str) -> int:
+    day = min(local.day, calendar.monthrange(year, month)[1])
+    return from_local(dt.datetime.combine(dt.date(year, month, day), local.time()), zone)

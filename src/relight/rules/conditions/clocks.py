@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from typing import Any
 
-from relight.base.durations import Span, add_months
+from relight.base.durations import Span, shift_months
 from relight.base.instants import DAY, day_start, to_local
 from relight.base.kinds import UNKNOWN, Kind
 from relight.rules.conditions.types import Shade, Type
@@ -103,15 +103,17 @@ def _shrink(length: Any, number: Any) -> Any:
 
 def _add_months(sign: str, moved: tuple[Type, Evaluator], length: Evaluator) -> Evaluator:
     kind, value = moved
+    direction = 1 if sign == "+" else -1
 
     def move_time(reading: Any) -> Any:
         instant, span = value(reading), length(reading)
         if instant is UNKNOWN:
             return UNKNOWN
         try:
-            return span.after(instant, reading.zone) if sign == "+" else span.before(instant, reading.zone)
+            moved_to = shift_months(instant, direction * span.months, reading.zone)
         except (ValueError, OverflowError):
             return UNKNOWN
+        return moved_to + direction * span.elapsed
 
     return move_time if kind.kind is Kind.TIME else apply_known(_day_mover(sign), value, length)
 
@@ -119,7 +121,7 @@ def _add_months(sign: str, moved: tuple[Type, Evaluator], length: Evaluator) -> 
 def _day_mover(sign: str) -> Callable[[Any, Any], Any]:
     def move(day: dt.date, span: Span) -> Any:
         direction = 1 if sign == "+" else -1
-        noon = add_months(day_start(day, "UTC"), direction * span.months, "UTC") + direction * span.elapsed
+        noon = shift_months(day_start(day, "UTC"), direction * span.months, "UTC") + direction * span.elapsed
         return to_local(noon, "UTC").date()
 
     return move
