@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from relight.base.instants import HOUR, MINUTE, SECOND
 from relight.config.loader import LoadedProject, load_project
+from relight.engine.feed import BrakeError
 from relight.engine.live import LiveFeed
 from relight.engine.outcomes import outcome_records
 from relight.engine.run import RunProgress, run_project
 from relight.messages.life import MessageCause, MessageState
 from relight.stores.interface import Attempt
 from relight.stores.memory import MemoryStore
-from relight.streams.envelope import DeadLetter, order_key
+from relight.stores.sqlite import SqliteStore
+from relight.streams.envelope import DeadLetter, Event, order_key
 from tests.faults.checker import mails_in, read_tables
 from tests.faults.small_project import QUIET, SECRET, T0, add, line, write_project
 
@@ -106,3 +109,27 @@ def test_the_log_learns_the_last_word(states: list[MessageState], told: list[str
     found = outcome_records(lines, now=T0 + SECOND)
     assert [record.detail["state"] for record in found] == told
     assert all((record.customer, record.subject, record.ingest_time) == ("ann", "k1", T0 + SECOND) for record in found)
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_a_brake_keeps_what_stopped_it_once_and_loses_nothing(tmp_path: Path, *, follow: bool) -> None:
+    """V2: too many records that cannot be read stop a stream, finished or growing. Its position is kept, the dead letters
+    can be looked at, and stand there once, however often it is started; once mended, everything is taken.
+    """
+    folder = write_project(tmp_path, {"quiet": QUIET}, follow=follow, batch=100)
+    stream = folder / "streams/app.yaml"
+    stream.write_text(stream.read_text() + "brake: {share: 5%, of: 100}\n")
+    rows = [line(n, "ann", "used", T0 + n * SECOND, arrives=T0 + n * SECOND) for n in range(40)]
+    broken = [row if n % 4 else "broken\n" for n, row in enumerate(rows)]
+    add(folder, *broken)
+    clock = iter([T0 + n * MINUTE for n in range(1, 100)])
+    for _ in range(2):
+        with pytest.raises(BrakeError, match="stream 'app' stopped"):
+            run_project(load(folder), clock=lambda: next(clock), once=True)
+        with closing(SqliteStore.open(folder / "data/relight.db", read_only=True)) as store:
+            letters = [stored.letter.source for stored in store.dead_letters()]
+            assert len(letters) == len(set(letters)) == 10
+            assert not [record for _, record in store.read_log() if isinstance(record, Event)]
+    (folder / "data/app.ndjson").write_text("".join(rows))
+    summary = run_project(load(folder), clock=lambda: next(clock), once=True)
+    assert (summary.events, summary.dead) == (40, 0)

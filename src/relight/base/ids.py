@@ -14,12 +14,6 @@ def digest(*parts: str) -> str:
     return hashlib.blake2b(_SEPARATOR.join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def hash64(*parts: str) -> int:
-    """Return an unsigned 64-bit hash of the parts."""
-    raw = hashlib.blake2b(_SEPARATOR.join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(raw, "big")
-
-
 def hash_bytes(data: bytes) -> str:
     """Return 32 hex digits of some bytes."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -17,12 +17,10 @@ import click
 from relight.base.errors import ProjectError, UsageError
 from relight.base.suggest import suggest_words
 from relight.cli.faults import NoProjectError
-from relight.cli.output import count_of, say
+from relight.cli.output import count_of
 from relight.cli.problem_list import show_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from relight.config.loader import LoadedProject
     from relight.config.settings import Settings
     from relight.rules.plan import Plan
@@ -139,9 +137,3 @@ def complete_rule(ctx: click.Context, _param: click.Parameter, incomplete: str) 
         return []
     names = sorted(path.stem for path in (folder / "rules").glob("*.yaml") if path.stem != "definitions")
     return [name for name in names if name.startswith(incomplete)]
-
-
-def say_lines(lines: Iterable[str]) -> None:
-    """Write lines to stdout."""
-    for line in lines:
-        say(line)

@@ -62,11 +62,6 @@ class LoadedProject:
     folder: Path = Path()
 
     @property
-    def is_usable(self) -> bool:
-        """Whether there is a plan."""
-        return self.plan is not None
-
-    @property
     def is_missing(self) -> bool:
         """Whether there is no project at all, or its config cannot be read (exit 78)."""
         codes = {"missing-folder", "missing-config"}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from relight.base.problems import Place, Problem
 from relight.config.loader import LoadedProject
@@ -60,21 +59,10 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
 
 
-def show_text(project: LoadedProject, seconds: float, *, style: Callable[[str], str] = str) -> str:
-    """Return everything `check` prints: problems, then one summary line. style: colours a whole problem."""
-    shown = [style(show_problem(problem, project.sources)) for problem in project.problems]
-    return "\n".join([*shown, summary_line(project, seconds)])
-
-
 def problems_as_json(problems: Sequence[Problem], *, strict: bool = False) -> dict[str, object]:
     """Return the object that `check --json` prints; strict: warnings count as errors."""
     ok = not any(problem.severity == "error" or strict for problem in problems)
     return {"schema": "check/1", "ok": ok, "problems": [_as_json(problem) for problem in problems]}
-
-
-def show_json(problems: Sequence[Problem], *, strict: bool = False) -> str:
-    """Return the JSON text of `check --json`."""
-    return json.dumps(problems_as_json(problems, strict=strict), ensure_ascii=False)
 
 
 def _as_json(problem: Problem) -> dict[str, object]:

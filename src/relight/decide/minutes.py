@@ -36,15 +36,14 @@ def make_candidate(turn: Turn, entry: Entry, step: Step) -> None:
     turn.rearm = True
 
 
-def judge_message(turn: Turn, entry: Entry, step: Step, *, born: int, scheduled: int) -> bool:
-    """Run the gate for one message and write its row; return False when it goes on waiting for room in the caps."""
-    rule = turn.plan.rules[entry.rule]
-    case = Case(
+def case_of(turn: Turn, entry: Entry, step: Step, *, born: int, scheduled: int) -> Case:
+    """Return a message as it stands before the gate; `explain` asks the checks about the same case."""
+    return Case(
         plan=turn.plan,
         state=turn.state,
         world=turn.world,
         profile=turn.profile,
-        rule=rule,
+        rule=turn.plan.rules[entry.rule],
         entry=entry,
         step=step,
         reading=turn.reading(entry=entry),
@@ -52,6 +51,12 @@ def judge_message(turn: Turn, entry: Entry, step: Step, *, born: int, scheduled:
         scheduled=scheduled,
         extra=lambda: template_names(turn, entry, step),
     )
+
+
+def judge_message(turn: Turn, entry: Entry, step: Step, *, born: int, scheduled: int) -> bool:
+    """Run the gate for one message and write its row; return False when it goes on waiting for room in the caps."""
+    rule = turn.plan.rules[entry.rule]
+    case = case_of(turn, entry, step, born=born, scheduled=scheduled)
     verdict = pass_gate(case)
     if case.capped and rule.when_capped is not None and _wait_for_room(turn, entry, step, rule):
         return False

@@ -1,7 +1,6 @@
 """Adapters that hand a message to the outside: files and SMTP."""
 
 from relight.delivery.backoff import ATTEMPTS_MAX, backoff, may_try_again
-from relight.delivery.opening import open_transport
 from relight.delivery.outgoing import Delivery, Outcome, OutgoingMessage, Transport
 
 __all__ = [
@@ -12,5 +11,4 @@ __all__ = [
     "Transport",
     "backoff",
     "may_try_again",
-    "open_transport",
 ]

@@ -24,8 +24,9 @@ from relight.engine.timers import HourBuckets
 from relight.rules.world import World
 from relight.stores.crash import crash_point
 from relight.stores.interface import Batch, Store, Tally
-from relight.stores.record_codec import encode_record, is_same_body
+from relight.stores.record_codec import encode_record
 from relight.streams.envelope import Control, DeadLetter, Event, Rank
+from relight.streams.ids import is_same_body
 
 if TYPE_CHECKING:
     from relight.rules.plan import Plan
@@ -199,7 +200,7 @@ class Engine:
     def _count_copy(self, work: _Work, record: Event | Control, copy_of: Event | int) -> None:
         """A copy is no record for any check; a body that differs from the first is counted (V1)."""
         work.duplicates += 1
-        first = self.store.body_at(copy_of) if isinstance(copy_of, int) else copy_of
+        first = revive_record(self.layout, self.store.body_at(copy_of)) if isinstance(copy_of, int) else copy_of
         if isinstance(first, Event) and isinstance(record, Event) and not is_same_body(first, record):
             work.differing += 1
 

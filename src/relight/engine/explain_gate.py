@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.instants import DAY
 from relight.customers.profile import Entry
-from relight.decide.minutes import allowed_minute, template_names
+from relight.decide.minutes import allowed_minute, case_of
 from relight.decide.standing import step_of
 from relight.engine.explain_words import Finding, Mark, clock, leaf_finding, length, place_text
 from relight.messages.caps import full_cap, next_minute_with_room
@@ -124,19 +124,8 @@ def _case(turn: Turn, rule: Rule, entry: Entry, step: Step) -> Case:
     born = entry.candidate.born if entry.candidate is not None else turn.now
     ready = entry.candidate.scheduled if entry.candidate is not None else turn.now
     is_marketing = rule.message_class is MessageClass.MARKETING
-    return Case(
-        plan=turn.plan,
-        state=turn.state,
-        world=turn.world,
-        profile=turn.profile,
-        rule=rule,
-        entry=entry,
-        step=step,
-        reading=turn.reading(entry=entry),
-        born=born,
-        scheduled=allowed_minute(turn, max(ready, turn.now), step) if is_marketing else turn.now,
-        extra=lambda: template_names(turn, entry, step),
-    )
+    scheduled = allowed_minute(turn, max(ready, turn.now), step) if is_marketing else turn.now
+    return case_of(turn, entry, step, born=born, scheduled=scheduled)
 
 
 def _minute(turn: Turn, rule: Rule, case: Case) -> Finding:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight.base.errors import RejectError
+from relight.base.ids import digest, hash_bytes
 from relight.base.instants import INSTANT_MIN
+from relight.stores.interface import Batch
 from relight.streams.brake import BrakeState
 from relight.streams.envelope import DeadLetter, Event
 from relight.streams.refusals import Counts
@@ -20,6 +23,7 @@ from relight.transports.merge import merge_inputs
 
 if TYPE_CHECKING:
     from relight.engine.engine import Engine
+    from relight.stores.interface import Store
     from relight.streams.plan import StreamPlan
 
 #: Records of one transaction by default.
@@ -30,6 +34,8 @@ COLLECT_AFTER = 50_000
 FILES_POSITION = "files"
 #: Name under which the store keeps the instant at which the finished files ended (µs).
 FILES_END_POSITION = "files end"
+#: Name under which the store keeps the marks of the dead letters at which brakes stopped.
+STOPPED_POSITION = "stopped at"
 
 
 class BrakeError(RejectError):
@@ -45,13 +51,15 @@ class Feed:
     counts: dict[str, Counts] = field(default_factory=dict)
     brakes: dict[str, BrakeState] = field(default_factory=dict)
     taken: int = 0
+    #: Marks of the dead letters that earlier stops kept; None until the store was asked.
+    _kept: set[str] | None = None
 
     def __post_init__(self) -> None:
-        """Give every finished stream its counter and its brake."""
+        """Give every stream its brake, and every finished one its counter."""
         for name, stream in self.streams.items():
+            self.brakes[name] = BrakeState(stream.brake)
             if stream.source.is_finished:
                 self.counts[name] = Counts()
-                self.brakes[name] = BrakeState(stream.brake)
 
     def records(self) -> Iterator[Event | DeadLetter]:
         """Yield all records in log order; raises InputError for a missing or damaged file."""
@@ -69,14 +77,34 @@ class Feed:
         ]
         return max(declared, default=None)
 
-    def check_brakes(self, batch: Iterable[Event | DeadLetter]) -> None:
-        """Raise BrakeError when one stream had too many dead letters; the batch was not taken then, nothing is lost."""
+    def admit(self, store: Store, batch: Sequence[Event | DeadLetter]) -> list[Event | DeadLetter]:
+        """Return what of a batch the engine is to take, in order.
+
+        Raises BrakeError when a stream had too many dead letters. Then no event of the batch was taken and no position
+        moved, so nothing is lost; its dead letters are kept to be looked at, once, however often the batch is read.
+        """
+        if self._kept is None:
+            self._kept = set(json.loads(store.positions().get(STOPPED_POSITION, "[]")))
+        new = [r for r in batch if isinstance(r, DeadLetter) and _mark(r) not in self._kept]
+        try:
+            self._check_brakes(batch)
+        except BrakeError:
+            marks = sorted(self._kept | {_mark(letter) for letter in new})
+            store.append(Batch(dead=new, positions={STOPPED_POSITION: json.dumps(marks)}))
+            raise
+        return [r for r in batch if isinstance(r, Event) or _mark(r) not in self._kept]
+
+    def _check_brakes(self, batch: Iterable[Event | DeadLetter]) -> None:
         for record in batch:
             brake = self.brakes.get(record.stream)
             if brake is not None and brake.saw(dead=isinstance(record, DeadLetter)):
                 at = record.source if isinstance(record, DeadLetter) else f"record {record.position}"
                 help_text = "see `relight dead-letters list`, mend the stream, and start again"
                 raise BrakeError(brake.describe(record.stream, at), help_text=help_text)
+
+
+def _mark(letter: DeadLetter) -> str:
+    return digest(letter.stream, letter.source, hash_bytes(letter.raw))
 
 
 @contextmanager
@@ -119,13 +147,13 @@ def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
             batch = [r for r in batch if r.ingest_time <= until]
             if not batch:
                 break
-        feed.check_brakes(batch)
+        admitted = feed.admit(engine.store, batch)
         last = max(last, batch[-1].ingest_time)
         if begin is not None:
             begin(batch[0].ingest_time)
             begin = None
         feed.taken += len(batch)
-        engine.take(batch, positions={FILES_POSITION: str(feed.taken)}, reached=last)
+        engine.take(admitted, positions={FILES_POSITION: str(feed.taken)}, reached=last)
         if after_batch is not None:
             after_batch()
     horizon = until if until is not None else feed.horizon()

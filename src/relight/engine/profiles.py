@@ -53,11 +53,6 @@ class ProfileCache:
         self._dirty.add(customer)
         return profile
 
-    def put(self, profile: Profile) -> None:
-        """Take a profile in as changed."""
-        self._held[profile.customer] = profile
-        self._dirty.add(profile.customer)
-
     def peek(self, customer: str) -> Profile | None:
         """Return a profile that is in memory, unchanged."""
         return self._held.get(customer)

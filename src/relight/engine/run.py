@@ -200,8 +200,7 @@ class _Run:
             self._send(self.engine.progress.reached)
             now = max(self.clock(), self.engine.progress.reached)
             records, positions = live.poll(now, self.settings.engine.batch)
-            self.feed.check_brakes(records)
-            self.engine.take(records, positions=positions, reached=now)
+            self.engine.take(self.feed.admit(self.store, records), positions=positions, reached=now)
             self._after_batch()
             if not records:
                 if once or live.is_over():

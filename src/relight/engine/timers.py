@@ -42,10 +42,6 @@ class HourBuckets:
         """Return the customers in the order they became known."""
         return list(self._names)
 
-    def knows(self, customer: str) -> bool:
-        """Return whether a customer was ever armed."""
-        return customer in self._numbers
-
     def arm(self, customer: str, wake: int) -> None:
         """Note the customer's wake; moves into an earlier bucket at once, into a later one lazily."""
         number = self._numbers.get(customer)

@@ -54,11 +54,6 @@ class Texts:
         """Note an error at a path."""
         self.problems.append(Problem(code=code, message=message, place=self.place_of(path, key=key), help=help_text))
 
-    def warn(self, code: str, message: str, path: Path, help_text: str | None = None, *, key: bool = False) -> None:
-        """Note a warning at a path."""
-        place = self.place_of(path, key=key)
-        self.problems.append(Problem(code=code, message=message, place=place, help=help_text, severity="warning"))
-
     def within(
         self, *, entry: Mapping[str, PropertyType] | None = None, event: Mapping[str, PropertyType] | None = None,
         allow: frozenset[str] | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from relight.engine.feed import BATCH_RECORDS_DEFAULT, Feed, feed_finished
 from relight.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from relight.decide import Mail
     from relight.engine.engine import Progress
     from relight.messages.ledger import LedgerRow
     from relight.rules.plan import Plan
@@ -36,8 +35,6 @@ class SimulationResult:
     progress: Progress
     #: Instant that time came to (µs).
     end: int
-    #: Rendered mails, where they were asked for.
-    mails: Sequence[Mail] = field(default_factory=list)
 
 
 def simulate_folder(
@@ -63,7 +60,6 @@ def simulate(
     streams: Mapping[str, StreamPlan] | None = None,
     until: int | None = None,
     on_progress: Callable[[Engine], None] | None = None,
-    keep_mails: bool = False,
 ) -> SimulationResult:
     """Run recorded events through the engine and return everything it decided; nothing can be sent.
 
@@ -73,7 +69,9 @@ def simulate(
     assert plan is not None
     engine = Engine(MemoryStore(), cached_profiles=2**31)
     feed = Feed(streams=project.streams if streams is None else streams, folder=project.folder)
-    mails: list[Mail] = []
+
+    def begin(first: int) -> None:
+        engine.follow_plan(plan, first)
 
     def after_batch() -> None:
         if on_progress is not None:
@@ -84,10 +82,9 @@ def simulate(
         feed,
         until=until,
         batch_records=BATCH_RECORDS_DEFAULT,
-        begin=lambda first: _begin(engine, plan, first),
+        begin=begin,
         after_batch=after_batch,
     )
-    del keep_mails
     tallies = {(t.rule, t.reason, t.day): t.count for t in engine.store.tallies()}
     return SimulationResult(
         plan=plan,
@@ -96,9 +93,4 @@ def simulate(
         counts=feed.counts,
         progress=engine.progress,
         end=end,
-        mails=mails,
     )
-
-
-def _begin(engine: Engine, plan: Plan, first: int) -> None:
-    engine.follow_plan(plan, first)

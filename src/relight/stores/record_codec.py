@@ -17,7 +17,6 @@ from relight.streams.envelope import Control, Event, Rank, Record
 _T = TypeVar("_T")
 
 _ENCODER = msgspec.msgpack.Encoder()
-_SORTING_ENCODER = msgspec.msgpack.Encoder(order="sorted")
 _EVENT = msgspec.msgpack.Decoder(Event)
 _CONTROL = msgspec.msgpack.Decoder(Control)
 _ROW = msgspec.msgpack.Decoder(LedgerRow)
@@ -102,21 +101,6 @@ def message_place(key: str) -> str:
 def profile_place(customer: str, position: int) -> str:
     """Return how a profile's checkpoint is named in seals and errors."""
     return f"checkpoint of customer {customer!r} at position {position}"
-
-
-def is_same_body(first: Event, second: Event) -> bool:
-    """Return whether two copies of an event say the same (V1).
-
-    Ingest time and what derives from it (late, the clamp of event time by H5) are no part of the body.
-    """
-    clamped = first.event_time == first.ingest_time or second.event_time == second.ingest_time
-    if first.event_time != second.event_time and not clamped:
-        return False
-    return _body_bytes(first) == _body_bytes(second)
-
-
-def _body_bytes(event: Event) -> bytes:
-    return _SORTING_ENCODER.encode((event.name, event.properties, event.traits, event.consent, event.account))
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[_T], body: bytes, place: str) -> _T:

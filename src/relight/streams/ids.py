@@ -65,15 +65,23 @@ def _plain(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
-def canonical_body(event: Event) -> bytes:
-    """Return the bytes by which duplicates are compared: everything an event says, without how it came here.
+def is_same_body(first: Event, second: Event) -> bool:
+    """Return whether two copies of one event say the same (V1); both in memory form.
 
-    Left out: id, ingest time, position and `late`, in which honest copies differ.
+    No part of the body are ingest time, position, lateness and the clamp of event time (H5), in which honest copies
+    differ, nor how a number is spelt: 12.5 is 12.50.
     """
+    clamped = first.event_time == first.ingest_time or second.event_time == second.ingest_time
+    if first.event_time != second.event_time and not clamped:
+        return False
+    return _body(first) == _body(second)
+
+
+def _body(event: Event) -> bytes:
     amounts = {key: _normal(value) for key, value in event.properties.items()}
     traits = {key: _normal(value) for key, value in event.traits.items()}
-    body = (event.name, event.customer, event.account, event.event_time, amounts, traits, event.consent)
-    return msgspec.json.encode(body, enc_hook=_plain, order="deterministic")
+    said = (event.name, event.account, amounts, traits, event.consent)
+    return msgspec.json.encode(said, enc_hook=_plain, order="deterministic")
 
 
 def _normal(value: object) -> object:

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from relight.base.errors import UsageError
-from relight.delivery import Outcome, open_transport
+from relight.delivery import Outcome
 from relight.delivery.files import FLUSH_TOGETHER_MIN, FilesTransport
-from relight.delivery.smtp import SmtpTransport
 from tests.adapters.delivery.mail_kit import message
 
 
@@ -78,32 +76,3 @@ def test_a_folder_that_cannot_be_written_waits_for_an_operator(tmp_path: Path) -
     found = asyncio.run(FilesTransport(tmp_path / "outbox").deliver([message()]))
     assert found[0].outcome is Outcome.CONFIGURATION
     assert "outbox" in found[0].provider_text
-
-
-def test_settings_open_their_transport(tmp_path: Path) -> None:
-    """`files` and `smtp` open; the sender's own keys may stand beside; secrets come from the environment."""
-    files = open_transport({"files": "out/${WHERE}", "on_unknown": "hold"}, {"WHERE": "x"}, folder=tmp_path)
-    assert isinstance(files, FilesTransport)
-    assert files.folder == tmp_path / "out/x"
-    smtp = open_transport({"smtp": {"host": "h", "port": 25, "user": "u", "password": "${P}"}}, {"P": "s"})
-    assert isinstance(smtp, SmtpTransport)
-    assert (smtp.settings.password, smtp.settings.port, smtp.settings.starttls) == ("s", 25, True)
-    assert smtp.idempotent is False
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({}, "one of 'files' and 'smtp'"),
-        ({"files": "a", "smtp": {"host": "h"}}, "one of"),
-        ({"fax": 1}, "'fax' is no transport"),
-        ({"smtp": {"hots": "h"}}, "'hots' is not known"),
-        ({"smtp": {}}, "'host' is needed"),
-        ({"smtp": {"host": "h", "password": "${NOPE}"}}, "NOPE"),
-        ({"smtp": {"host": "h", "user": "u", "starttls": False}}, "plain connection"),
-    ],
-)
-def test_wrong_settings_are_named(settings: dict[str, object], said: str) -> None:
-    """A wrong delivery section says which word is wrong."""
-    with pytest.raises(UsageError, match=said):
-        open_transport(settings, {})

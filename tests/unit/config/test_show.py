@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from relight.base.problems import Place, Problem
 from relight.config.loader import load_project
 from relight.config.places import settle_places
-from relight.config.show import problems_as_json, show_github, show_json, show_problem, summary_line
+from relight.config.show import problems_as_json, show_github, show_problem, summary_line
 
 HERE = Path(__file__).parent
 PROBLEM = Problem(
@@ -52,7 +53,7 @@ def test_a_line_that_is_not_there(line: int) -> None:
 
 def test_json() -> None:
     """The JSON form has its version, whether all is well, and every part of each problem."""
-    found = json.loads(show_json([PROBLEM]))
+    found: dict[str, Any] = json.loads(json.dumps(problems_as_json([PROBLEM])))
     assert found["schema"] == "check/1"
     assert found["ok"] is False
     assert found["problems"][0]["line"] == 2

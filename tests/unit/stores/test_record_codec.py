@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relight.base.errors import StoreError
-from relight.stores.record_codec import encode_record, is_same_body, open_record, open_sealed, seal, seal_record
+from relight.stores.record_codec import encode_record, open_record, open_sealed, seal, seal_record
 from relight.streams.envelope import Control, Event
 
 T0 = 1_750_000_000_000_000
@@ -78,39 +78,6 @@ def test_a_sealed_blob_is_noticed_when_it_changed(found: object) -> None:
         open_sealed("checkpoint of ada", found, crc)  # type: ignore[arg-type]  # what a damaged file may give
     with pytest.raises(StoreError, match="checkpoint of bob"):
         open_sealed("checkpoint of bob", b"blob", crc)
-
-
-@pytest.mark.parametrize(
-    ("changes", "same"),
-    [
-        ({}, True),
-        ({"ingest_time": T0 + 99, "position": 4, "late": True}, True),
-        ({"event_time": T0 + 1}, False),
-        ({"event_time": T0 + 9, "ingest_time": T0 + 9}, True),
-        ({"properties": {"total": 4}}, False),
-        ({"properties": {}}, False),
-        ({"name": "sold"}, False),
-        ({"traits": {"plan": "pro"}}, False),
-        ({"consent": {"news": True}}, False),
-        ({"account": "acme"}, False),
-    ],
-)
-def test_two_copies_of_an_event_are_compared_by_body(
-    changes: dict[str, object], same: bool
-) -> None:  # a column of the table
-    """Ingest time, row and lateness are no part of the body, nor an event time that was clamped; all else is (V1)."""
-    assert is_same_body(make_event(), make_event(**changes)) is same
-
-
-def test_a_stored_copy_equals_a_fresh_one() -> None:
-    """A copy read back equals one just decoded, though decimals came back as text and keys in any order."""
-    fresh = make_event(properties={"b": Decimal("1.0"), "a": ("x",)})
-    position, kind, _, body, crc = seal_record(
-        fresh, 1, encode_record(make_event(properties={"a": ("x",), "b": Decimal("1.0")}))
-    )
-    stored = open_record(position, kind, body, crc)
-    assert isinstance(stored, Event)
-    assert is_same_body(stored, fresh)
 
 
 def test_a_control_record_comes_back() -> None:

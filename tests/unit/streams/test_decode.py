@@ -9,7 +9,6 @@ import pytest
 from relight.base.instants import DAY, HOUR, MINUTE
 from relight.streams.decode import DEPTH_MAX, RECORD_BYTES_MAX, decode_record
 from relight.streams.envelope import Event
-from relight.streams.ids import canonical_body
 from relight.streams.refusals import UNDECLARED_NAMES_MAX, Counts
 from tests.unit.streams.stream_making import NINE, ORDER, dead, decode, one, plan_of
 
@@ -170,20 +169,6 @@ def test_several_events_of_one_row() -> None:
         ("bought", "m1", {}),
         ("paid", "m1#paid", {"order_id": "o1"}),
     ]
-
-
-def test_canonical_body() -> None:
-    """Copies that differ in arrival, position, id and the spelling of a number have one body; others have not."""
-    plan = plan_of()
-    first = one(decode(plan, ORDER, NINE + 5))
-    copy = one(
-        decode_record(
-            plan, msgspec.json.encode({**ORDER, "revenue": "12.500"}), position=9, source="y:9", ingest_time=NINE + 9
-        )
-    )
-    assert canonical_body(first) == canonical_body(copy)
-    for change in ({"revenue": 12.6}, {"order_id": "o2"}, {"userId": "u2"}, {"timestamp": "2026-03-01T08:59:59Z"}):
-        assert canonical_body(one(decode(plan, {**ORDER, **change}, NINE + 5))) != canonical_body(first)
 
 
 # --- times: H1 and H5

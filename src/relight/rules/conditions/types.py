@@ -51,11 +51,6 @@ class Type:
         return self.kind in TEXT_KINDS
 
     @property
-    def is_time(self) -> bool:
-        """Return whether it is an instant (not a time of day)."""
-        return self.kind is Kind.TIME and self.shade is Shade.PLAIN
-
-    @property
     def is_elapsed(self) -> bool:
         """Return whether it is a duration of fixed length, in µs."""
         return self.kind is Kind.DURATION and self.shade is Shade.PLAIN
