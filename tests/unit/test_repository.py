@@ -33,7 +33,7 @@ MACHINE_PATTERNS = (
     r"--(extra-)?index-url",
 )
 
-EXTRAS = {"dev", "fast", "kafka", "otel", "postgres"}
+EXTRAS = {"dev", "fast", "kafka", "otel", "postgres", "sendgrid"}
 
 
 def tracked_files() -> list[Path]:
