@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from relight.base.ids import share_of
 from relight.base.kinds import UNKNOWN
 from relight.messages.addresses import address_hash, looks_like_address
 from relight.messages.caps import full_cap
@@ -209,7 +208,7 @@ def check_holdout(case: Case) -> Verdict | None:
     """Keep the held-out share without messages: the last gate, so that both arms are alike (G4)."""
     share = case.rule.holdout
     if share > 0:
-        drawn = share_of(case.plan.policy.salt, case.rule.id, case.profile.customer)
+        drawn = case.plan.policy.draw(case.plan.policy.salt, case.rule.id, case.profile.customer)
         if drawn < share:
             return Verdict(
                 state=RowState.HELD_OUT, reason=Reason.HOLDOUT, leaf=f"holdout {share:.1%}", number=f"{drawn:.4f}"

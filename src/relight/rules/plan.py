@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from relight.base.durations import Span
+from relight.base.ids import share_of
 from relight.base.instants import DAY, HOUR
 from relight.base.problems import Place
 from relight.rules.compiled import Condition, EventMatch, Leaf
@@ -198,6 +199,9 @@ class Policy:
     #: True holds marketing back with sensitive_hold.
     sensitive: Condition | None = None
     salt: str = ""
+    #: (salt, subject, customer) -> the share in [0, 1) that decides who is held out, and which arm of a split (G4);
+    #: a rule test says itself who is.
+    draw: Callable[[str, str, str], float] = share_of
     #: µs for which marketing is held so that a better message can overtake it.
     arbitration: int = 0
     #: µs after a start in which late senders deliver (H9).
