@@ -76,3 +76,5 @@ class OutboxMessage(msgspec.Struct, array_like=True, frozen=True, kw_only=True, 
     content_hash: str
     template: str
     locale: str
+    #: How it leaves: `email`, or `webhook`, where `address` is a name of config's `webhooks` and `text` the body.
+    channel: str = "email"

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from relight.messages.ledger import OutboxMessage
 from relight.messages.life import MessageCause, MessageState, advance_message, may_advance
 from relight.stores.interface import Settlement, Suppression
 from relight.streams.envelope import Control, Record
 
+#: States in which a message may still have to leave, so that it keeps its body.
+KEEPS_BODY = frozenset({MessageState.PENDING, MessageState.SENDING, MessageState.UNKNOWN})
+#: States that say that a message was handed over, or may have been.
+HANDED_OVER = frozenset({MessageState.ACCEPTED, MessageState.UNKNOWN})
 _MARKETING, _TRANSACTIONAL, _INTERNAL = "marketing", "transactional", "internal"
 
 
@@ -25,6 +32,16 @@ def next_state(before: MessageState, token: int, one: Settlement) -> MessageStat
     if one.cause is MessageCause.TAKEN or not may_advance(before, one.cause):
         return None
     return advance_message(before, one.cause)
+
+
+def spent_attempts(before: int, state: MessageState, one: Settlement) -> int:
+    """Return the attempts spent on a message once a claim's outcome is settled; a word without claim spends none."""
+    return before + (one.spends and one.token is not None and state is not MessageState.SENDING)
+
+
+def without_body(message: OutboxMessage) -> OutboxMessage:
+    """Return what stays of a message for ever: whom it went to and what it was, not what it said."""
+    return msgspec.structs.replace(message, subject="", html="", text="", headers={})
 
 
 def suppression_of(record: Record) -> tuple[str, Suppression] | None:

@@ -72,6 +72,8 @@ class Claim:
     #: Instant at which the lease runs out, µs.
     lease_until: int
     owner: str
+    #: Attempts spent on the message before this claim; waiting for a provider that is down spends none.
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +102,10 @@ class Settlement:
     provider_id: str | None = None
     #: When it became known, µs.
     at: int
-    #: When to try again where the message goes back to `pending`, µs; None at once.
+    #: When to try again where the message goes back to `pending`, µs; None at once, in its old place.
     retry_at: int | None = None
+    #: Whether it counts as an attempt at this message.
+    spends: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +268,15 @@ class Store(Protocol):
 
     def pending_count(self) -> int:
         """Return how many messages wait or are being sent."""
+
+    def handed_over(self, since: int) -> list[tuple[int, int]]:
+        """Return (minute, messages) since an instant (µs): those accepted or unknown, by whole minutes of UTC."""
+
+    def shed_bodies(self, before: int, limit: int) -> int:
+        """Take subject, HTML and text from messages that were settled before an instant; return how many.
+
+        What waits, is being sent or is unknown keeps them: it may have to leave again.
+        """
 
     def attempts(self, after: int = 0, *, limit: int | None = None) -> Iterator[Attempt]:
         """Yield the delivery journal after a number, in order."""

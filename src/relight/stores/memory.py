@@ -4,15 +4,26 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from relight.base.errors import StoreError
+from relight.base.instants import MINUTE
 from relight.messages.addresses import address_hash
 from relight.messages.ledger import LedgerRow, OutboxMessage
 from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
-from relight.stores.delivery_moves import is_refused, is_wider, next_state, suppression_of
+from relight.stores.delivery_moves import (
+    HANDED_OVER,
+    KEEPS_BODY,
+    is_refused,
+    is_wider,
+    next_state,
+    spent_attempts,
+    suppression_of,
+    without_body,
+)
 from relight.stores.interface import (
     Appended,
     Attempt,
@@ -41,6 +52,9 @@ class _Parcel:
     token: int = 0
     lease_until: int | None = None
     owner: str = ""
+    attempts: int = 0
+    #: None while it may still have to leave, and once its body is gone.
+    settled_at: int | None = None
 
 
 class MemoryStore:
@@ -217,7 +231,7 @@ class MemoryStore:
             else:
                 parcel.state = advance_message(parcel.state, MessageCause.TAKEN)
                 parcel.token, parcel.lease_until, parcel.owner = parcel.token + 1, now + lease, owner
-                ready.append(Claim(message=message, token=parcel.token, lease_until=now + lease, owner=owner))
+                ready.append(_claim(parcel))
         return Claimed(ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired))
 
     def _wait(self, parcel: _Parcel) -> None:
@@ -244,6 +258,8 @@ class MemoryStore:
         if parcel is None or state is None:
             return None
         parcel.state, parcel.lease_until = state, None
+        parcel.attempts = spent_attempts(parcel.attempts, state, one)
+        parcel.settled_at = None if state in KEEPS_BODY else one.at
         if state is MessageState.PENDING:
             parcel.due = parcel.due if one.retry_at is None else one.retry_at
             self._wait(parcel)
@@ -264,10 +280,7 @@ class MemoryStore:
             if parcel.state is MessageState.SENDING and parcel.lease_until is not None and parcel.lease_until < now
         ]
         late.sort(key=lambda pair: pair[0])
-        return [
-            Claim(message=parcel.message, token=parcel.token, lease_until=until, owner=parcel.owner)
-            for until, parcel in late
-        ]
+        return [_claim(parcel) for _, parcel in late]
 
     def message(self, occurrence_key: str) -> MessageStatus | None:
         parcel = self._outbox.get(occurrence_key)
@@ -285,6 +298,17 @@ class MemoryStore:
 
     def pending_count(self) -> int:
         return sum(one.state in {MessageState.PENDING, MessageState.SENDING} for one in self._outbox.values())
+
+    def handed_over(self, since: int) -> list[tuple[int, int]]:
+        left = [a for a in self._attempts if a.at >= since and a.state in HANDED_OVER]
+        counts = Counter(a.at - a.at % MINUTE for a in left if a.cause is not MessageCause.LEASE_RAN_OUT)
+        return sorted(counts.items())
+
+    def shed_bodies(self, before: int, limit: int) -> int:
+        found = [p for p in self._outbox.values() if p.settled_at is not None and p.settled_at < before][:limit]
+        for parcel in found:
+            parcel.message, parcel.settled_at = without_body(parcel.message), None
+        return len(found)
 
     def attempts(self, after: int = 0, *, limit: int | None = None) -> Iterator[Attempt]:
         return islice(iter(self._attempts[after:]), limit)
@@ -314,6 +338,14 @@ class MemoryStore:
 
     def set_note(self, name: str, value: str) -> None:
         self._notes[name] = value
+
+
+def _claim(parcel: _Parcel) -> Claim:
+    assert parcel.lease_until is not None
+    return Claim(
+        message=parcel.message, token=parcel.token, lease_until=parcel.lease_until, owner=parcel.owner,
+        attempts=parcel.attempts,
+    )  # fmt: skip
 
 
 def _status(parcel: _Parcel) -> MessageStatus:

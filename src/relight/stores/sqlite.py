@@ -277,6 +277,14 @@ class SqliteStore:
             ).fetchone()
         return int(row[0])
 
+    def handed_over(self, since: int) -> list[tuple[int, int]]:
+        with self._connection.reading() as cursor:
+            return sqlite_outbox.handed_over(cursor, since)
+
+    def shed_bodies(self, before: int, limit: int) -> int:
+        with self._connection.transaction("before_settle_commit", "after_settle_commit") as cursor:
+            return sqlite_outbox.shed_bodies(cursor, before, limit)
+
     def attempts(self, after: int = 0, *, limit: int | None = None) -> Iterator[Attempt]:
         with self._connection.reading() as cursor:
             return iter(sqlite_outbox.read_attempts(cursor, after, limit))

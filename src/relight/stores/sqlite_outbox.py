@@ -8,10 +8,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
+from relight.base.instants import MINUTE
 from relight.messages.addresses import address_hash
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
-from relight.stores.delivery_moves import is_refused, next_state
+from relight.stores.delivery_moves import (
+    HANDED_OVER,
+    KEEPS_BODY,
+    is_refused,
+    next_state,
+    spent_attempts,
+    without_body,
+)
 from relight.stores.interface import Attempt, Claim, Claimed, MessageStatus, Settlement
 from relight.stores.record_codec import encode_row, message_place, open_message, seal
 
@@ -45,7 +53,7 @@ def insert_messages(cursor: sqlite3.Cursor, messages: Iterable[OutboxMessage]) -
 def claim_due(cursor: sqlite3.Cursor, now: int, limit: int, *, owner: str, lease: int) -> Claimed:
     """Take due messages; those past their time or to a suppressed address are settled instead."""
     rows = cursor.execute(
-        "SELECT o.key, o.token, o.message_class, o.body, o.crc, s.scope, s.cause FROM outbox o"
+        "SELECT o.key, o.token, o.attempts, o.message_class, o.body, o.crc, s.scope, s.cause FROM outbox o"
         " LEFT JOIN suppressions s ON s.address_hash = o.address_hash"
         " WHERE o.state = 'pending' AND o.due <= ? ORDER BY o.due, o.seq LIMIT ?",
         (now, limit),
@@ -53,7 +61,7 @@ def claim_due(cursor: sqlite3.Cursor, now: int, limit: int, *, owner: str, lease
     ready: list[Claim] = []
     suppressed: list[OutboxMessage] = []
     expired: list[OutboxMessage] = []
-    for key, token, message_class, body, crc, scope, why in rows:
+    for key, token, attempts, message_class, body, crc, scope, why in rows:
         message = open_message(key, body, crc)
         if is_refused(message_class, scope):
             text = f"the address is suppressed ({scope}): {why}"
@@ -63,7 +71,9 @@ def claim_due(cursor: sqlite3.Cursor, now: int, limit: int, *, owner: str, lease
             _refuse(cursor, message, MessageCause.EXPIRED_BEFORE_SENDING, now=now, text="")
             expired.append(message)
         else:
-            claim = Claim(message=message, token=token + 1, lease_until=now + lease, owner=owner)
+            claim = Claim(
+                message=message, token=token + 1, lease_until=now + lease, owner=owner, attempts=attempts
+            )  # fmt: skip
             state = advance_message(MessageState.PENDING, MessageCause.TAKEN)
             cursor.execute(
                 "UPDATE outbox SET state = ?, token = ?, lease_until = ?, owner = ? WHERE key = ?",
@@ -80,19 +90,26 @@ def settle_all(cursor: sqlite3.Cursor, settlements: Sequence[Settlement]) -> lis
 
 def _settle(cursor: sqlite3.Cursor, one: Settlement) -> MessageState | None:
     row = cursor.execute(
-        "SELECT state, token, due, body, crc FROM outbox WHERE key = ?", (one.occurrence_key,)
+        "SELECT state, token, attempts, due, body, crc FROM outbox WHERE key = ?", (one.occurrence_key,)
     ).fetchone()
     if row is None:
         return None
-    before, token, due, body, crc = row
+    before, token, attempts, due, body, crc = row
     state = next_state(MessageState(before), token, one)
     if state is None:
         return None
     if state is MessageState.PENDING:
         due = due if one.retry_at is None else one.retry_at
     cursor.execute(
-        "UPDATE outbox SET state = ?, due = ?, lease_until = NULL, owner = NULL WHERE key = ?",
-        (state.value, due, one.occurrence_key),
+        "UPDATE outbox SET state = ?, due = ?, attempts = ?, settled_at = ?, lease_until = NULL, owner = NULL"
+        " WHERE key = ?",
+        (
+            state.value,
+            due,
+            spent_attempts(attempts, state, one),
+            None if state in KEEPS_BODY else one.at,
+            one.occurrence_key,
+        ),
     )
     message = open_message(one.occurrence_key, body, crc)
     _write_attempt(cursor, message, one, token=token, state=state)
@@ -102,14 +119,38 @@ def _settle(cursor: sqlite3.Cursor, one: Settlement) -> MessageState | None:
 def expired_leases(cursor: sqlite3.Cursor, now: int) -> list[Claim]:
     """Return the claims whose lease ran out before `now`."""
     rows = cursor.execute(
-        "SELECT key, token, lease_until, owner, body, crc FROM outbox"
+        "SELECT key, token, attempts, lease_until, owner, body, crc FROM outbox"
         " WHERE state = 'sending' AND lease_until < ? ORDER BY lease_until, seq",
         (now,),
     ).fetchall()
     return [
-        Claim(message=open_message(key, body, crc), token=token, lease_until=until, owner=owner)
-        for key, token, until, owner, body, crc in rows
+        Claim(message=open_message(key, body, crc), token=token, lease_until=until, owner=owner, attempts=attempts)
+        for key, token, attempts, until, owner, body, crc in rows
     ]
+
+
+def handed_over(cursor: sqlite3.Cursor, since: int) -> list[tuple[int, int]]:
+    """Return (minute, messages) of what was accepted or is unknown since an instant."""
+    states = tuple(sorted(state.value for state in HANDED_OVER))
+    return cursor.execute(
+        "SELECT at - at % ?, count(*) FROM attempts WHERE at >= ? AND state IN (?, ?) AND cause != ?"
+        " GROUP BY 1 ORDER BY 1",
+        (MINUTE, since, *states, MessageCause.LEASE_RAN_OUT.value),
+    ).fetchall()
+
+
+def shed_bodies(cursor: sqlite3.Cursor, before: int, limit: int) -> int:
+    """Take the bodies from messages settled before an instant; return how many."""
+    rows = cursor.execute(
+        "SELECT key, body, crc FROM outbox WHERE settled_at < ? ORDER BY settled_at LIMIT ?", (before, limit)
+    ).fetchall()
+    for key, body, crc in rows:
+        kept = encode_row(without_body(open_message(key, body, crc)))
+        cursor.execute(
+            "UPDATE outbox SET body = ?, crc = ?, settled_at = NULL WHERE key = ?",
+            (kept, seal(message_place(key), kept), key),
+        )
+    return len(rows)
 
 
 def read_message(cursor: sqlite3.Cursor, key: str) -> MessageStatus | None:

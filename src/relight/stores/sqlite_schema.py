@@ -61,6 +61,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             " crc INTEGER NOT NULL, PRIMARY KEY (segment, part)) WITHOUT ROWID"
         ),
     ),
+    (
+        "ALTER TABLE outbox ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE outbox ADD COLUMN settled_at INTEGER",
+        "UPDATE outbox SET attempts = token",
+        "UPDATE outbox SET settled_at = due WHERE state NOT IN ('pending', 'sending', 'unknown')",
+        "CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL",
+    ),
 )
 #: Version this program writes.
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,52 @@ class StoreConformance(abc.ABC):
         assert (attempt.rule, attempt.customer, attempt.step) == ("quiet", "ada", "mail")
         assert list(store.attempts(1)) == []
         assert store.pending_count() == 0
+
+    def test_waiting_for_a_provider_spends_no_attempt(self, store: Store) -> None:
+        """Attempts count the tries at a message, not its claims: a provider that is down spends none (I17)."""
+        store.append(Batch(outbox=[make_message(1)]))
+        for spends, before in ((True, 0), (False, 1), (False, 1), (True, 1), (True, 2)):
+            claim = claim_one(store)
+            assert claim.attempts == before
+            store.settle([replace(settlement(claim, MessageCause.RETRY), spends=spends)])
+        assert claim_one(store).token == 6
+        assert store.expired_leases(T0 + MINUTE + 1)[0].attempts == 3
+
+    def test_a_retry_without_an_instant_keeps_its_place(self, store: Store) -> None:
+        """What goes back without a wish is claimed in its old order."""
+        store.append(Batch(outbox=[make_message(i, scheduled=T0 - 9 + i) for i in range(3)]))
+        first = store.claim(T0, 1, owner="sender", lease=MINUTE).ready[0]
+        store.settle([settlement(first, MessageCause.RETRY)])
+        again = store.claim(T0, 3, owner="sender", lease=MINUTE).ready
+        assert [c.message.scheduled for c in again] == [T0 - 9, T0 - 8, T0 - 7]
+
+    def test_what_left_is_counted_by_minute(self, store: Store) -> None:
+        """Accepted and unknown count, once and in their minute; what was refused or tried again does not."""
+        store.append(Batch(outbox=[make_message(i) for i in range(5)]))
+        causes = (MessageCause.PROVIDER_ACCEPTED, MessageCause.NO_ANSWER, MessageCause.RETRY, MessageCause.LEASE_RAN_OUT,
+                  MessageCause.PROVIDER_ACCEPTED)  # fmt: skip
+        claims = store.claim(T0, 10, owner="sender", lease=MINUTE).ready
+        for n, (claim, cause) in enumerate(zip(claims, causes, strict=True)):
+            store.settle([replace(settlement(claim, cause), at=T0 + n * MINUTE)])
+        minutes = [T0 - T0 % MINUTE + n * MINUTE for n in (0, 1, 4)]
+        assert store.handed_over(T0) == [(minute, 1) for minute in minutes]
+        assert store.handed_over(T0 + 1) == [(minute, 1) for minute in minutes[1:]]
+
+    def test_settled_messages_do_not_keep_their_bodies(self, store: Store) -> None:
+        """Once settled long enough, subject and text go; what may still have to leave keeps them; the journal stays."""
+        store.append(Batch(outbox=[make_message(i) for i in range(4)]))
+        claims = store.claim(T0, 3, owner="sender", lease=MINUTE).ready
+        for claim, cause in zip(claims, (MessageCause.PROVIDER_ACCEPTED, MessageCause.NO_ANSWER,
+                                         MessageCause.PROVIDER_REJECTED), strict=True):  # fmt: skip
+            store.settle([settlement(claim, cause)])
+        assert store.shed_bodies(T0 + 1, 10) == 0
+        assert (store.shed_bodies(T0 + 2, 1), store.shed_bodies(T0 + 2, 9), store.shed_bodies(T0 + 2, 9)) == (1, 1, 0)
+        found = {status.message.occurrence_key: status.message for status in store.messages()}
+        keys = [make_message(i).occurrence_key for i in range(4)]
+        assert [bool(found[key].html or found[key].subject) for key in keys] == [False, True, False, True]
+        assert found[keys[0]].address == make_message(0).address
+        word = Settlement(occurrence_key=keys[0], token=None, cause=MessageCause.PROVIDER_DELIVERED, at=T0 + 9)
+        assert store.settle([word]) == [MessageState.DELIVERED]
 
     def test_an_older_claim_is_fenced_off(self, store: Store) -> None:
         """After a retry and a second claim, the first claim's answer changes nothing (I14)."""
