@@ -35,6 +35,11 @@ def test_wrong_usage_is_64(tmp_path: Path) -> None:
     assert "tcsh" in relight("completion", "tcsh", cwd=tmp_path, code=64).stderr
 
 
+def test_an_option_before_its_command_is_told_where_it_belongs(tmp_path: Path) -> None:
+    """`relight --project X run` leaves with 64 and shows the order that works."""
+    assert "relight run --project" in relight("--project", "x", "run", cwd=tmp_path, code=64).stderr
+
+
 def test_wrong_names_are_64(run_project: Path) -> None:
     """A rule or customer that does not exist leaves with 64 and names the nearest one."""
     assert "did you mean 'winback_30d'?" in relight("simulate", "winbak_30d", cwd=run_project, code=64).stderr
@@ -56,7 +61,9 @@ def test_a_missing_input_is_69(new_project: Path, tmp_path: Path) -> None:
     """A file of events that is not there leaves with 69 and names it."""
     project = copy_project(new_project, tmp_path / "shop")
     (project / "events.ndjson").unlink()
-    assert "events.ndjson" in relight("run", cwd=project, code=69).stderr
+    said = relight("run", cwd=project, code=69).stderr
+    assert "there is no file events.ndjson" in said
+    assert "streams/shop.yaml" in said
 
 
 def test_a_place_that_cannot_be_written_is_69(new_project: Path, run_project: Path, tmp_path: Path) -> None:

@@ -37,6 +37,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+#: Options that most commands have, and that none has before its name.
+COMMAND_OPTIONS = frozenset({"--project", "-p", "--environment", "-e", "--json"})
+
+
 class CommandTable(click.Group):
     """Commands by name, each imported when it is used; the list of them needs none."""
 
@@ -50,6 +54,15 @@ class CommandTable(click.Group):
             from relight.cli.faults import report
 
             return report(error)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read what stands before the command; an option of the commands is told where it belongs."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name in COMMAND_OPTIONS:
+                ctx.fail(f"{error.option_name} stands after the command: relight run {error.option_name} …")
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it
         """Return the names in the order of the table."""

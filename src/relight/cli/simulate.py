@@ -5,6 +5,7 @@ Figures, and one HTML report with plots.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +79,7 @@ def command(
     else:
         if other is not None:
             say(f"now: {relative(other.folder)}    new: {relative(found.folder)}")
-        _say(data, base, page)
+        _say(data, base, page, project)
 
 
 class _Source:
@@ -157,10 +158,11 @@ def _write(path: Path, data: PageData, base: PageData | None) -> Path:
     return write_report(path, data, base)
 
 
-def _say(data: PageData, base: PageData | None, page: Path | None) -> None:
+def _say(data: PageData, base: PageData | None, page: Path | None, wanted: Path | None) -> None:
     from relight.simulate.pages import simulate_text
 
-    say(simulate_text(data, base))
+    where = "" if wanted is None else f" --project {shlex.quote(str(wanted))}"
+    say(simulate_text(data, base, explain=f"relight explain{where} --simulation last"))
     if page is not None:
         say(f"Report: {relative(page)}")
 

@@ -10,7 +10,7 @@ from relight.base.problems import Place, Problem
 from relight.base.suggest import suggest_words
 from relight.config.links import link_problems, make_links
 from relight.config.models import ConfigModel
-from relight.rules.plan import Cap, MessageClass, Policy
+from relight.rules.plan import Cap, MessageClass, Policy, Sender
 from relight.rules.texts import PlaceOf, Texts
 
 #: Default of `catch_up` (µs).
@@ -41,6 +41,7 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         zone=model.project.zone,
         locale=model.project.locale,
         currency=model.project.currency,
+        sender=Sender(name=model.sender.name, address=model.sender.address, reply_to=model.sender.reply_to),
         topics={name: topic.default == "opted_in" for name, topic in model.topics.items()},
         caps=caps,
         quiet=None if quiet is None else (quiet.from_, quiet.to),

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relight.base.ids import digest
 from relight.customers.profile import Candidate, Place
 from relight.decide.effects import Mail
 from relight.decide.standing import drop_entry
 from relight.messages.caps import keep_places_for, next_minute_with_room
 from relight.messages.gate import Case, Verdict, caps_of, pass_gate, taken_places
+from relight.messages.identity import content_hash
 from relight.messages.quiet_hours import first_allowed_minute
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import MessageClass
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from relight.customers.profile import Entry
     from relight.decide.turn import Turn
     from relight.rules.plan import Rule, Step
+    from relight.templates.letters import Rendered
 
 
 def allowed_minute(turn: Turn, instant: int, step: Step | None) -> int:
@@ -95,7 +96,7 @@ def _finish(turn: Turn, case: Case, verdict: Verdict) -> None:
         instant=case.born,
         scheduled=case.scheduled,
         verdict=verdict,
-        content_hash=None if rendered is None else digest(rendered.subject, rendered.text, rendered.html),
+        content_hash=None if rendered is None else _content_hash(turn, case, rendered),
     )
     if passed and rule.message_class is MessageClass.MARKETING:
         _take_place(turn, rule, entry, step, case.scheduled)
@@ -115,6 +116,24 @@ def _finish(turn: Turn, case: Case, verdict: Verdict) -> None:
         drop_entry(turn, entry)
     else:
         entry.sent.append(step.id)
+
+
+def _content_hash(turn: Turn, case: Case, rendered: Rendered) -> str:
+    """Return the hash of text, HTML and headers, all that decides them known here (H7)."""
+    rule, policy = case.rule, turn.plan.policy
+    key = turn.key_of(rule.id, case.entry.occurrence, case.step.id)
+    is_marketing = rule.message_class is MessageClass.MARKETING
+    link = policy.links(key, rule.topic or "")[0] if policy.links is not None and is_marketing else ""
+    headers = {
+        "Message-ID": key,
+        "From": f"{policy.sender.name} <{policy.sender.address}>",
+        "To": case.address,
+        "Reply-To": policy.sender.reply_to or "",
+        "Subject": rendered.subject,
+        "List-Unsubscribe": link,
+        "Auto-Submitted": "auto-generated" if rule.message_class is MessageClass.TRANSACTIONAL else "",
+    }
+    return content_hash((rendered.text, rendered.html), headers)
 
 
 def _take_place(turn: Turn, rule: Rule, entry: Entry, step: Step, scheduled: int) -> None:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 PROFILE_BYTES = 4_000
 #: Seconds that a live loop waits when nothing came.
 IDLE_SECONDS = 0.2
+#: Microseconds between two steps of time while nothing comes: how late a deadline is judged at most, and how often an
+#: idle engine writes.
+IDLE_STEP = 1_000_000
 #: Batches of finished files between two checkpoints: what recovery folds again at the most, in batches.
 CHECKPOINT_BATCHES = 50
 
@@ -148,8 +151,11 @@ class _Run:
         self.summary = RunSummary()
         self.feed = Feed(streams=project.streams, folder=project.folder)
         self._batches = 0
+        #: When the last checkpoint was written, at the wall clock (µs).
+        self._checkpointed = 0
 
     def go(self, *, until: int | None, once: bool) -> RunSummary:
+        self._checkpointed = self.clock()
         keep_plan(self.store, self.project, self.plan)
         self.summary.recovered = self.engine.recover(known_plans(self.store, self.plan))
         crash_point("after_recovery")
@@ -200,7 +206,8 @@ class _Run:
             self._send(self.engine.progress.reached)
             now = max(self.clock(), self.engine.progress.reached)
             records, positions = live.poll(now, self.settings.engine.batch)
-            self.engine.take(self.feed.admit(self.store, records), positions=positions, reached=now)
+            if records or now - self.engine.progress.reached >= IDLE_STEP or once or live.is_over():
+                self.engine.take(self.feed.admit(self.store, records), positions=positions, reached=now)
             self._after_batch()
             if not records:
                 if once or live.is_over():
@@ -213,8 +220,10 @@ class _Run:
         self._batches += 1
         if self._batches % SEND_BATCHES == 0 or not isinstance(self.transport, FilesTransport):
             self._send(self.engine.progress.reached)
-        if self._batches % CHECKPOINT_BATCHES == 0:
+        now = self.clock()
+        if self._batches % CHECKPOINT_BATCHES == 0 or now - self._checkpointed >= self.settings.engine.checkpoint_every:
             self.engine.checkpoint()
+            self._checkpointed = now
         if self.on_progress is not None:
             self.on_progress(self._progress())
         if self.stop.is_set():

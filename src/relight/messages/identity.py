@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -54,6 +55,16 @@ class TokenKey:
 def message_id(occurrence_key: str, domain: str) -> str:
     """Return `<digest@domain>`: equal on every retry, different for every occurrence."""
     return f"<{digest('message-id', occurrence_key)}@{domain}>"
+
+
+def content_hash(bodies: tuple[str, str], headers: Mapping[str, str]) -> str:
+    """Return the digest of what a person gets (H7): text and HTML, and every header but Date, DKIM and boundary.
+
+    Args:
+        bodies: text and HTML.
+        headers: header -> its value before it is encoded; an empty one stands for a header that is left out.
+    """
+    return digest(*bodies, *(f"{name}: {headers[name]}" for name in sorted(headers) if headers[name]))
 
 
 @lru_cache(maxsize=16)

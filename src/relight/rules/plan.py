@@ -184,6 +184,16 @@ class Letter(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Whom mails come from, as it stands in their headers."""
+
+    name: str = ""
+    address: str = ""
+    #: Where answers go; None: to the address.
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What the config lays down for all rules."""
 
@@ -191,6 +201,7 @@ class Policy:
     zone: str = "UTC"
     locale: str = "en"
     currency: str = "EUR"
+    sender: Sender = field(default_factory=Sender)
     #: topic -> consent where a customer said nothing.
     topics: Mapping[str, bool] = field(default_factory=dict)
     caps: Mapping[MessageClass, tuple[Cap, ...]] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from jinja2 import meta, nodes
 
 from relight.base.problems import Place, Problem, sort_problems
 from relight.base.suggest import suggest_words
+from relight.templates.filter_names import unknown_filters
 from relight.templates.filters import find_locale
 from relight.templates.questions import PRODUCT_QUESTIONS, QUESTIONS, question_text
 from relight.templates.sandbox import LetterEnvironment
@@ -169,7 +170,8 @@ def _scan_source(environment: LetterEnvironment, path: str, text: str) -> _Found
         tree = environment.parse(text, path, file)
         found = _scan_tree(environment, tree, file, text)
         # Compiled last, for its problems alone: it puts the counting filters into the tree.
-        environment.compile(tree, path, file)
+        if not found.problems:
+            environment.compile(tree, path, file)
     except jinja2.TemplateSyntaxError as error:
         place = Place(file=file, line=error.lineno)
         return _Found(problems=[Problem(code="template-syntax", message=str(error.message), place=place)])
@@ -182,6 +184,11 @@ def _scan_source(environment: LetterEnvironment, path: str, text: str) -> _Found
 def _scan_tree(environment: LetterEnvironment, tree: nodes.Template, file: str, text: str) -> _Found:
     found = _Found()
     lines = text.split("\n")
+    found.problems += unknown_filters(
+        tree, filters=environment.filters, tests=environment.tests, place=lambda n, word: _place(file, lines, n, word)
+    )
+    if found.problems:  # what follows generates code, which stops at the first of them
+        return found
     undeclared = meta.find_undeclared_variables(tree) - _declared_at_top(tree)
     for node in tree.find_all(nodes.Name):
         if node.ctx == "load" and node.name in undeclared and node.name not in {*GIVEN_NAMES, "customer", "range"}:

@@ -42,17 +42,22 @@ def find_files(plan: StreamPlan, base: Path) -> list[Path]:
         if set("*?[") & set(path.name):
             matches = sorted(path.parent.glob(path.name))
             if not matches:
-                raise InputError(f"stream '{plan.name}': no file matches {text}")
+                raise InputError(f"stream '{plan.name}': no file matches {text}", help_text=_missing_help(plan, base))
             found.update(dict.fromkeys(matches))
         elif path.is_file():
             found[path] = None
         else:
-            raise InputError(f"stream '{plan.name}': there is no file {text}")
+            raise InputError(f"stream '{plan.name}': there is no file {text}", help_text=_missing_help(plan, base))
     names = [shown_name(path, base) for path in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"stream '{plan.name}': two files are called {twice[0]}, their rows would have equal ids")
     return list(found)
+
+
+def _missing_help(plan: StreamPlan, base: Path) -> str:
+    where = base.name or "the project folder"
+    return f"put the file into {where}/, or name another one under `source:` in {plan.place.file}"
 
 
 def _variable(match: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from relight.rules.plan import Sender
 from tests.support.story import Story, story
 
 RULES = {"r": "{trigger: {event: cart}, reentry: every, send: hello}"}
@@ -66,3 +67,15 @@ def test_the_same_happening_has_the_same_key_and_another_step_another() -> None:
     told.event("cart", "2026-01-05", id="x", customer="bo").event("cart", "2026-01-06", id="y").until("2026-01-07")
     keys = [r.occurrence_key for c in ("ann", "bo") for r in told.rows(customer=c)]
     assert len(keys) == len(set(keys)) == 6
+
+
+def test_the_hash_of_a_mail_covers_its_headers() -> None:
+    """H7: the hash covers headers too: another reply address is another hash, with the same subject, text and HTML."""
+
+    def told(reply_to: str) -> list[str | None]:
+        sender = Sender(name="Shop", address="shop@shop.example", reply_to=reply_to)
+        one = story(RULES, sender=sender).known("2026-01-02").event("cart", "2026-01-05").until("2026-02-01")
+        return [row.content_hash for row in one.rows() if row.content_hash]
+
+    assert told("a@shop.example") == told("a@shop.example") != told("b@shop.example")
+    assert told("a@shop.example")

@@ -84,6 +84,17 @@ def test_a_suggestion_helps() -> None:
     assert scan.problems[0].help == "did you mean 'first_name'?"
 
 
+def test_a_filter_that_does_not_exist_is_told_with_its_place() -> None:
+    """Jinja finds an unknown filter or test when it renders; the scan finds it in the source, with the nearest one."""
+    sources = letter("<p>{{ customer.id | uper }}</p>{% if customer.id is knwon %}x{% endif %}")
+    found = [p for p in scan_letters(sources).problems if p.severity == "error"]
+    assert [(p.code, p.message, p.help) for p in found] == [
+        ("unknown-filter", "there is no filter 'uper'", "did you mean 'upper'?"),
+        ("unknown-test", "there is no test 'knwon'", "did you mean 'known'?"),
+    ]
+    assert str(found[0].place) == "templates/hello/body.html:1:19"
+
+
 def test_what_a_file_declares_is_known_in_its_blocks() -> None:
     """Imports, macros and `set` at the top of a file may be used in its blocks."""
     sources = letter(

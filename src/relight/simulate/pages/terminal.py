@@ -13,6 +13,8 @@ from relight.simulate.pages.words import change_text, count_text, period_text, p
 WIDTH_DEFAULT = 118
 #: Characters left to the reasons at least, however narrow the terminal.
 REASONS_WIDTH_MIN = 24
+#: The command that answers for one customer of the last simulation of the project in this folder.
+EXPLAIN = "relight explain --simulation last"
 #: Between columns.
 _GAP = "  "
 
@@ -30,10 +32,15 @@ def funnel_text(data: PageData, width: int = WIDTH_DEFAULT) -> str:
     return "\n".join(lines)
 
 
-def simulate_text(data: PageData, compare: PageData | None = None, width: int = WIDTH_DEFAULT) -> str:
-    """Return the summary of a simulation, beside what stands now where it is given; no line break at the end."""
+def simulate_text(
+    data: PageData, compare: PageData | None = None, width: int = WIDTH_DEFAULT, *, explain: str = EXPLAIN
+) -> str:
+    """Return the summary of a simulation, beside what stands now where it is given; no line break at the end.
+
+    explain: the command that answers for one customer of this simulation.
+    """
     rate = rate_heading(data)
-    heads = [f"now{rate}", f"new{rate}", "change"] if compare else ["messages", *([rate] if rate else [])]
+    heads = [f"now{rate}", f"new{rate}", "change"] if compare else ["entered", "messages", *([rate] if rate else [])]
     table = [["rule", *heads, "people", "why not sent"]]
     changes = compare_rules(data, compare)
     for one in changes:
@@ -42,7 +49,8 @@ def simulate_text(data: PageData, compare: PageData | None = None, width: int = 
             now = per_month(one.now.messages if one.now else 0, compare)
             numbers = [count_text(now), count_text(per_month(new, data)), one.change]
         else:
-            numbers = [count_text(new), *([count_text(per_month(new, data))] if rate else [])]
+            entered = count_text(one.new.entered if one.new else 0)
+            numbers = [entered, count_text(new), *([count_text(per_month(new, data))] if rate else [])]
         table.append([_clean(one.id), *numbers, count_text(one.new.people if one.new else 0), ""])
     lines = [_read_line(data, "Replayed") + " Nothing was sent."]
     lines += _table(table, [_reasons(one.new) if one.new else "" for one in changes], width)
@@ -51,7 +59,7 @@ def simulate_text(data: PageData, compare: PageData | None = None, width: int = 
         (rule.examples[reason] for rule in data.rules for reason in rule.not_sent if reason in rule.examples), None
     )
     if example:
-        lines.append(f"Example: relight explain --simulation last {_clean(example)}")
+        lines.append(f"Example: {explain} {_clean(example)}")
     return "\n".join([*lines, _total_line(data, compare)])
 
 

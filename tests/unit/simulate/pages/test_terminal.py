@@ -34,6 +34,14 @@ def test_a_run_ends_with_what_happened() -> None:
     assert len(lines) == 1 + len(data.rules) + 3
 
 
+def test_a_simulation_says_how_many_entered_even_if_nothing_would_leave() -> None:
+    """Beside the messages stands how many came in: a project without addresses shows where they stayed."""
+    data = make_page(scale=0.2)
+    lines = simulate_text(data).splitlines()
+    assert lines[1].split()[:3] == ["rule", "entered", "messages"]
+    assert lines[2].split()[1] == f"{data.rules[0].entered:,}"
+
+
 def test_a_comparison_shows_both() -> None:
     """Each rule has its messages in 30 days in both versions and the change; the last line has the sum."""
     now, new = make_page(), make_page(seed=9, scale=1.2, caps=0.7)

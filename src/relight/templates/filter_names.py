@@ -1,0 +1,41 @@
+"""Filters and tests that a template names and that do not exist; Jinja itself finds them only when it renders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jinja2 import nodes
+
+from relight.base.problems import Place, Problem
+from relight.base.suggest import suggest_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+
+def unknown_filters(
+    tree: nodes.Template,
+    *,
+    filters: Collection[str],
+    tests: Collection[str],
+    place: Callable[[int, str], Place],
+) -> Iterator[Problem]:
+    """Yield a problem for each filter and test of the tree that the environment does not have.
+
+    Args:
+        tree: a parsed template.
+        filters: names of the filters there are; those that begin with `_` are ours and not suggested.
+        tests: names of the tests there are.
+        place: (line, word) -> where the word stands.
+    """
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        kind, known = ("filter", filters) if isinstance(node, nodes.Filter) else ("test", tests)
+        if node.name in known:
+            continue
+        offered = sorted(name for name in known if not name.startswith("_") and name.isidentifier())
+        yield Problem(
+            code=f"unknown-{kind}",
+            message=f"there is no {kind} '{node.name}'",
+            place=place(node.lineno, node.name),
+            help=suggest_words(node.name, offered) or f"{kind}s: {', '.join(offered)}",
+        )
