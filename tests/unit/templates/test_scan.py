@@ -56,8 +56,8 @@ def test_questions_become_expressions_with_their_place() -> None:
     [
         ("{% if %}", "1: template-syntax: Expected an expression, got 'end of statement block'"),
         ("\n{{ x", "2: template-syntax: unexpected end of template"),
-        ("{{ 'a'|lipsum }}", "1: template-syntax: No filter named 'lipsum'."),
-        ("{{ 'a'|safe }}", "1: template-syntax: No filter named 'safe'."),
+        ("{{ 'a'|lipsum }}", "1:8: unknown-filter: there is no filter 'lipsum'"),
+        ("{{ 'a'|safe }}", "1:8: unknown-filter: there is no filter 'safe'"),
         ("{{ fist_name }}", "1:4:"),
         ("{{ lipsum() }}", "1:4: unknown-name: 'lipsum' is not declared anywhere"),
         ("{{ customer.fist_name }}", "1:4: unknown-name: 'customer.fist_name' is not declared anywhere"),
@@ -92,7 +92,7 @@ def test_a_filter_that_does_not_exist_is_told_with_its_place() -> None:
         ("unknown-filter", "there is no filter 'uper'", "did you mean 'upper'?"),
         ("unknown-test", "there is no test 'knwon'", "did you mean 'known'?"),
     ]
-    assert str(found[0].place) == "templates/hello/body.html:1:19"
+    assert str(found[0].place) == "templates/hello/body.html:1:21"
 
 
 def test_what_a_file_declares_is_known_in_its_blocks() -> None:
