@@ -1,88 +1,44 @@
-"""Checks a run from outside: its input files, what the provider has, and the tables of its store; no engine code.
+"""The promises I1-I9, I13 and I16-I19, checked from outside: from input log, provider's log and store; no engine code.
 
-Reads the store with plain sqlite3 and msgspec. Every check returns the sentences that do not hold, so that one run
-shows all of them.
+Each check returns the sentences that do not hold, so that one run shows all of them; an empty list is a promise kept.
+`evidence` reads what they are given.
 """
 
 from __future__ import annotations
 
-import csv
-import email
-import email.policy
-import gzip
-import io
-import json
-import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from pathlib import Path
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
-import msgspec
+from tests.faults.evidence import (
+    CUSTOMER,
+    DEADLINE,
+    JUDGED,
+    OCCURRENCE,
+    REASON,
+    RULE,
+    STATE,
+    STEP,
+    Call,
+    Identity,
+    Tables,
+    mails_in,
+    message_ids,
+    read_tables,
+    well_formed,
+)
+from tests.faults.reference import Expected
 
-#: Values of the log's `kind`, and places of the fields in its records and in rows of the ledger.
-EVENT_KIND, CONTROL_KIND = 2, 0
-KEY, RULE, CUSTOMER, OCCURRENCE, STEP, STATE = range(6)
-DEADLINE, JUDGED = 9, 10
-#: Events of the shop that have no customer.
-FOR_EVERYBODY = frozenset({"feature_released", "incident_opened"})
+__all__ = ["Identity", "Tables", "mails_in", "message_ids", "read_tables", "well_formed"]
+
 #: States in which a message waits for the sender.
 UNDONE = frozenset({"pending", "sending"})
 STATES = UNDONE | {
     "accepted", "delivered", "bounced", "complained", "rejected", "unknown", "suppressed", "expired",
 }  # fmt: skip
-#: (stream, customer, id) of an event.
-Identity: TypeAlias = tuple[str, str | None, str]
-
-
-@dataclass(slots=True, kw_only=True)
-class Tables:
-    """What a store holds."""
-
-    #: (stream, customer, id) of each event, in log order.
-    events: list[Identity] = field(default_factory=list)
-    #: Everything but what tells one run from another: the journal and its place.
-    log: list[bytes] = field(default_factory=list)
-    #: Control records.
-    controls: list[list[Any]] = field(default_factory=list)
-    #: Occurrence key -> the row's body, and its fields.
-    rows: dict[str, bytes] = field(default_factory=dict)
-    fields: dict[str, list[Any]] = field(default_factory=dict)
-    #: Occurrence key -> state of its message.
-    messages: dict[str, str] = field(default_factory=dict)
-    tallies: list[tuple[Any, ...]] = field(default_factory=list)
-    positions: dict[str, str] = field(default_factory=dict)
-    dead: int = 0
-    #: (key, state) of each line of the delivery journal.
-    journal: list[tuple[str, str]] = field(default_factory=list)
-
-
-def read_tables(path: Path) -> Tables:
-    """Return what the store holds, nothing of one that has no tables yet; the file is not written."""
-    found = Tables()
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as sql:
-        assert sql.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        if sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'log'").fetchone() is None:
-            return found
-        for kind, body in sql.execute("SELECT kind, body FROM log ORDER BY pos"):
-            record = msgspec.msgpack.decode(body)
-            found.log.append(body)
-            if kind == CONTROL_KIND:
-                found.controls.append(record)
-            else:
-                found.events.append((record[0], record[2], record[1]))
-        for key, body in sql.execute("SELECT key, body FROM ledger"):
-            found.rows[key], found.fields[key] = body, msgspec.msgpack.decode(body)
-        found.messages = dict(sql.execute("SELECT key, state FROM outbox"))
-        found.tallies = sql.execute("SELECT * FROM tallies ORDER BY 1, 2, 3").fetchall()
-        found.positions = dict(sql.execute("SELECT * FROM positions"))
-        found.dead = sql.execute("SELECT count(*) FROM dead_letters").fetchone()[0]
-        found.journal = sql.execute("SELECT key, state FROM attempts ORDER BY number").fetchall()
-    return found
+#: States that say that the provider has the message.
+HAS_IT = frozenset({"accepted", "delivered", "bounced", "complained"})
 
 
 def check_always(tables: Tables, sent: Mapping[str, int], inputs: Counter[Identity]) -> list[str]:
@@ -101,14 +57,31 @@ def check_always(tables: Tables, sent: Mapping[str, int], inputs: Counter[Identi
 def check_finished(tables: Tables, sent: Mapping[str, int], inputs: Counter[Identity]) -> list[str]:
     """Return what is wrong after a run that came to its end: the above, and nothing lost, nothing left undone."""
     lost = set(inputs) - set(tables.events)  # I1
-    undone = Counter(state for state in tables.messages.values() if state in UNDONE)  # I4
     accepted = sum(state == "accepted" for state in tables.messages.values())
     return [
         *check_always(tables, sent, inputs),
         *(f"lost: {identity}" for identity in sorted(lost, key=str)),
-        *(f"{count} messages are left {state}" for state, count in undone.items()),
+        *check_drained(tables),
         *([] if accepted == len(sent) else [f"{accepted} are called accepted, the provider has {len(sent)}"]),
     ]
+
+
+# ---------------------------------------------------------------- I1, I2: events
+def check_acknowledged(acknowledged: AbstractSet[Identity], tables: Tables, *, in_flight_max: int) -> list[str]:
+    """I1: everything acknowledged is there, and no more beside it than was in flight."""
+    recovered = set(tables.events)
+    more = len(recovered - acknowledged)
+    return [
+        *(f"lost: {identity}" for identity in sorted(acknowledged - recovered, key=str)),
+        *([f"{more} events more than acknowledged, {in_flight_max} were in flight"] if more > in_flight_max else []),
+    ]
+
+
+def check_copies(tables: Tables, expected: Expected) -> list[str]:
+    """I2: the counter of copies that differ from their first is exact."""
+    if tables.differing == expected.differing:
+        return []
+    return [f"{tables.differing} copies are called different, {expected.differing} are"]
 
 
 def _no_event_twice_or_invented(tables: Tables, inputs: Counter[Identity]) -> Iterator[str]:
@@ -120,6 +93,71 @@ def _no_event_twice_or_invented(tables: Tables, inputs: Counter[Identity]) -> It
             yield f"not of the input: {identity}"
 
 
+# ---------------------------------------------------------------- I3, I5, I6, I19: what the provider saw
+def check_calls(tables: Tables, calls: Sequence[Call], *, retries: bool = False) -> list[str]:
+    """I3: one stored mail an occurrence, with `retry` one more for each `unknown`, all copies under one Message-ID.
+
+    I6: what is called accepted was stored and answered so, what is called rejected was refused in full.
+    """
+    found: list[str] = []
+    by_key: dict[str, list[Call]] = {}
+    for call in calls:
+        key = tables.texts.get(call.text)
+        if key is None:
+            found.append(f"the provider was handed what no message says: {call.text[:60]!r}")
+        else:
+            by_key.setdefault(key, []).append(call)
+    unknown = Counter(key for key, state in tables.journal if state == "unknown")
+    for key, mine in by_key.items():
+        stored = sum(call.stored for call in mine)
+        if stored > 1 + (unknown[key] if retries else 0):
+            found.append(f"accepted {stored} times, {unknown[key]} times unknown: {key}")
+        if len({call.id for call in mine}) > 1:
+            found.append(f"handed over under several Message-IDs: {key}")
+        if len({call.address for call in mine} | {tables.addresses[key]}) > 1:
+            found.append(f"handed over to another address than the message has: {key}")
+    found += [text for key, state in tables.messages.items() for text in _outcome(key, state, by_key.get(key, []))]
+    return found
+
+
+def _outcome(key: str, state: str, mine: Sequence[Call]) -> Iterator[str]:
+    answers = [call.answer for call in mine if call.answer is not None]
+    if state in HAS_IT and "accepted" not in answers:
+        yield f"called {state}, and no full answer said so: {key}"
+    if state == "rejected" and not {"refused", "later"} & set(answers):
+        yield f"called rejected, and nobody refused it: {key}"
+    if state in {"pending", "suppressed", "expired", "rejected"} and "accepted" in answers:
+        yield f"accepted, and called {state}: {key}"
+
+
+def check_suppressed(calls: Iterable[Call], suppressed: Mapping[str, int]) -> tuple[list[str], list[Call]]:
+    """I5: no call begins to an address after its suppression was committed; return complaints, and calls in flight.
+
+    suppressed: folded address -> instant of the commit, on the scale of `Call.began`.
+    """
+    late, landed = [], []
+    for call in calls:
+        at = suppressed.get(call.address.strip().lower())
+        if at is not None and call.began > at:
+            late.append(f"a call to {call.address} began at {call.began}, suppressed at {at}")
+        elif at is not None and call.began == at:
+            landed.append(call)
+    return late, landed
+
+
+def check_recipients(calls: Iterable[Call], canaries: Mapping[str, str]) -> list[str]:
+    """I19: each mail holds the canary of the customer it goes to, in subject and body, and no other's."""
+    found = []
+    for call in calls:
+        own = canaries.get(call.address)
+        for part, text in (("subject", str(call.message["Subject"])), ("body", call.text)):
+            words = set(text.replace("/", " ").split())
+            seen = {canary for canary in canaries.values() if canary in words}
+            if seen != {own}:
+                found.append(f"a mail to {call.address} says {sorted(seen)} in its {part}")
+    return found
+
+
 def _at_most_one_mail(tables: Tables, sent: Mapping[str, int]) -> Iterator[str]:
     """I3: nothing was accepted twice, and nothing that no occurrence asked for."""
     yield from (f"accepted {count} times: {name}" for name, count in sent.items() if count > 1)
@@ -127,6 +165,37 @@ def _at_most_one_mail(tables: Tables, sent: Mapping[str, int]) -> Iterator[str]:
         yield f"the provider has {len(sent)} mails, the outbox {len(tables.messages)}"
     accepted = Counter(key for key, state in tables.journal if state == "accepted")
     yield from (f"noted as accepted {count} times: {key}" for key, count in accepted.items() if count > 1)
+
+
+# ---------------------------------------------------------------- I4, I7: occurrences
+def check_occurrences(tables: Tables, expected: Expected) -> list[str]:
+    """I4, I7: the entries are those of the slow reference, each silence judged once or ended by an activity."""
+    entered = {tuple(row[RULE:STEP]) for row in tables.fields.values() if row[STEP] == ""}
+    ended = {("quiet", customer, f"silence:{start}:0") for customer, start in expected.cancelled}
+    return [
+        *(f"missing: {name}" for name in sorted(expected.occurrences - entered)),
+        *(f"fired though ended in time: {name}" for name in sorted(entered & ended)),
+        *(f"not expected: {name}" for name in sorted(entered - expected.occurrences - ended)),
+    ]
+
+
+def check_drained(tables: Tables) -> list[str]:
+    """I4: once faults have stopped, nothing waits."""
+    undone = Counter(state for state in tables.messages.values() if state in UNDONE)
+    return [f"{count} messages are left {state}" for state, count in undone.items()]
+
+
+def check_gap(tables: Tables, *, begin: int, end: int, grace: int) -> list[str]:
+    """I7: what fell due while nobody ran is judged at the end of the gap, and is `expired` beyond grace (µs)."""
+    found = []
+    for row in tables.fields.values():
+        if row[STEP] != "" or row[DEADLINE] is None or not begin < row[DEADLINE] < end:
+            continue
+        if row[JUDGED] < end:
+            found.append(f"judged at {row[JUDGED]}, inside the gap: {row[:STATE]}")
+        if (row[REASON] == "expired") != (end - row[DEADLINE] > grace):
+            found.append(f"{end - row[DEADLINE]} µs over, and {row[REASON]}: {row[:STATE]}")
+    return found
 
 
 def _balanced(tables: Tables) -> Iterator[str]:
@@ -150,52 +219,76 @@ def _never_early(tables: Tables) -> Iterator[str]:
     yield from (f"judged {count} times: {name}" for name, count in silences.items() if count > 1)
 
 
-# ---------------------------------------------------------------- the provider's log
-def mails_in(folder: Path) -> dict[str, bytes]:
-    """Return the mails of an outbox folder by their path in it."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.eml"))}
+# ---------------------------------------------------------------- I8, I9, I13: two runs beside each other
+def check_same_decisions(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> list[str]:
+    """I8, I9: two ledgers (occurrence key -> row) are the same, byte for byte."""
+    return [
+        *(f"only in the first: {key}" for key in sorted(one.keys() - other.keys())),
+        *(f"only in the second: {key}" for key in sorted(other.keys() - one.keys())),
+        *(f"not the same: {key}" for key in sorted(one.keys() & other.keys()) if one[key] != other[key]),
+    ]
 
 
-def message_ids(mails: Iterable[bytes]) -> Counter[str]:
-    """Return how often each Message-ID is among mails."""
-    return Counter(str(email.message_from_bytes(mail, policy=email.policy.default)["Message-ID"]) for mail in mails)
+def check_isolated(
+    alone: Tables, beside: Tables, *, poison: AbstractSet[str], poisoned: AbstractSet[str] = frozenset()
+) -> list[str]:
+    """I13: everybody else's rows are as without the poison, and each poison record is a dead letter with a reason.
+
+    poison: the records that cannot be read; poisoned: customers whose own rows may differ.
+    """
+    kept = [
+        {key: table.rows[key] for key, row in table.fields.items() if row[CUSTOMER] not in poisoned}
+        for table in (alone, beside)
+    ]
+    reasons = dict(beside.letters)
+    return [
+        *check_same_decisions(*kept),
+        *(f"no dead letter for {record!r}" for record in sorted(poison - reasons.keys())),
+        *(f"a dead letter without a reason: {record!r}" for record in sorted(poison) if reasons.get(record) == ""),
+    ]
 
 
-# ---------------------------------------------------------------- the input files of the shop
-def well_formed(folder: Path) -> Counter[Identity]:
-    """Return the identities (stream, customer, id) of the rows of the shop's three files that say what they must."""
-    found: Counter[Identity] = Counter()
-    for line in (folder / "data/app.ndjson").read_bytes().splitlines():
-        row = _object(line)
-        if row is None or not {"id", "event", "at", "arrives"} <= row.keys() or not _reads(row, "cards", int):
-            continue
-        if "customer" in row or row["event"] in FOR_EVERYBODY:
-            found["app", row.get("customer"), row["id"]] += 1
-    with gzip.open(folder / "data/support.ndjson.gz") as file:
-        for line in file:
-            row = _object(line)
-            if row is not None and {"id", "type", "requester", "at"} <= row.keys() and _reads(row, "score", int):
-                found["support", row["requester"], row["id"]] += 1
-    for cells in csv.DictReader(io.StringIO((folder / "data/orders.csv").read_text(encoding="utf-8"))):
-        if None not in cells.values() and _reads(cells, "amount", Decimal) and _reads(cells, "ordered_at", _instant):
-            found["shop", cells["buyer"], cells["row_id"]] += 1
+# ---------------------------------------------------------------- I16, I17, I18: the machine and the config
+def check_damage(
+    *, code: int, told: str, sound: Mapping[str, tuple[str, str]], after: Iterable[Call], codes: AbstractSet[int]
+) -> list[str]:
+    """I16: a damaged store is refused with a clear error, or the run is as without the damage: never a wrong mail.
+
+    sound: Message-ID -> (address, text) as they leave without damage; codes: the exit codes that refuse clearly.
+    """
+    found = [f"a wrong mail left: {c.address} {c.text[:40]!r}" for c in after if sound.get(c.id) != (c.address, c.text)]
+    if code and (code not in codes or "Traceback" in told or not told.strip()):
+        found.append(f"ended with {code} and said {told[-200:]!r}")
     return found
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and _reads(row, "at", _instant) else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What a process held at one moment."""
+
+    memory_bytes: int
+    descriptors: int
+    queued: int
+    disk_bytes: int
 
 
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def check_bounded(samples: Sequence[Sample], limits: Sample) -> list[str]:
+    """I17: no sample exceeds a limit."""
+    found = []
+    for name in ("memory_bytes", "descriptors", "queued", "disk_bytes"):
+        worst, limit = max(getattr(one, name) for one in samples), getattr(limits, name)
+        if worst > limit:
+            found.append(f"{name} came to {worst}, the limit is {limit}")
+    return found
 
 
-def _reads(row: Mapping[str, Any], name: str, kind: Any) -> bool:
-    try:
-        return row.get(name) in {None, ""} or kind(row[name]) is not None
-    except (ValueError, TypeError, InvalidOperation):
-        return False
+def check_refused(runs: Iterable[tuple[str, int, str, str]]) -> list[str]:
+    """I18: every unsafe config ends with another code than 0 and says what is wrong with it.
+
+    runs: (name, exit code, what it said, what it must say).
+    """
+    return [
+        f"{name}: ended with {code}, and did not say {words!r}: {told[-200:]!r}"
+        for name, code, told, words in runs
+        if code == 0 or words not in told
+    ]
