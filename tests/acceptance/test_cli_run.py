@@ -124,3 +124,14 @@ def test_replay_is_equal(run_project: Path, tmp_path: Path) -> None:
 def _spoil_one_row(project: Path) -> None:
     with closing(sqlite3.connect(project / "data/relight.db")) as connection, connection:
         connection.execute("DELETE FROM ledger WHERE rowid = (SELECT min(rowid) FROM ledger)")
+
+
+def test_time_far_ahead_of_the_clock_is_told(new_project: Path, tmp_path: Path) -> None:
+    """A row dated decades ahead moves a recorded project's time there (H1); the run says so."""
+    project = copy_project(new_project, tmp_path / "shop")
+    row = '{"id": "far", "at": "2090-01-01T10:00:00Z", "customer": "b00001", "event": "signed_up"}\n'
+    with (project / "events.ndjson").open("a", encoding="utf-8") as file:
+        file.write(row)
+    done = relight("run", cwd=project)
+    assert "2090-01-01" in done.stdout
+    assert "days ahead of this machine's clock" in done.stderr

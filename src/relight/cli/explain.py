@@ -81,6 +81,7 @@ def _explain(project: Project, history: History, customer: str, rule: str | None
         rules=() if rule is None else (rule,),
         ledger=history.ledger,
         first=history.first,
+        journal=history.journal,
     )
     if told.plan_version != project.plan.version:
         note("The rules in the folder have changed since; this is told by those in force then.")
@@ -107,8 +108,12 @@ def _say_all(told: Explanation) -> None:
 
     lines = []
     for story in told.stories:
-        word = {"sent": "yes", "waiting": "--", "held_out": "NO", "not_sent": "NO"}[story.outcome]
-        why = story.next if story.outcome == "waiting" else story.headline.partition(" got ")[2].partition(" ")[2]
+        word = {"sent": "yes", "waiting": "--", "held_out": "NO", "not_sent": "NO", "unknown": "??"}[story.outcome]
+        why = (
+            story.next
+            if story.outcome in ("waiting", "unknown")
+            else story.headline.partition(" got ")[2].partition(" ")[2]
+        )
         if story.outcome in ("held_out", "not_sent"):
             why = "nothing stands in the way" if story.why is None else story.why.text
             if story.outcome == "held_out":
@@ -157,7 +162,7 @@ def _say_rows(told: Explanation, story: RuleStory) -> None:
 
 
 def _state(row: LedgerRow) -> str:
-    return {"pending": "sent", "held_out": "held out"}.get(row.state.value, row.state.value)
+    return {"pending": "to send", "held_out": "held out"}.get(row.state.value, row.state.value)
 
 
 def _why(row: LedgerRow) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from relight.cli.project import Project
     from relight.messages.ledger import LedgerRow
+    from relight.messages.life import MessageState
     from relight.rules.plan import Plan
     from relight.stores.interface import Store
     from relight.streams.envelope import Event, Record
@@ -43,6 +44,8 @@ class History:
     first: int | None = None
     #: None: take the rows that folding gives.
     ledger: Sequence[LedgerRow] | None = None
+    #: Occurrence key -> where its message is in its life.
+    journal: Mapping[str, MessageState] = field(default_factory=dict)
 
 
 @contextmanager
@@ -75,12 +78,15 @@ def history_of_store(project: Project, customer: str) -> History:
             raise UsageError(f"the store {project.store_path} is empty", help_text="`relight run` fills it")
         if not own:
             raise _unknown(customer, store.customers())
+        rows = list(store.ledger(customer=customer))
+        statuses = ((row.occurrence_key, store.message(row.occurrence_key)) for row in rows)
         return History(
             own=own,
             everybody=[record for _, record in store.global_log()],
             plans=known_plans(store, project.plan),
             reached=(store.reached() or 1) - 1,
-            ledger=list(store.ledger(customer=customer)),
+            ledger=rows,
+            journal={key: status.state for key, status in statuses if status is not None},
         )
 
 

@@ -66,5 +66,6 @@ def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset())
 
 def count_of(number: int, noun: str) -> str:
     """Return `1 rule`, `14 rules`, `1,200 rules`."""
-    plural = noun if number == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    is_regular = not noun.endswith("y") or noun.endswith(("ay", "ey", "oy"))
+    plural = noun if number == 1 else f"{noun}s" if is_regular else f"{noun[:-1]}ies"
     return f"{number:,} {plural}"

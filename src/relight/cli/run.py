@@ -133,7 +133,7 @@ def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str,
 
 
 def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
-    from relight.base.instants import format_instant
+    from relight.base.instants import DAY, format_instant
 
     parts = [count_of(summary.events, "event")]
     parts += [count_of(summary.duplicates, "duplicate")] if summary.duplicates else []
@@ -156,6 +156,9 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
         else "nowhere"
     )
     say(f"Time has come to {reached}.")
+    ahead = (summary.end - wall_clock()) // DAY
+    if ahead > 0:
+        note(f"that is {count_of(ahead, 'day')} ahead of this machine's clock; is a date in the events wrong?")
     say(f"Decided {rows}, handed over {count_of(summary.handed_over, 'mail')}{target}.")
     if summary.trouble:
         say(f"Mails wait: {summary.trouble}. Nothing is lost: once it is mended, `relight run` hands them over.")

@@ -7,12 +7,14 @@ Reads records that are handed in; knows no store, no clock, and has no way to se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from relight.decide.standing import step_of
 from relight.decide.waits import wait_deadline
+from relight.engine.explain_delivery import after_sending
 from relight.engine.explain_gate import audience_findings, entry_of_now, gate_findings
 from relight.engine.explain_history import Missed, Retold, retell
 from relight.engine.explain_triggers import tell_trigger
@@ -23,6 +25,7 @@ from relight.rules.plan import InactiveTrigger, MilestoneTrigger, StepKind
 if TYPE_CHECKING:
     from relight.customers.profile import Entry
     from relight.messages.ledger import LedgerRow
+    from relight.messages.life import MessageState
     from relight.rules.plan import Plan, Rule
     from relight.streams.envelope import Record
 
@@ -40,6 +43,7 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
     rules: Sequence[str] = (),
     ledger: Iterable[LedgerRow] | None = None,
     first: int | None = None,
+    journal: Mapping[str, MessageState] = MappingProxyType({}),
 ) -> Explanation:
     """Return what became of a customer in each rule, and what stands in the way as of `at` (µs, inclusive).
 
@@ -53,6 +57,7 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
         rules: ids; all for none. Each must be in the plan.
         ledger: the rows that stand; None takes those that folding again gives, which are equal (I9).
         first: where the log names no plan, when it came into force.
+        journal: occurrence key -> where the message is; empty where nothing is ever sent.
 
     Raises:
         UsageError: nothing had happened by then.
@@ -61,7 +66,7 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
     rows = told.rows if ledger is None else [r for r in ledger if r.customer == customer and r.judged <= at]
     in_force = told.turn.plan.rules
     stories = tuple(
-        _story(told, in_force[name], [r for r in rows if r.rule == name])
+        _story(told, in_force[name], [r for r in rows if r.rule == name], journal)
         for name in rules or sorted(in_force)
         if name in in_force
     )
@@ -75,7 +80,7 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
     )
 
 
-def _story(told: Retold, rule: Rule, rows: list[LedgerRow]) -> RuleStory:
+def _story(told: Retold, rule: Rule, rows: list[LedgerRow], journal: Mapping[str, MessageState]) -> RuleStory:
     turn = told.turn
     trigger = tell_trigger(told, rule)
     inside = [e for e in turn.profile.entries if e.rule == rule.id]
@@ -93,7 +98,11 @@ def _story(told: Retold, rule: Rule, rows: list[LedgerRow]) -> RuleStory:
         audience=audience_findings(turn, rule, entry),
         gate=gate_findings(turn, rule, entry, is_real=bool(inside) or not needs_event),
     )
-    return _concluded(told, rule, story, trigger, inside)
+    story = _concluded(told, rule, story, trigger, inside)
+    if story.outcome != "sent":
+        return story
+    last = next(row for row in reversed(rows) if row.state is RowState.PENDING)
+    return after_sending(story, journal.get(last.occurrence_key), told.customer)
 
 
 # ---------------------------------------------------------------- the conclusion

@@ -78,7 +78,7 @@ class RuleStory:
     rule: str
     title: str
     place: str
-    #: `sent`, `held_out`, `waiting` or `not_sent`.
+    #: `sent`, `held_out`, `waiting`, `not_sent`, or `unknown` where the provider never answered.
     outcome: str
     #: One sentence.
     headline: str

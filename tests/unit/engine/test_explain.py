@@ -10,6 +10,8 @@ from relight.base.errors import UsageError
 from relight.base.instants import DAY
 from relight.base.problems import Place
 from relight.engine.explain import Explanation, Mark, RuleStory, explain_customer
+from relight.messages.life import MessageState
+from relight.messages.reasons import RowState
 from relight.rules.plan import Cap, MessageClass
 from tests.support.story import Story, caps, story
 
@@ -230,3 +232,23 @@ def test_rules_are_those_of_the_time() -> None:
     before = asked(one, "2026-01-20 00:00", plans=(first,))
     assert ([s.rule for s in before.stories], before.plan_version) == (["r"], first.version)
     assert [s.rule for s in asked(one, "2026-02-02 00:00", plans=(first,)).stories] == ["new", "r"]
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "headline"),
+    [
+        (MessageState.PENDING, "waiting", "ann has not got r yet"),
+        (MessageState.ACCEPTED, "sent", "ann got r once, last 9 Jan 2026 10:00"),
+        (MessageState.BOUNCED, "not_sent", "ann did NOT get r"),
+        (MessageState.REJECTED, "not_sent", "ann did NOT get r"),
+        (MessageState.UNKNOWN, "unknown", "it is unknown whether ann got r"),
+        (MessageState.COMPLAINED, "sent", "ann got r once, last 9 Jan 2026 10:00, and complained about it"),
+    ],
+)
+def test_a_message_is_told_as_the_delivery_journal_goes_on(state: MessageState, outcome: str, headline: str) -> None:
+    """H7: who passed the gate has not got a mail yet: the journal says whether it waits, left, bounced, or is unknown."""
+    one = story({"r": "{trigger: {inactive: 7 days, activity: [order]}, send: hello}"})
+    one.known("2026-01-01 08:00").event("order", "2026-01-02 10:00").until("2026-01-10 10:00")
+    key = next(row.occurrence_key for row in one.rows() if row.state is RowState.PENDING)
+    (found,) = asked(one, "2026-01-10 10:00", "r", journal={key: state}).stories
+    assert (found.outcome, found.headline) == (outcome, headline)
