@@ -2,5 +2,9 @@
 
 import hypothesis
 
+from tests.support.postgres_server import postgres
+
+__all__ = ["postgres"]
+
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("repeatable")

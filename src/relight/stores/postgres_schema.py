@@ -1,0 +1,63 @@
+"""The tables of the PostgreSQL store, version by version; an older one is brought forward when a writer opens it."""
+
+from __future__ import annotations
+
+#: Statements that lead from one version to the next; the index is the version they start from. Never edited once
+#: released: a new version appends a tuple. Tables are made in the first schema of the connection's search path.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        (
+            "CREATE TABLE log (pos bigint PRIMARY KEY, kind smallint NOT NULL, ingest_time bigint NOT NULL,"
+            " who bigint NOT NULL, what bigint NOT NULL, body bytea NOT NULL, crc bigint NOT NULL)"
+        ),
+        # One index finds copies of an event (who, what) and one customer's log (who): hashes, confirmed in the log.
+        "CREATE INDEX log_identity ON log (who, what)",
+        (
+            "CREATE TABLE ledger (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL UNIQUE,"
+            " rule text NOT NULL, customer text NOT NULL, step text NOT NULL, state text NOT NULL, reason text,"
+            " judged bigint NOT NULL, body bytea NOT NULL, crc bigint NOT NULL)"
+        ),
+        "CREATE INDEX ledger_customer ON ledger (customer)",
+        "CREATE INDEX ledger_judged ON ledger (judged)",
+        (
+            "CREATE TABLE tallies (rule text NOT NULL, reason text NOT NULL, day integer NOT NULL,"
+            " count bigint NOT NULL, PRIMARY KEY (rule, reason, day))"
+        ),
+        (
+            "CREATE TABLE outbox (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL UNIQUE,"
+            " address_hash text NOT NULL, message_class text NOT NULL, state text NOT NULL, due bigint NOT NULL,"
+            " token bigint NOT NULL, lease_until bigint, owner text, body bytea NOT NULL, crc bigint NOT NULL)"
+            " WITH (fillfactor = 70)"
+        ),
+        "CREATE INDEX outbox_due ON outbox (due, seq) WHERE state = 'pending'",
+        "CREATE INDEX outbox_lease ON outbox (lease_until) WHERE state = 'sending'",
+        (
+            "CREATE TABLE attempts (number bigint PRIMARY KEY, key text NOT NULL,"
+            " rule text NOT NULL, customer text NOT NULL, step text NOT NULL, token bigint NOT NULL,"
+            " state text NOT NULL, cause text NOT NULL, text text NOT NULL, provider_id text, at bigint NOT NULL)"
+        ),
+        (
+            "CREATE TABLE suppressions (address_hash text PRIMARY KEY, scope text NOT NULL, cause text NOT NULL,"
+            " at bigint NOT NULL)"
+        ),
+        (
+            "CREATE TABLE dead_letters (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream text NOT NULL,"
+            " body bytea NOT NULL, crc bigint NOT NULL, replayed_at bigint)"
+        ),
+        "CREATE TABLE positions (input text PRIMARY KEY, position text NOT NULL)",
+        (
+            'CREATE TABLE checkpoints (customer text COLLATE "C" PRIMARY KEY, pos bigint NOT NULL,'
+            " body bytea NOT NULL, crc bigint NOT NULL)"
+        ),
+        "CREATE TABLE checkpoint_meta (name text PRIMARY KEY, body bytea NOT NULL, crc bigint NOT NULL)",
+        "CREATE TABLE numbers (name text PRIMARY KEY, value bigint NOT NULL)",
+        "CREATE TABLE notes (name text PRIMARY KEY, value text NOT NULL)",
+        # On a cluster: who owns which partition of the log topic, and how far its decisions are durable.
+        (
+            "CREATE TABLE partitions (part integer PRIMARY KEY, epoch bigint NOT NULL, next_offset bigint NOT NULL,"
+            " reached bigint NOT NULL, owner text NOT NULL) WITH (fillfactor = 50)"
+        ),
+    ),
+)
+#: Version this program writes.
+SCHEMA_VERSION = len(MIGRATIONS)
