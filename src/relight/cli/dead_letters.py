@@ -133,11 +133,11 @@ def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> t
     from relight.cli.run import wall_clock
     from relight.engine.engine import Engine
     from relight.engine.plan_versions import known_plans
-    from relight.stores.sqlite import SqliteStore
+    from relight.stores.opening import open_store
 
-    if not project.store_path.is_file():
-        raise UsageError(f"there is no store {project.store_path} yet", help_text="`relight run` makes it")
-    store = SqliteStore.open(project.store_path)
+    if not project.has_store:
+        raise UsageError(f"there is no store {project.store_name} yet", help_text="`relight run` makes it")
+    store = open_store(project.settings.store, project.folder)
     try:
         letters = _wanted(store, numbers, stream)
         if not letters:

@@ -22,6 +22,7 @@ from relight.cli.project import find_folder, project_options, read_project
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject
     from relight.config.settings import Settings, SmtpSettings
+    from relight.stores.interface import Store
 
 #: Free bytes on the disk of the store below which doctor warns.
 FREE_WARN = 1_000_000_000
@@ -55,7 +56,7 @@ def command(*, offline: bool, as_json: bool, project: Path | None, environment: 
     if loaded.settings is not None:
         checks += [
             *_inputs(loaded),
-            *_store(folder, loaded.settings),
+            *_store(folder, loaded.settings, offline=offline),
             *_delivery(folder, loaded.settings, offline=offline),
         ]
     checks.append(_browser())
@@ -128,11 +129,11 @@ def _inputs(loaded: LoadedProject) -> Iterator[Check]:
 
 
 # ---------------------------------------------------------------- store
-def _store(folder: Path, settings: Settings) -> Iterator[Check]:
+def _store(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Check]:
     from relight.stores.sqlite import SqliteStore
 
     if settings.store.sqlite is None:
-        yield Check(mark="skip", text="store: not a file")
+        yield from _postgres(folder, settings, offline=offline)
         return
     path = folder / settings.store.sqlite
     if not path.is_file():
@@ -148,23 +149,11 @@ def _store(folder: Path, settings: Settings) -> Iterator[Check]:
             return
         try:
             size = sum(f.stat().st_size for f in path.parent.glob(f"{path.name}*") if f.is_file())
-            counts = {state.value: n for state, n in store.message_counts().items()}
-            dead = sum(1 for one in store.dead_letters() if one.replayed_at is None)
-            wait = counts.get("pending", 0) + counts.get("sending", 0)
             yield Check(
                 mark="ok",
                 text=f"store {path}: {store.last_position():,} records, WAL, synchronous FULL, {size / 1e6:.0f} MB",
             )
-            yield Check(mark="ok", text=f"outbox: {wait:,} waiting, {counts.get('accepted', 0):,} accepted")
-            unknown = counts.get("unknown", 0)
-            if unknown:
-                yield Check(
-                    mark="warn",
-                    text=f"{count_of(unknown, 'message')} may or may not have left",
-                    fix="ask the provider; see docs",
-                )
-            if dead:
-                yield Check(mark="warn", text=count_of(dead, "dead letter"), fix="relight dead-letters list")
+            yield from _outbox(store)
         finally:
             store.close()
         if not os.access(path, os.W_OK):
@@ -172,6 +161,39 @@ def _store(folder: Path, settings: Settings) -> Iterator[Check]:
     place = next(p for p in path.absolute().parents if p.is_dir())
     free = shutil.disk_usage(place).free
     yield Check(mark="ok" if free >= FREE_WARN else "warn", text=f"disk: {free / 1e9:.1f} GB free")
+
+
+def _postgres(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Check]:
+    from relight.stores.opening import open_store
+
+    if offline:
+        yield Check(mark="skip", text="store PostgreSQL: not asked, --offline")
+        return
+    try:
+        store = open_store(settings.store, folder, read_only=True)
+    except RelightError as error:
+        # A reachable server without tables is as well as a file that is not there yet.
+        is_new = "no store of relight yet" in str(error)
+        yield Check(mark="ok" if is_new else "FAIL", text=f"store PostgreSQL: {error}", fix=error.help_text or "")
+        return
+    try:
+        yield Check(mark="ok", text=f"store PostgreSQL: {store.last_position():,} records")
+        yield from _outbox(store)
+    finally:
+        store.close()
+
+
+def _outbox(store: Store) -> Iterator[Check]:
+    counts = {state.value: n for state, n in store.message_counts().items()}
+    dead = sum(1 for one in store.dead_letters() if one.replayed_at is None)
+    wait = counts.get("pending", 0) + counts.get("sending", 0)
+    yield Check(mark="ok", text=f"outbox: {wait:,} waiting, {counts.get('accepted', 0):,} accepted")
+    unknown = counts.get("unknown", 0)
+    if unknown:
+        text = f"{count_of(unknown, 'message')} may or may not have left"
+        yield Check(mark="warn", text=text, fix="ask the provider; see docs")
+    if dead:
+        yield Check(mark="warn", text=count_of(dead, "dead letter"), fix="relight dead-letters list")
 
 
 # ---------------------------------------------------------------- mails

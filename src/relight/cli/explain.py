@@ -95,9 +95,9 @@ def _history(project: Project, customer: str, events: tuple[str, ...], *, simula
 
     if simulated:
         return simulated_history(project, customer)
-    if events or not project.store_path.is_file():
+    if events or not project.has_store:
         if not events:
-            note(f"There is no store {project.store_path} yet; the recorded files are asked.")
+            note(f"There is no store {project.store_name} yet; the recorded files are asked.")
         return history_of_files(project, recorded_streams(project, events), customer)
     return history_of_store(project, customer)
 

@@ -51,12 +51,9 @@ class History:
 @contextmanager
 def reading(project: Project) -> Iterator[Store]:
     """Give the project's store for reading; works while an engine runs. Raises UsageError where there is none yet."""
-    from relight.stores.sqlite import SqliteStore
+    from relight.stores.opening import open_store
 
-    path = project.store_path
-    if not path.is_file():
-        raise UsageError(f"there is no store {path} yet", help_text="`relight run` makes it")
-    store = SqliteStore.open(path, read_only=True)
+    store = open_store(project.settings.store, project.folder, read_only=True)
     try:
         yield store
     finally:
@@ -69,13 +66,11 @@ def history_of_store(project: Project, customer: str) -> History:
     Raises UsageError for somebody unknown, with the nearest id.
     """
     from relight.engine.plan_versions import known_plans
-    from relight.stores.sqlite import SqliteStore
 
     with reading(project) as store:
-        assert isinstance(store, SqliteStore)
         own = [record for _, record in store.customer_log(customer)]
         if not own and store.reached() is None:
-            raise UsageError(f"the store {project.store_path} is empty", help_text="`relight run` fills it")
+            raise UsageError(f"the store {project.store_name} is empty", help_text="`relight run` fills it")
         if not own:
             raise _unknown(customer, store.customers())
         rows = list(store.ledger(customer=customer))

@@ -96,7 +96,7 @@ def _for_customer(project: Project, rule: Rule, customer: str, at_text: str | No
     from relight.engine.explain_gate import entry_of_now
     from relight.engine.explain_triggers import tell_trigger
 
-    if project.store_path.is_file():
+    if project.has_store:
         history = history_of_store(project, customer)
     else:
         history = history_of_files(project, recorded_streams(project, ()), customer)

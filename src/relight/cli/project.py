@@ -50,6 +50,18 @@ class Project:
             raise UsageError("this project's store is not a file; only `store: {sqlite: …}` is supported here")
         return self.folder / path
 
+    @property
+    def store_name(self) -> str:
+        """What the store is called in texts: its file, or `PostgreSQL`."""
+        if self.settings.store.sqlite is None:
+            return "PostgreSQL"
+        return str(self.folder / self.settings.store.sqlite)
+
+    @property
+    def has_store(self) -> bool:
+        """Whether there is a store to read; a server is taken to have one, and says so itself where it has none."""
+        return self.settings.store.sqlite is None or self.store_path.is_file()
+
 
 def project_options(command: _Command) -> _Command:
     """Add `--project` and `--environment` to a command."""

@@ -38,11 +38,9 @@ def command(*, since: str | None, as_json: bool, project: Path | None, environme
     from relight.cli.progress import Progress
     from relight.engine.plan_versions import known_plans
     from relight.simulate.from_log import replay_log
-    from relight.stores.sqlite import SqliteStore
 
     found = open_project(project, environment)
     with reading(found) as store, Progress("Deciding again", total=store.last_position(), unit="records") as progress:
-        assert isinstance(store, SqliteStore)
         reached = store.reached() or 0
         least = None if since is None else instant_or_span(since, found.plan.policy.zone, "--since", end=reached)
         rows = list(store.ledger(since=least))

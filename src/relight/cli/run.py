@@ -126,7 +126,7 @@ def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str,
         "handed_over": summary.handed_over,
         "outcomes": {outcome.value: count for outcome, count in sorted(summary.outcomes.items())},
         "reached": iso_utc(summary.end) if summary.end > 0 else None,
-        "store": str(project.store_path),
+        "store": project.store_name,
         "trouble": summary.trouble,
         "seconds": round(seconds, 3),
     }

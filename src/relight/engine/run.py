@@ -22,13 +22,14 @@ from relight.engine.outcomes import OutcomeInput
 from relight.engine.plan_versions import keep_plan, known_plans
 from relight.engine.way_out import open_delivery
 from relight.stores.crash import crash_point
-from relight.stores.sqlite import SqliteStore
+from relight.stores.opening import open_store
 from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
     from relight.config.settings import Settings
     from relight.delivery.outgoing import Outcome
     from relight.rules.plan import Plan
+    from relight.stores.interface import Store
     from relight.streams.refusals import Counts
 
 #: Bytes of memory that one cached profile is taken to need.
@@ -105,9 +106,7 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
     errors = [p for p in project.problems if p.severity == "error"]
     if project.plan is None or project.settings is None:
         raise ProjectError(errors)
-    path = project.folder / (project.settings.store.sqlite or "data/relight.db")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore.open(path)
+    store = open_store(project.settings.store, project.folder)
     try:
         run = _Run(project, store, project.plan, project.settings)
         run.clock, run.stop, run.on_progress = clock, stop or threading.Event(), on_progress
@@ -127,7 +126,7 @@ class _Run:
     stop: threading.Event
     on_progress: Callable[[RunProgress], None] | None
 
-    def __init__(self, project: LoadedProject, store: SqliteStore, plan: Plan, settings: Settings) -> None:
+    def __init__(self, project: LoadedProject, store: Store, plan: Plan, settings: Settings) -> None:
         self.project, self.store, self.plan, self.settings = project, store, plan, settings
         most = max(1_000, settings.engine.cache // PROFILE_BYTES)
         self.transport = open_delivery(settings.delivery, project.folder)

@@ -7,7 +7,6 @@ postgres_connection (faults, versions), postgres_ledger, postgres_outbox, record
 # ruff: noqa: D102  # what a method promises stands once, at interface.Store
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Self
 
@@ -16,7 +15,6 @@ from relight.messages.ledger import LedgerRow
 from relight.messages.life import MessageState
 from relight.stores import postgres_ledger, postgres_outbox
 from relight.stores.crash import crash_point
-from relight.stores.delivery_moves import suppression_of
 from relight.stores.interface import (
     Appended,
     Attempt,
@@ -31,14 +29,13 @@ from relight.stores.interface import (
     Suppression,
     Tally,
 )
+from relight.stores.postgres_batch import customer_hash, event_hash, identity_hashes, write_decisions
 from relight.stores.postgres_connection import Connection, Cursor
 from relight.stores.record_codec import encode_record, open_record, open_sealed, profile_place, seal, seal_record
-from relight.streams.envelope import Control, Event, Record
+from relight.streams.envelope import Event, Record
 
 #: Profiles and records read from the server at a time.
 PAGE = 1_000
-_GLOBAL_HASH = 0
-_CONTROL_HASH = -1
 
 
 class PostgresStore:
@@ -75,7 +72,7 @@ class PostgresStore:
     def append(self, batch: Batch) -> Appended:
         first = self._last_position + 1
         rows = [
-            (*seal_record(record, position, encode_record(record) if body is None else body), *_hashes(record))
+            (*seal_record(record, position, encode_record(record) if body is None else body), *identity_hashes(record))
             for position, (record, body) in enumerate(batch.log, first)
         ]
         with self._connection.transaction("before_append_commit", "after_append_commit") as cursor:
@@ -130,7 +127,7 @@ class PostgresStore:
         with self._connection.reading() as cursor:
             rows = cursor.execute(
                 "SELECT pos, kind, body, crc FROM log WHERE who = %s AND pos > %s ORDER BY pos",
-                (_customer_hash(customer), after),
+                (customer_hash(customer), after),
             ).fetchall()
         for pos, kind, body, crc in rows:
             record = open_record(pos, kind, body, crc)
@@ -146,8 +143,8 @@ class PostgresStore:
                 " FROM unnest(%b::bigint[], %b::bigint[]) WITH ORDINALITY AS asked (who, what, number)"
                 " JOIN log USING (who, what) ORDER BY asked.number, log.pos",
                 (
-                    [_customer_hash(customer) for _, customer, _ in identities],
-                    [_event_hash(stream, event_id) for stream, _, event_id in identities],
+                    [customer_hash(customer) for _, customer, _ in identities],
+                    [event_hash(stream, event_id) for stream, _, event_id in identities],
                 ),
             ).fetchall()
         found: list[int | None] = [None] * len(identities)
@@ -292,6 +289,14 @@ class PostgresStore:
             row = cursor.execute("SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')").fetchone()
         return int(row[0])
 
+    def handed_over(self, since: int) -> list[tuple[int, int]]:
+        with self._connection.reading() as cursor:
+            return postgres_outbox.handed_over(cursor, since)
+
+    def shed_bodies(self, before: int, limit: int) -> int:
+        with self._connection.transaction("before_settle_commit", "after_settle_commit") as cursor:
+            return postgres_outbox.shed_bodies(cursor, before, limit)
+
     def attempts(self, after: int = 0, *, limit: int | None = None) -> Iterator[Attempt]:
         with self._connection.reading() as cursor:
             return iter(postgres_outbox.read_attempts(cursor, after, limit))
@@ -336,57 +341,10 @@ class PostgresStore:
             )
 
 
-def write_decisions(cursor: Cursor, batch: Batch) -> tuple[int, tuple[LedgerRow, ...]]:
-    """Write everything of a batch but its log; return as `postgres_ledger.insert_rows`."""
-    known, conflicts = postgres_ledger.insert_rows(cursor, batch.rows)
-    postgres_outbox.insert_messages(cursor, batch.outbox)
-    postgres_ledger.insert_letters(cursor, batch.dead)
-    postgres_ledger.add_tallies(cursor, batch.tallies)
-    words = [record for record, _ in batch.log if isinstance(record, Control)]
-    postgres_ledger.insert_suppressions(cursor, [one for word in words if (one := suppression_of(word)) is not None])
-    if batch.positions:
-        cursor.executemany(
-            "INSERT INTO positions VALUES (%s, %s) ON CONFLICT (input) DO UPDATE SET position = excluded.position",
-            sorted(batch.positions.items()),
-        )
-    if batch.reached is not None:
-        cursor.execute(
-            "INSERT INTO numbers VALUES ('reached', %s) ON CONFLICT (name)"
-            " DO UPDATE SET value = greatest(numbers.value, excluded.value)",
-            (batch.reached,),
-        )
-    if batch.duplicates_differing:
-        cursor.execute(
-            "INSERT INTO numbers VALUES ('duplicates_differing', %s) ON CONFLICT (name)"
-            " DO UPDATE SET value = numbers.value + excluded.value",
-            (batch.duplicates_differing,),
-        )
-    return known, conflicts
-
-
 def _set_number(cursor: Cursor, name: str, value: int) -> None:
     cursor.execute(
         "INSERT INTO numbers VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
     )
-
-
-def _hashes(record: Record) -> tuple[int, int]:
-    if isinstance(record, Event):
-        return _customer_hash(record.customer), _event_hash(record.stream, record.id)
-    return _customer_hash(record.customer), _CONTROL_HASH
-
-
-def _customer_hash(customer: str | None) -> int:
-    return _GLOBAL_HASH if customer is None else _hash(customer)
-
-
-def _event_hash(stream: str, event_id: str) -> int:
-    return _hash(f"{stream}\x1f{event_id}")
-
-
-def _hash(text: str) -> int:
-    raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(raw, "big", signed=True)
 
 
 def _open_profile(row: tuple[str, int, bytes, int]) -> Profile:

@@ -10,10 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from relight.base.instants import MINUTE
 from relight.messages.addresses import address_hash
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
-from relight.stores.delivery_moves import is_refused, next_state
+from relight.stores.delivery_moves import (
+    HANDED_OVER,
+    KEEPS_BODY,
+    is_refused,
+    next_state,
+    spent_attempts,
+    without_body,
+)
 from relight.stores.interface import Attempt, Claim, Claimed, MessageStatus, Settlement
 from relight.stores.postgres_connection import Cursor
 from relight.stores.record_codec import encode_row, message_place, open_message, seal
@@ -46,7 +54,7 @@ def insert_messages(cursor: Cursor, messages: Iterable[OutboxMessage]) -> None:
 def claim_due(cursor: Cursor, now: int, limit: int, *, owner: str, lease: int) -> Claimed:
     """Take due messages; those past their time or to a suppressed address are settled instead."""
     rows = cursor.execute(
-        "SELECT o.key, o.token, o.message_class, o.body, o.crc, s.scope, s.cause FROM outbox o"
+        "SELECT o.key, o.token, o.attempts, o.message_class, o.body, o.crc, s.scope, s.cause FROM outbox o"
         " LEFT JOIN suppressions s ON s.address_hash = o.address_hash"
         " WHERE o.state = 'pending' AND o.due <= %s ORDER BY o.due, o.seq LIMIT %s FOR UPDATE OF o SKIP LOCKED",
         (now, limit),
@@ -54,7 +62,7 @@ def claim_due(cursor: Cursor, now: int, limit: int, *, owner: str, lease: int) -
     ready: list[Claim] = []
     suppressed: list[OutboxMessage] = []
     expired: list[OutboxMessage] = []
-    for key, token, message_class, body, crc, scope, why in rows:
+    for key, token, attempts, message_class, body, crc, scope, why in rows:
         message = open_message(key, body, crc)
         if is_refused(message_class, scope):
             text = f"the address is suppressed ({scope}): {why}"
@@ -64,12 +72,13 @@ def claim_due(cursor: Cursor, now: int, limit: int, *, owner: str, lease: int) -
             _refuse(cursor, message, MessageCause.EXPIRED_BEFORE_SENDING, now=now, text="")
             expired.append(message)
         else:
-            ready.append(Claim(message=message, token=token + 1, lease_until=now + lease, owner=owner))
+            ready.append(
+                Claim(message=message, token=token + 1, lease_until=now + lease, owner=owner, attempts=attempts)
+            )
     if ready:
         state = advance_message(MessageState.PENDING, MessageCause.TAKEN)
         cursor.execute(
-            "UPDATE outbox SET state = %s, token = token + 1, lease_until = %s, owner = %s"
-            " WHERE key = ANY(%b::text[])",
+            "UPDATE outbox SET state = %s, token = token + 1, lease_until = %s, owner = %s WHERE key = ANY(%b::text[])",
             (state.value, now + lease, owner, [claim.message.occurrence_key for claim in ready]),
         )
     return Claimed(ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired))
@@ -82,19 +91,26 @@ def settle_all(cursor: Cursor, settlements: Sequence[Settlement]) -> list[Messag
 
 def _settle(cursor: Cursor, one: Settlement) -> MessageState | None:
     row = cursor.execute(
-        "SELECT state, token, due, body, crc FROM outbox WHERE key = %s FOR UPDATE", (one.occurrence_key,)
+        "SELECT state, token, attempts, due, body, crc FROM outbox WHERE key = %s FOR UPDATE", (one.occurrence_key,)
     ).fetchone()
     if row is None:
         return None
-    before, token, due, body, crc = row
+    before, token, attempts, due, body, crc = row
     state = next_state(MessageState(before), token, one)
     if state is None:
         return None
     if state is MessageState.PENDING:
         due = due if one.retry_at is None else one.retry_at
     cursor.execute(
-        "UPDATE outbox SET state = %s, due = %s, lease_until = NULL, owner = NULL WHERE key = %s",
-        (state.value, due, one.occurrence_key),
+        "UPDATE outbox SET state = %s, due = %s, attempts = %s, settled_at = %s, lease_until = NULL, owner = NULL"
+        " WHERE key = %s",
+        (
+            state.value,
+            due,
+            spent_attempts(attempts, state, one),
+            None if state in KEEPS_BODY else one.at,
+            one.occurrence_key,
+        ),
     )
     _write_attempt(cursor, open_message(one.occurrence_key, body, crc), one, token=token, state=state)
     return state
@@ -103,14 +119,39 @@ def _settle(cursor: Cursor, one: Settlement) -> MessageState | None:
 def expired_leases(cursor: Cursor, now: int) -> list[Claim]:
     """Return the claims whose lease ran out before `now`."""
     rows = cursor.execute(
-        "SELECT key, token, lease_until, owner, body, crc FROM outbox"
+        "SELECT key, token, attempts, lease_until, owner, body, crc FROM outbox"
         " WHERE state = 'sending' AND lease_until < %s ORDER BY lease_until, seq",
         (now,),
     ).fetchall()
     return [
-        Claim(message=open_message(key, body, crc), token=token, lease_until=until, owner=owner)
-        for key, token, until, owner, body, crc in rows
+        Claim(message=open_message(key, body, crc), token=token, lease_until=until, owner=owner, attempts=attempts)
+        for key, token, attempts, until, owner, body, crc in rows
     ]
+
+
+def handed_over(cursor: Cursor, since: int) -> list[tuple[int, int]]:
+    """Return (minute, messages) of what was accepted or is unknown since an instant."""
+    rows = cursor.execute(
+        "SELECT at - mod(at, %s), count(*) FROM attempts WHERE at >= %s AND state = ANY(%b::text[]) AND cause <> %s"
+        " GROUP BY 1 ORDER BY 1",
+        (MINUTE, since, [state.value for state in HANDED_OVER], MessageCause.LEASE_RAN_OUT.value),
+    ).fetchall()
+    return [(int(minute), int(count)) for minute, count in rows]
+
+
+def shed_bodies(cursor: Cursor, before: int, limit: int) -> int:
+    """Take the bodies from messages settled before an instant; return how many."""
+    rows = cursor.execute(
+        "SELECT key, body, crc FROM outbox WHERE settled_at < %s ORDER BY settled_at LIMIT %s FOR UPDATE SKIP LOCKED",
+        (before, limit),
+    ).fetchall()
+    for key, body, crc in rows:
+        kept = encode_row(without_body(open_message(key, body, crc)))
+        cursor.execute(
+            "UPDATE outbox SET body = %s, crc = %s, settled_at = NULL WHERE key = %s",
+            (kept, seal(message_place(key), kept), key),
+        )
+    return len(rows)
 
 
 def read_message(cursor: Cursor, key: str) -> MessageStatus | None:

@@ -26,16 +26,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         (
             "CREATE TABLE outbox (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL UNIQUE,"
             " address_hash text NOT NULL, message_class text NOT NULL, state text NOT NULL, due bigint NOT NULL,"
-            " token bigint NOT NULL, lease_until bigint, owner text, body bytea NOT NULL, crc bigint NOT NULL)"
+            " token bigint NOT NULL, attempts bigint NOT NULL DEFAULT 0, lease_until bigint, owner text,"
+            " settled_at bigint, body bytea NOT NULL, crc bigint NOT NULL)"
             " WITH (fillfactor = 70)"
         ),
         "CREATE INDEX outbox_due ON outbox (due, seq) WHERE state = 'pending'",
         "CREATE INDEX outbox_lease ON outbox (lease_until) WHERE state = 'sending'",
+        "CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL",
         (
             "CREATE TABLE attempts (number bigint PRIMARY KEY, key text NOT NULL,"
             " rule text NOT NULL, customer text NOT NULL, step text NOT NULL, token bigint NOT NULL,"
             " state text NOT NULL, cause text NOT NULL, text text NOT NULL, provider_id text, at bigint NOT NULL)"
         ),
+        "CREATE INDEX attempts_at ON attempts (at)",
         (
             "CREATE TABLE suppressions (address_hash text PRIMARY KEY, scope text NOT NULL, cause text NOT NULL,"
             " at bigint NOT NULL)"
