@@ -72,6 +72,15 @@ def model_ledger(
     """Return the model's rows in the same shape, with what semantics.md changed since the model was written."""
 
     class Customer(reference.Customer):  # type: ignore[misc]  # loaded by path
+        def matched(self, e: Any, ev: Any, step: Any) -> None:
+            super().matched(e, ev, step)
+            e.awaited = True
+
+        def wait_over(self, e: Any, d: int, r: Any) -> None:
+            step, _ = reference.settle_path(self.steps(e), e.path)
+            e.awaited = getattr(e, "awaited", False) or "wait_for" in step
+            super().wait_over(e, d, r)
+
         def release(self, rid: str, tr: Any, q: Any, g: Any, late: bool) -> None:
             """R7: keyed by the value and the release, not by the request."""
             if q.name == tr["asked"] and q.et < g.et and q.props.get(tr["by"]) == g.props.get(tr["by"]) is not None:

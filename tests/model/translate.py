@@ -198,6 +198,8 @@ def translate_plan(plan: Mapping[str, Any], version: str) -> p.Plan:
     for rule_id, rule in rules.items():
         steps: dict[str, p.Step] = {}
         start = _compile(builder, rule["steps"], None, (), steps)
+        if any(step.kind is p.StepKind.WAIT_FOR for step in steps.values()):
+            builder.look_back(rule_id)
         exits = rule.get("exit", ())
         goal = rule.get("goal")
         capped = rule.get("when_capped", "skip")

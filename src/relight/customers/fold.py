@@ -170,6 +170,8 @@ def _fold_trace(layout: Layout, fold: EventFold, profile: Profile, event: Event)
     trace = Trace(event.event_time, event.stream, event.id, event.name, shown)
     insort(profile.trail, trace, key=lambda t: t.order)
     oldest = event.ingest_time - layout.trail_keep
+    if layout.looking_back:
+        oldest = min([oldest, *(e.since for e in profile.entries if e.rule in layout.looking_back)])
     if profile.trail[0].event_time < oldest or len(profile.trail) > TRAIL_MAX:
         cut = max(bisect_left(profile.trail, oldest, key=lambda t: t.event_time), len(profile.trail) - TRAIL_MAX)
         del profile.trail[:cut]

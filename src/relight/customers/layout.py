@@ -97,6 +97,8 @@ class Layout:
     slack: int = 24 * HOUR
     #: How long traces are kept: lateness + settle + grace (µs).
     trail_keep: int = 96 * HOUR
+    #: Rules with a wait_for: while somebody is inside, traces are kept back to where their entry looks from.
+    looking_back: frozenset[str] = frozenset()
     #: Identity of all of the above.
     version: str = ""
 
@@ -117,6 +119,7 @@ class LayoutBuilder:
         self._things: dict[str, ThingSpec] = {}
         self._slots: dict[str, SlotSpec] = {}
         self._trail: dict[str, set[str]] = {}
+        self._looking_back: set[str] = set()
         self._traits: set[str] = set(ALWAYS_KEPT_TRAITS)
 
     # ------------------------------------------------------------ the binder
@@ -166,6 +169,10 @@ class LayoutBuilder:
     def trail(self, event: str, properties: tuple[str, ...]) -> None:
         """Keep recent traces of an event with these properties (E3)."""
         self._trail.setdefault(event, set()).update(properties)
+
+    def look_back(self, rule: str) -> None:
+        """Keep traces for the entries of a rule as far back as its first wait_for looks (E3)."""
+        self._looking_back.add(rule)
 
     # ------------------------------------------------------------ keeping
     def _keep(self, selector: Selector, names: frozenset[str], predicate: Filter | None, fact: Fact) -> SeriesSpec:
@@ -227,6 +234,7 @@ class LayoutBuilder:
             kinds={n: {p: t.kind for p, t in e.properties.items()} for n, e in self.schema.events.items()},
             slack=self.slack,
             trail_keep=self.lateness + self.slack,
+            looking_back=frozenset(self._looking_back),
             version=version,
         )
 

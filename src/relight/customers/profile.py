@@ -111,6 +111,10 @@ class Entry(msgspec.Struct, array_like=True):
     release: dict[str, object] = msgspec.field(default_factory=dict)
     #: Name of the global event in `release`.
     release_event: str = ""
+    #: It has left a wait_for: the first one looks back to the trigger, later ones to their step (E3).
+    has_awaited: bool = False
+    #: Arm of the last split it went through.
+    arm: str | None = None
 
 
 class Place(msgspec.Struct, array_like=True, gc=False):

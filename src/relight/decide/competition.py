@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from relight.decide.entries import walk
 from relight.decide.minutes import allowed_minute, judge_message
-from relight.decide.standing import is_inside, priority_of, step_of
+from relight.decide.standing import go_on, is_inside, priority_of, step_of
 
 if TYPE_CHECKING:
     from relight.customers.profile import Entry
@@ -35,8 +35,7 @@ def compete(turn: Turn, minute: int) -> None:
         assert step is not None
         if judge_message(turn, entry, step, born=entry.candidate.born, scheduled=minute) and is_inside(entry):
             entry.candidate = None
-            entry.floor = None
-            entry.entered = entry.since = minute
+            go_on(entry, minute)
             entry.step = step.next
             walk(turn, entry, minute)
     turn.closing = 0

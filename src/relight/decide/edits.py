@@ -84,7 +84,8 @@ def _move_entry(turn: Turn, old: Plan, entry: Entry) -> None:
 def refold(turn: Turn, history: Iterable[Event]) -> None:
     """Fold the customer's events again under the new layout; what is not a fold of events stays."""
     layout, profile = turn.plan.layout, turn.profile
-    fresh = Profile(customer=profile.customer)
+    # The entries go along: their wait_for says how far back traces are kept.
+    fresh = Profile(customer=profile.customer, entries=profile.entries)
     totals: dict[str, object] = {}
     milestones = [r for r in turn.plan.rules.values() if isinstance(r.trigger, MilestoneTrigger)]
     releases = [r for r in turn.plan.rules.values() if isinstance(r.trigger, ReleasedTrigger)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from relight.decide.entry_life import EntryCause, next_state
 from relight.decide.minutes import judge_message, make_candidate
-from relight.decide.standing import drop_entry, first_trace_after, is_inside, rule_of, state_of, step_of
+from relight.decide.standing import drop_entry, first_trace_after, go_on, is_inside, rule_of, state_of, step_of
 from relight.decide.waits import wait_deadline
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import MessageClass, StepKind
@@ -165,6 +165,7 @@ def _meet(turn: Turn, entry: Entry, step: Step, event_time: int) -> None:
     next_state(state_of(turn, entry), EntryCause.MATCHED)
     entry.entered = turn.now
     entry.since = event_time
+    entry.has_awaited = True
     entry.floor = None
     entry.step = step.then if step.then is not None else step.next
 
@@ -179,7 +180,7 @@ def finish_wait(turn: Turn, entry: Entry, deadline: int) -> None:
     step = step_of(turn, entry)
     assert step is not None
     next_state(state_of(turn, entry), EntryCause.DEADLINE)
-    entry.entered = entry.since = deadline
-    entry.floor = None
+    entry.has_awaited = entry.has_awaited or step.kind is StepKind.WAIT_FOR
+    go_on(entry, deadline)
     entry.step = step.otherwise if step.kind is StepKind.WAIT_FOR and step.otherwise is not None else step.next
     walk(turn, entry, deadline)

@@ -50,6 +50,14 @@ def drop_entry(turn: Turn, entry: Entry) -> None:
     turn.rearm = True
 
 
+def go_on(entry: Entry, instant: int) -> None:
+    """Enter the next step at an instant (µs). The first wait_for still looks back to the entry's trigger (E3)."""
+    entry.entered = instant
+    entry.floor = None
+    if entry.has_awaited:
+        entry.since = instant
+
+
 def is_inside(entry: Entry) -> bool:
     """Return whether the entry still lives: `drop_entry` takes its step away."""
     return entry.step is not None

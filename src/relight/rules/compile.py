@@ -99,6 +99,8 @@ def _compile_rule(source: RuleSource, texts: Texts, around: Surroundings) -> Rul
     inside = texts.within(entry=entry_properties(model, texts), allow=extra_names(model))
     audience = inside.condition(model.audience, ("audience",))
     program = compile_program(model, inside, around.templates)
+    if any(step.kind is StepKind.WAIT_FOR for step in program.steps.values()):
+        texts.binder.look_back(source.id)
     exits_on, exits_when = _exits(model, inside)
     goal = _goal(model, inside)
     message_class = MessageClass(model.class_)

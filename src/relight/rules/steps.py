@@ -17,7 +17,7 @@ from relight.rules.plan import Condition, Program, Step, StepKind
 from relight.rules.texts import Path, Texts, report_unknown
 
 #: Kinds that can be written and are checked, but that this version does not carry out.
-NOT_YET = frozenset({StepKind.WAIT_FOR, StepKind.SPLIT, StepKind.SET, StepKind.WEBHOOK, StepKind.ALERT})
+NOT_YET = frozenset({StepKind.SPLIT, StepKind.SET, StepKind.WEBHOOK, StepKind.ALERT})
 #: Parts of a step that hold other steps: an edit of these is no edit of the step.
 _NESTED = frozenset({"steps", "else", "then"})
 
@@ -75,7 +75,16 @@ def _ends(step: Any) -> bool:
         bodies = [arm.steps if isinstance(arm, m.WhenArm) else arm.else_ for arm in step.branch]
         has_else = any(isinstance(arm, m.ElseArm) for arm in step.branch)
         return has_else and all(body and _ends(body[-1]) for body in bodies)
+    if isinstance(step, m.WaitForStep):
+        return all(_outcome_ends(outcome) for outcome in (step.then, step.else_))
+    if isinstance(step, m.SplitStep):
+        arms = step.__pydantic_extra__ or {}
+        return all(_outcome_ends(arms.get(f"steps_{arm}")) for arm in step.split)
     return False
+
+
+def _outcome_ends(outcome: Any) -> bool:
+    return outcome == "stop" or (isinstance(outcome, list) and bool(outcome) and _ends(outcome[-1]))
 
 
 def _compile_step(compiler: _Compiler, model: Any, spot: _Spot) -> str:
