@@ -28,6 +28,7 @@ from relight.rules.compile import RuleSource, Surroundings, compile_rules, slack
 from relight.rules.definitions import compile_definitions, read_definitions
 from relight.rules.models import DefinitionsModel, RuleModel
 from relight.rules.plan import Cap, Condition, MessageClass, Plan, Policy
+from relight.rules.step_parts import Outside
 from relight.rules.texts import Texts
 from relight.rules.world import World
 from relight.streams.envelope import Control, Event, Rank
@@ -132,7 +133,12 @@ def make_plan(
         class_topics={MessageClass.MARKETING: "news"},
         holdout=Decimal(0),
         zone=policy.get("zone", "UTC"),
-        templates=frozenset(TEMPLATES),
+        outside=Outside(
+            templates=frozenset(TEMPLATES),
+            bodies=frozenset({"chat/new"}),
+            alerts={"support": "support@shop.example"},
+            webhooks=frozenset({"chat"}),
+        ),
     )
     made, more, names = compile_rules(sources, around, binder)
     texts = Texts(scope=found.scope(schema), binder=binder, place_of=place_of)
@@ -148,7 +154,7 @@ def make_plan(
         rules=made,
         policy=Policy(sensitive=held, **policy),
         layout=binder.build(),
-        letters={name: Letter(name) for name in TEMPLATES},
+        letters={name: Letter(name) for name in (*TEMPLATES, "chat/new/body.json")},
         values=values,
         segments=segments,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +125,7 @@ def _for_customer(project: Project, rule: Rule, customer: str, at_text: str | No
 
 
 def _for_fixture(project: Project, rule: Rule, fixture: str, locale: str | None) -> Iterator[_Shown]:
+    from relight.templates.bodies import CompiledBody
     from relight.templates.letters import CompiledLetter
     from relight.templates.samples import sample_letter
 
@@ -132,18 +133,16 @@ def _for_fixture(project: Project, rule: Rule, fixture: str, locale: str | None)
         hint = suggest_words(fixture, FIXTURES)
         raise UsageError(f"there is no fixture '{fixture}'" + (f"; {hint}" if hint else ""))
     for step in _steps(rule):
-        letter = project.plan.letters[step.template or ""]
-        assert isinstance(letter, CompiledLetter)
+        template = project.plan.letters[step.template or ""]
+        assert isinstance(template, CompiledLetter | CompiledBody)
+        letter = template if isinstance(template, CompiledLetter) else template.letter
         language = locale or project.plan.policy.locale
         properties = _property_kinds(project)
         for sample in sample_letter(letter, language, kinds=_answer_kinds(letter, properties), properties=properties):
             if sample.name == fixture:
-                reading = sample.reading
-                yield _Shown(
-                    step=step.id,
-                    template=step.template or "",
-                    found=sample.letter.render(reading, sample.extra),
-                )
+                shown = replace(template, letter=sample.letter) if isinstance(template, CompiledBody) else sample.letter
+                found = shown.render(sample.reading, sample.extra)
+                yield _Shown(step=step.id, template=step.template or "", found=found)
 
 
 def _property_kinds(project: Project) -> dict[str, Kind]:
@@ -173,8 +172,12 @@ def _write(folder: Path, one: _Shown) -> dict[str, object]:
             "refused": {"reason": found.reason, "what": found.what, "place": place},
         }
     assert isinstance(found, Rendered)
-    folder.mkdir(parents=True, exist_ok=True)
     name = one.template
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    if not found.html:
+        (folder / name).write_text(found.text, encoding="utf-8")
+        files: dict[str, object] = {"html": None, "text": str(folder / name), "pictures": []}
+        return {"step": one.step, "template": name, "locale": found.locale, "subject": "", **files, "refused": None}
     page, text = folder / f"{name}.html", folder / f"{name}.txt"
     page.write_text(found.html, encoding="utf-8")
     text.write_text(f"{found.subject}\n\n{found.text}", encoding="utf-8")
@@ -201,5 +204,5 @@ def _say(one: dict[str, object]) -> None:
     pictures = one["pictures"]
     assert isinstance(pictures, list)
     say(f"{one['step']}  {one['template']} ({one['locale']}): {one['subject']}")
-    for path in (one["html"], one["text"], *pictures):
+    for path in (one["html"], one["text"], *pictures) if one["html"] else (one["text"],):
         say(f"  {relative(Path(str(path)))}")

@@ -10,17 +10,27 @@ from relight.base.problems import Problem
 from relight.config.models import ConfigModel
 from relight.rules.conditions import compile_condition
 from relight.rules.definitions import Definitions
-from relight.rules.plan import Condition, MessageClass, Rule
+from relight.rules.plan import Condition, MessageClass, Rule, StepKind
+from relight.rules.step_parts import body_path
 from relight.rules.texts import Texts
 from relight.streams.schema import Schema
-from relight.templates import CompiledLetter, LetterScan, RenderPolicy, compile_letters, lint_letters, scan_letters
+from relight.templates import (
+    CompiledBody,
+    CompiledLetter,
+    LetterScan,
+    RenderPolicy,
+    compile_bodies,
+    compile_letters,
+    lint_letters,
+    scan_letters,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledLetters:
     """The templates by name, and what is wrong with them."""
 
-    letters: Mapping[str, CompiledLetter] = field(default_factory=dict)
+    letters: Mapping[str, CompiledLetter | CompiledBody] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -49,9 +59,9 @@ def compile_all_letters(
             kinds[one.text] = checked.type.kind
     failed = {one.text for one in scan.expressions} - expressions.keys()
     problems = list(scan.problems)
-    letters, found = compile_letters(
-        scan, expressions=expressions, policy=_render_policy(config), traits=texts.scope.schema.traits
-    )
+    policy, traits = _render_policy(config), texts.scope.schema.traits
+    letters, found = compile_letters(scan, expressions=expressions, policy=policy, traits=traits)
+    bodies = compile_bodies(scan, expressions=expressions, policy=policy, traits=traits)
     problems += found
     if lint and config is not None and not failed and not any(p.severity == "error" for p in problems):
         schema = texts.scope.schema
@@ -61,10 +71,12 @@ def compile_all_letters(
             for rule in rules.values()
             if rule.message_class is MessageClass.MARKETING
             for step in rule.program.steps.values()
-            if step.template is not None
+            if step.kind is StepKind.SEND and step.template is not None
         }
         problems += lint_letters(scan, letters, marketing=marketing, kinds=kinds, properties=properties)
-    return CompiledLetters(letters=letters, problems=problems)
+    return CompiledLetters(
+        letters={**letters, **{body_path(name): body for name, body in bodies.items()}}, problems=problems
+    )
 
 
 def _render_policy(config: ConfigModel | None) -> RenderPolicy:

@@ -30,6 +30,7 @@ from relight.rules.compile import RuleSource, Surroundings, compile_rules, slack
 from relight.rules.definitions import Definitions, compile_definitions, read_definitions
 from relight.rules.models import DefinitionsModel, RuleModel
 from relight.rules.plan import MessageClass, Plan, Policy
+from relight.rules.step_parts import Outside
 from relight.rules.texts import Texts
 from relight.streams.declaration import StreamModel, StreamPlan, compile_stream, merge_schemas
 from relight.streams.schema import LATENESS_DEFAULT, Schema
@@ -309,7 +310,12 @@ def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, 
         class_topics=class_topics,
         holdout=_HOLDOUT_UNKNOWN if model is None else model.holdout.share if model.holdout else None,
         zone=model.project.zone if model else "UTC",
-        templates=frozenset(scan.letters),
+        outside=Outside(
+            templates=frozenset(scan.letters),
+            bodies=frozenset(scan.bodies),
+            alerts=model.alerts if model else None,
+            webhooks=frozenset(model.webhooks) if model else None,
+        ),
     )
 
 

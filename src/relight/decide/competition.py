@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from relight.decide.turn import Turn
 
 
-def move_candidates(turn: Turn) -> None:
-    """Place waiting messages again: a new zone, other quiet hours or a gap moved their minute (H6)."""
-    for entry in turn.profile.entries:
-        if entry.candidate is not None:
-            held = max(entry.candidate.ready, turn.now)
-            entry.candidate.scheduled = allowed_minute(turn, held, step_of(turn, entry))
-            turn.rearm = True
-
-
 def compete(turn: Turn, minute: int) -> None:
     """Run the gate over all candidates of one minute in (priority, rule id, key) order (G2)."""
     turn.closing = 1

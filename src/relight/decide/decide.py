@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from relight.base.instants import INSTANT_MAX
 from relight.customers.fold import fold_event, write_consent, write_trait
 from relight.decide.calendar import begin_schedules, judge_date, judge_schedule
-from relight.decide.competition import compete, move_candidates
+from relight.decide.competition import compete
 from relight.decide.deadlines import next_deadline
 from relight.decide.due import Deadline
 from relight.decide.edits import change_plan
 from relight.decide.effects import Effects
 from relight.decide.entries import exit_by_condition, exit_by_event, finish_wait, meet_event
-from relight.decide.minutes import give_back_place
+from relight.decide.minutes import follow_zone, give_back_place, move_candidates
 from relight.decide.silences import judge_silence
 from relight.decide.standing import is_inside
 from relight.decide.triggers import pull_global, pull_triggers
@@ -89,7 +89,7 @@ def _fold(turn: Turn, event: Event) -> None:
     fold_event(turn.plan.layout, profile, event, turn.state.past_gaps)
     if event.traits or is_new:
         turn.rearm = True
-        _follow_zone(turn)
+        follow_zone(turn)
     if turn.index.has_never and never_before != (profile.first_on_time, profile.first_any):
         turn.rearm = True
     if event.name in turn.index.personal_events:
@@ -139,7 +139,7 @@ def _carry_out(turn: Turn, old: Plan | None, control: Control, history: Callable
             keep = turn.plan.layout.slack
             write_trait(profile, control.subject, value, order=order, ingest_time=control.ingest_time, keep=keep)
             turn.rearm = True
-            _follow_zone(turn)
+            follow_zone(turn)
         case "outcome":
             if control.detail.get("state") in GIVES_BACK:
                 give_back_place(turn, control.subject)
@@ -155,13 +155,6 @@ def needs_history(old: Plan, new: Plan) -> bool:
         return True
     shapes = {rule.id: rule.trigger_shape for rule in old.rules.values()}
     return any(shapes.get(rule.id) != rule.trigger_shape for rule in new.rules.values())
-
-
-def _follow_zone(turn: Turn) -> None:
-    zone = turn.zone
-    if zone != turn.profile.zone:
-        turn.profile.zone = zone
-        move_candidates(turn)
 
 
 # ---------------------------------------------------------------- deadlines

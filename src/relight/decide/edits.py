@@ -14,8 +14,8 @@ from relight.customers.fold import fold_event
 from relight.customers.profile import Ask, Profile
 from relight.customers.rhythm import longest_run
 from relight.decide.calendar import begin_schedules
-from relight.decide.competition import move_candidates
 from relight.decide.entries import walk
+from relight.decide.minutes import move_candidates
 from relight.decide.silences import spend_past_silences
 from relight.decide.standing import drop_entry
 from relight.decide.triggers import grown

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from relight.decide.entry_life import EntryCause, next_state
 from relight.decide.minutes import judge_message, make_candidate
+from relight.decide.set_traits import set_trait
 from relight.decide.standing import drop_entry, first_trace_after, go_on, is_inside, rule_of, state_of, step_of
 from relight.decide.waits import wait_deadline
 from relight.messages.reasons import Reason, RowState
-from relight.rules.plan import MessageClass, StepKind
+from relight.rules.plan import MESSAGE_KINDS, MessageClass, StepKind, message_class_of, split_subject
 
 if TYPE_CHECKING:
     from relight.customers.profile import Entry, Order, Trace
@@ -85,30 +86,36 @@ def walk(turn: Turn, entry: Entry, as_of: int) -> None:
         if step is None or step.kind is StepKind.STOP:
             drop_entry(turn, entry)
             return
-        match step.kind:
-            case StepKind.SEND:
-                if step.id in entry.sent:
-                    entry.step = step.next
-                elif rule_of(turn, entry).message_class is MessageClass.MARKETING:
-                    make_candidate(turn, entry, step)
-                    return
-                elif _send_at_once(turn, entry, step):
-                    return
-            case StepKind.BRANCH:
-                entry.step = _chosen_arm(turn, entry, step, as_of)
-            case StepKind.WAIT_FOR:
-                seen = _awaited(turn, entry, step)
-                if seen is None:
-                    return
-                _meet(turn, entry, step, seen.event_time)
-                as_of = turn.now
-            case StepKind.WAIT:
+        if step.kind is StepKind.WAIT:
+            return
+        if step.kind is StepKind.WAIT_FOR:
+            seen = _awaited(turn, entry, step)
+            if seen is None:
                 return
-            case _:
-                message = f"step kind {step.kind} is not carried out by this version; check refuses it"
-                raise NotImplementedError(message)
+            _meet(turn, entry, step, seen.event_time)
+            as_of = turn.now
+        elif step.kind not in MESSAGE_KINDS:
+            entry.step = _passed_by(turn, entry, step, as_of)
+        elif step.id in entry.sent:
+            entry.step = step.next
+        elif message_class_of(rule_of(turn, entry), step) is MessageClass.MARKETING:
+            make_candidate(turn, entry, step)
+            return
+        elif _send_at_once(turn, entry, step):
+            return
     message = f"rule {entry.rule!r} takes more than {STEPS_AT_ONCE_MAX} steps at once"
     raise AssertionError(message)
+
+
+def _passed_by(turn: Turn, entry: Entry, step: Step, as_of: int) -> str | None:
+    """Carry out a step that takes no time, and return the next one."""
+    if step.kind is StepKind.SPLIT:
+        entry.arm, following = _drawn_arm(turn, entry, step)
+        return following
+    if step.kind is StepKind.SET:
+        set_trait(turn, entry, step)
+        return step.next
+    return _chosen_arm(turn, entry, step, as_of)
 
 
 def _send_at_once(turn: Turn, entry: Entry, step: Step) -> bool:
@@ -127,6 +134,19 @@ def _chosen_arm(turn: Turn, entry: Entry, step: Step, as_of: int) -> str | None:
         if condition is None or condition.evaluate(reading) is True:
             return first
     return step.next
+
+
+def _drawn_arm(turn: Turn, entry: Entry, step: Step) -> tuple[str, str | None]:
+    """Return the arm of a split and its first step: a pure function of salt, rule, step and customer (E2)."""
+    policy = turn.plan.policy
+    drawn = policy.draw(policy.salt, split_subject(entry.rule, step.id), turn.profile.customer)
+    bound = 0.0
+    for arm, share, first in step.shares:
+        bound += share
+        if drawn < bound:
+            return arm, first
+    # Shares that add up to a hair less than 1 leave the last arm the rest.
+    return step.shares[-1][0], step.shares[-1][2]
 
 
 # ---------------------------------------------------------------- waiting for an event (E3)

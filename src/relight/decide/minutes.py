@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from relight.customers.profile import Candidate, Place
 from relight.decide.effects import Mail
-from relight.decide.standing import drop_entry
+from relight.decide.standing import drop_entry, step_of
 from relight.messages.caps import keep_places_for, next_minute_with_room
 from relight.messages.gate import Case, Verdict, caps_of, pass_gate, taken_places
 from relight.messages.identity import content_hash
@@ -35,6 +35,23 @@ def make_candidate(turn: Turn, entry: Entry, step: Step) -> None:
     minute = allowed_minute(turn, ready + turn.plan.policy.arbitration, step)
     entry.candidate = Candidate(born=turn.now, ready=ready, scheduled=minute, first=minute)
     turn.rearm = True
+
+
+def move_candidates(turn: Turn) -> None:
+    """Place waiting messages again: a new zone, other quiet hours or a gap moved their minute (H6)."""
+    for entry in turn.profile.entries:
+        if entry.candidate is not None:
+            held = max(entry.candidate.ready, turn.now)
+            entry.candidate.scheduled = allowed_minute(turn, held, step_of(turn, entry))
+            turn.rearm = True
+
+
+def follow_zone(turn: Turn) -> None:
+    """Place waiting messages again where the customer's zone is another than they were placed by."""
+    zone = turn.zone
+    if zone != turn.profile.zone:
+        turn.profile.zone = zone
+        move_candidates(turn)
 
 
 def case_of(turn: Turn, entry: Entry, step: Step, *, born: int, scheduled: int) -> Case:
@@ -98,7 +115,7 @@ def _finish(turn: Turn, case: Case, verdict: Verdict) -> None:
         verdict=verdict,
         content_hash=None if rendered is None else _content_hash(turn, case, rendered),
     )
-    if passed and rule.message_class is MessageClass.MARKETING:
+    if passed and case.message_class is MessageClass.MARKETING:
         _take_place(turn, rule, entry, step, case.scheduled)
     if verdict.state is RowState.PENDING:
         mail = Mail(
@@ -106,6 +123,7 @@ def _finish(turn: Turn, case: Case, verdict: Verdict) -> None:
             rule=rule,
             step=step,
             entry=entry,
+            message_class=case.message_class,
             address=case.address,
             rendered=rendered,
             expires_at=case.born + rule.expires,

@@ -35,11 +35,10 @@ def state_of(turn: Turn, entry: Entry) -> EntryState:
     step = step_of(turn, entry)
     if step is None:
         return EntryState.ENDED
-    return {
-        StepKind.SEND: EntryState.CANDIDATE if entry.candidate else EntryState.RUNNING,
-        StepKind.WAIT: EntryState.WAITING,
-        StepKind.WAIT_FOR: EntryState.AWAITING,
-    }.get(step.kind, EntryState.RUNNING)
+    if entry.candidate is not None:
+        return EntryState.CANDIDATE
+    waiting = {StepKind.WAIT: EntryState.WAITING, StepKind.WAIT_FOR: EntryState.AWAITING}
+    return waiting.get(step.kind, EntryState.RUNNING)
 
 
 def drop_entry(turn: Turn, entry: Entry) -> None:

@@ -77,6 +77,7 @@ class Turn:
             event=event if event is not None or entry is None else (entry.release or None),
             entry=own if own is not None else entry.properties if entry is not None else None,
             threshold=entry.threshold if entry is not None else None,
+            arm=entry.arm if entry is not None else None,
             milestone=entry.milestone if entry is not None else None,
         )
 

@@ -50,8 +50,11 @@ def look(turn: Turn, rule: Rule, *, is_new: bool = False) -> None:
     Somebody new was in no segment; for a rule that is new, the first look only takes note (E5). Unknown is neither:
     the last known truth stands (R7).
     """
-    old = turn.profile.flags.get(rule.id)
+    flags = turn.profile.flags
+    old = flags.get(rule.id)
     was = old.state if old is not None else (False if is_new else None)
+    # A set step of what follows may ask for the next look.
+    flags[rule.id] = Flag(state=was)
     match rule.trigger:
         case SegmentTrigger() as trigger:
             state, check_at = _truth(turn, trigger.condition)
@@ -63,7 +66,8 @@ def look(turn: Turn, rule: Rule, *, is_new: bool = False) -> None:
             state, check_at = _reach_value(turn, rule, trigger, is_new=is_new or old is not None)
         case _:
             return
-    turn.profile.flags[rule.id] = Flag(state=was if state is None else state, check_at=check_at)
+    check_at = min(check_at, flags[rule.id].check_at)
+    flags[rule.id] = Flag(state=was if state is None else state, check_at=check_at)
     turn.profile.wake = min(turn.profile.wake, check_at)
 
 

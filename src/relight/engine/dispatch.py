@@ -95,13 +95,19 @@ class Dispatcher:
                 break
             if claimed.ready:
                 crash_point("before_handing_over")
-                deliveries = await self.transport.deliver([self._outgoing(c.message) for c in claimed.ready])
+                deliveries = await self._hand_over(claimed.ready)
                 crash_point("after_handing_over")
                 self._settle(claimed.ready, deliveries, now)
                 handed += sum(d.outcome in _LEFT for d in deliveries)
                 if any(d.outcome is Outcome.CONFIGURATION for d in deliveries):
                     break
         return handed
+
+    async def _hand_over(self, claims: Sequence[Claim]) -> list[Delivery]:
+        """Return one delivery for each claim, in order."""
+        mails = [c for c in claims if c.message.channel == "email"]
+        delivered = iter(await self.transport.deliver([self._outgoing(c.message) for c in mails]) if mails else [])
+        return [next(delivered) if c.message.channel == "email" else _kept_webhook(c) for c in claims]
 
     def take_over(self, now: int) -> None:
         """Settle what an earlier process was sending, before its leases run out.
@@ -216,3 +222,9 @@ class Dispatcher:
             at=now,
             retry_at=retry_at,
         )
+
+
+def _kept_webhook(claim: Claim) -> Delivery:
+    """A web request waits for the version that makes them; it is no mail, and must not leave as one."""
+    text = f"requests to the webhook '{claim.message.address}' are not made by this version; they wait in the outbox"
+    return Delivery(key=claim.message.occurrence_key, outcome=Outcome.CONFIGURATION, provider_text=text)

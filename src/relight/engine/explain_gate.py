@@ -16,7 +16,7 @@ from relight.messages.caps import full_cap, next_minute_with_room
 from relight.messages.gate import CHECKS, SKIPS, Case, Verdict, caps_of, taken_places
 from relight.messages.quiet_hours import first_allowed_minute
 from relight.messages.reasons import Reason
-from relight.rules.plan import MessageClass, StepKind
+from relight.rules.plan import MESSAGE_KINDS, MessageClass, message_class_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ def _first_send(turn: Turn, rule: Rule, entry: Entry) -> str | None:
             continue
         seen.add(name)
         step = steps[name]
-        if step.kind is StepKind.SEND:
+        if step.kind in MESSAGE_KINDS:
             return name
         reading = turn.reading(entry=entry)
         holding = [first for when, first in step.arms if when is None or when.evaluate(reading) is True]
@@ -98,7 +98,7 @@ def _first_send(turn: Turn, rule: Rule, entry: Entry) -> str | None:
 def gate_findings(turn: Turn, rule: Rule, entry: Entry, *, is_real: bool) -> tuple[Finding, ...]:
     """Return what each check of the gate says now. is_real: the entry exists, so that its mail can be rendered."""
     step = step_of(turn, entry)
-    if step is None or step.kind is not StepKind.SEND:
+    if step is None or step.kind not in MESSAGE_KINDS:
         send = _first_send(turn, rule, entry)
         step = None if send is None else rule.program.steps[send]
     if step is None:
@@ -108,8 +108,8 @@ def gate_findings(turn: Turn, rule: Rule, entry: Entry, *, is_real: bool) -> tup
     for name, check in CHECKS:
         if name == "audience":
             continue
-        if name in SKIPS[rule.message_class]:
-            found.append(Finding(mark=Mark.SKIPPED, text=f"{name}: {rule.message_class.value} messages skip it"))
+        if name in SKIPS[case.message_class]:
+            found.append(Finding(mark=Mark.SKIPPED, text=f"{name}: {case.message_class.value} messages skip it"))
         elif name == "render" and not is_real:
             found.append(Finding(mark=Mark.SKIPPED, text="render: it needs the event that it would be about"))
         elif name in _NEED_ADDRESS and not case.address:
@@ -117,19 +117,19 @@ def gate_findings(turn: Turn, rule: Rule, entry: Entry, *, is_real: bool) -> tup
         else:
             verdict = check(case)
             found.append(_passed(name, case) if verdict is None else _refused(name, verdict, case))
-    return (*found[:-2], _minute(turn, rule, case), *found[-2:])
+    return (*found[:-2], _minute(turn, case), *found[-2:])
 
 
 def _case(turn: Turn, rule: Rule, entry: Entry, step: Step) -> Case:
     born = entry.candidate.born if entry.candidate is not None else turn.now
     ready = entry.candidate.scheduled if entry.candidate is not None else turn.now
-    is_marketing = rule.message_class is MessageClass.MARKETING
+    is_marketing = message_class_of(rule, step) is MessageClass.MARKETING
     scheduled = allowed_minute(turn, max(ready, turn.now), step) if is_marketing else turn.now
     return case_of(turn, entry, step, born=born, scheduled=scheduled)
 
 
-def _minute(turn: Turn, rule: Rule, case: Case) -> Finding:
-    if rule.message_class is not MessageClass.MARKETING:
+def _minute(turn: Turn, case: Case) -> Finding:
+    if case.message_class is not MessageClass.MARKETING:
         return Finding(mark=Mark.YES, text="it would leave at once")
     late = case.scheduled - turn.now
     text = f"it would leave {clock(case.scheduled, turn.zone)}"

@@ -21,7 +21,7 @@ def outbox_message(mail: Mail, policy: Policy, *, expires: bool = True) -> Outbo
     Expires: False where sending keeps the time of the records and is never behind.
     """
     headers: dict[str, str] = {}
-    if policy.links is not None and mail.rule.message_class is MessageClass.MARKETING:
+    if policy.links is not None and mail.message_class is MessageClass.MARKETING and mail.step.webhook is None:
         link, _ = policy.links(mail.row.occurrence_key, mail.rule.topic or "")
         headers[LIST_UNSUBSCRIBE] = link
     scheduled = mail.row.scheduled if mail.row.scheduled is not None else mail.row.judged
@@ -30,8 +30,8 @@ def outbox_message(mail: Mail, policy: Policy, *, expires: bool = True) -> Outbo
         rule=mail.rule.id,
         customer=mail.row.customer,
         step=mail.step.id,
-        address=mail.address,
-        message_class=mail.rule.message_class.value,
+        address=mail.step.webhook or mail.address,
+        message_class=mail.message_class.value,
         scheduled=scheduled,
         expires_at=mail.expires_at if expires else None,
         subject=mail.rendered.subject,
@@ -41,4 +41,5 @@ def outbox_message(mail: Mail, policy: Policy, *, expires: bool = True) -> Outbo
         content_hash=mail.row.content_hash or "",
         template=mail.step.template or "",
         locale=mail.rendered.locale,
+        channel="email" if mail.step.webhook is None else "webhook",
     )

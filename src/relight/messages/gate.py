@@ -16,7 +16,7 @@ from relight.base.kinds import UNKNOWN
 from relight.messages.addresses import address_hash, looks_like_address
 from relight.messages.caps import full_cap
 from relight.messages.reasons import Reason, RowState
-from relight.rules.plan import InactiveTrigger, MessageClass
+from relight.rules.plan import InactiveTrigger, MessageClass, StepKind, message_class_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +50,11 @@ class Case:
     address: str = ""
     #: Set when the cap refuses: it may wait for room.
     capped: bool = False
+
+    @property
+    def message_class(self) -> MessageClass:
+        """The class of this message."""
+        return message_class_of(self.rule, self.step)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +125,16 @@ def check_audience(case: Case) -> Verdict | None:
 
 
 def check_address(case: Case) -> Verdict | None:
-    """Refuse without an address that a mail could go to."""
+    """Refuse without an address that a mail could go to; an alert goes to the team, a webhook needs none."""
+    if case.step.address is not None:
+        case.address = case.step.address
+        return None
     address = case.reading.trait("email")
+    if case.step.kind is StepKind.WEBHOOK:
+        # Known, it is looked up among the suppressed all the same.
+        known = isinstance(address, str) and looks_like_address(address)
+        case.address = str(address).strip() if known else ""
+        return None
     if not isinstance(address, str):
         return _refuse(Reason.NO_ADDRESS, "email", "unknown")
     if not looks_like_address(address):
@@ -132,8 +145,10 @@ def check_address(case: Case) -> Verdict | None:
 
 def check_suppression(case: Case) -> Verdict | None:
     """Refuse a suppressed address; transactional mail only where the address itself is dead (G5)."""
+    if not case.address:
+        return None
     scope = case.world.suppressed_by(address_hash(case.address), case.profile.now)
-    if scope == "all" or (scope == "marketing" and case.rule.message_class is MessageClass.MARKETING):
+    if scope == "all" or (scope == "marketing" and case.message_class is MessageClass.MARKETING):
         return _refuse(Reason.SUPPRESSED, "suppression list", scope)
     return None
 
@@ -242,7 +257,7 @@ SKIPS: dict[MessageClass, frozenset[str]] = {
 
 def pass_gate(case: Case) -> Verdict:
     """Run the checks of the message's class in order and return the first refusal, or `pending`."""
-    skipped = SKIPS[case.rule.message_class]
+    skipped = SKIPS[case.message_class]
     for name, check in CHECKS:
         if name not in skipped:
             verdict = check(case)

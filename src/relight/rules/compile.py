@@ -14,6 +14,7 @@ from relight.base.durations import Span
 from relight.base.problems import Problem
 from relight.customers.layout import LayoutBuilder
 from relight.rules.definitions import Definitions
+from relight.rules.index import watched_condition
 from relight.rules.models import ReentryAfter, ReentryPer, RuleModel, WhenCapped
 from relight.rules.plan import (
     EXPIRES_DEFAULT,
@@ -30,7 +31,8 @@ from relight.rules.plan import (
     StepKind,
     Trigger,
 )
-from relight.rules.steps import compile_program
+from relight.rules.step_parts import Outside
+from relight.rules.steps import compile_program, splits
 from relight.rules.texts import PlaceOf, Texts, report_unknown
 from relight.rules.triggers import compile_trigger, entry_properties, extra_names, trigger_shape
 from relight.streams.schema import Schema
@@ -62,7 +64,8 @@ class Surroundings:
     holdout: Decimal | None = None
     #: The project's zone, for `starts` and `ends`.
     zone: str = "UTC"
-    templates: frozenset[str] = frozenset()
+    #: Templates, teams and web addresses that steps name.
+    outside: Outside = field(default_factory=Outside)
 
 
 def slack_of(sources: Sequence[RuleSource]) -> int:
@@ -86,7 +89,7 @@ def compile_rules(
         names |= texts.names
         if rule is not None and not any(p.severity == "error" for p in texts.problems):
             rules[source.id] = rule
-    problems += _address_problems(rules, around.schema)
+    problems += [*_address_problems(rules, around.schema), *_loop_problems(rules)]
     return rules, problems, names
 
 
@@ -95,15 +98,19 @@ def _compile_rule(source: RuleSource, texts: Texts, around: Surroundings) -> Rul
     if not _RULE_ID.fullmatch(source.id):
         message = f"'{source.id}' cannot be a rule's id"
         texts.report("bad-rule-name", message, (), "name the file with letters, digits, _ and - alone")
+    message_class = MessageClass(model.class_)
     trigger = compile_trigger(model, texts)
     inside = texts.within(entry=entry_properties(model, texts), allow=extra_names(model))
     audience = inside.condition(model.audience, ("audience",))
-    program = compile_program(model, inside, around.templates)
+    if splits(model.steps or []):
+        inside = inside.within(allow=frozenset({"arm"}))
+    program = compile_program(model, inside, around.outside)
     if any(step.kind is StepKind.WAIT_FOR for step in program.steps.values()):
         texts.binder.look_back(source.id)
+    if message_class is MessageClass.INTERNAL:
+        texts.problems.extend(_internal_sends(program))
     exits_on, exits_when = _exits(model, inside)
     goal = _goal(model, inside)
-    message_class = MessageClass(model.class_)
     reentry = _reentry(model, trigger, inside)
     topic = _topic(model, message_class, inside, around)
     holdout = _holdout(model, message_class, inside, around)
@@ -227,6 +234,50 @@ def _holdout(model: RuleModel, message_class: MessageClass, texts: Texts, around
         )
         return 0.0
     return float(share)
+
+
+def _internal_sends(program: Program) -> list[Problem]:
+    """Internal messages pass no gate of the customer's, so none of them may go to the customer (G5)."""
+    message = "a rule of class internal tells the team, and this mail would go to the customer past consent"
+    help_text = "write an `alert`, or let the class be marketing or transactional"
+    return [
+        Problem(code="internal-send", message=message, place=step.place, help=help_text)
+        for step in program.steps.values()
+        if step.kind is StepKind.SEND
+    ]
+
+
+def _loop_problems(rules: Mapping[str, Rule]) -> list[Problem]:
+    """Return what would go round for ever: rules that set the traits whose change sets off one another."""
+    leads = {
+        rule.id: {
+            other.id
+            for step in rule.program.steps.values()
+            for other in rules.values()
+            if step.trait is not None and other.id != rule.id and step.trait in _watched_traits(other)
+        }
+        for rule in rules.values()
+    }
+    problems = []
+    for rule_id, following in leads.items():
+        reached, todo = set[str](), list(following)
+        while todo:
+            one = todo.pop()
+            if one not in reached:
+                reached.add(one)
+                todo += leads[one]
+        if rule_id in reached:
+            setter = next(step for step in rules[rule_id].program.steps.values() if step.trait is not None)
+            others = ", ".join(f"'{one}'" for one in sorted(reached - {rule_id}))
+            message = f"this sets a trait that sets off {others}, which leads back to this rule"
+            help_text = "let one of them wait for something that happens, or leave the trait alone"
+            problems.append(Problem(code="set-loop", message=message, place=setter.place, help=help_text))
+    return problems
+
+
+def _watched_traits(rule: Rule) -> frozenset[str]:
+    condition = watched_condition(rule)
+    return frozenset() if condition is None else condition.traits
 
 
 def _address_problems(rules: Mapping[str, Rule], schema: Schema) -> list[Problem]:

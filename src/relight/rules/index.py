@@ -23,7 +23,7 @@ from relight.rules.plan import (
 )
 
 if TYPE_CHECKING:
-    from relight.rules.plan import Plan, Rule
+    from relight.rules.plan import Condition, Plan, Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,8 @@ class PlanIndex:
     moved_by_any: frozenset[str]
     #: Watched rule -> events whose history it reads; a record of another name changes nothing in it.
     watched_events: Mapping[str, frozenset[str]]
+    #: trait -> watched rules that read it.
+    watched_traits: Mapping[str, tuple[str, ...]]
 
 
 def activity_key(names: frozenset[str]) -> str:
@@ -91,6 +93,7 @@ def index_plan(plan: Plan) -> PlanIndex:
             for name in trigger.activity | threshold.personal.events
         ),
         watched_events={r.id: _watched_events(r) for r in rules if _is_watched(r)},
+        watched_traits=_watched_traits(rules),
         moved_by=_moved_by(rules, conditional),
         moved_by_any=conditional,
     )
@@ -124,6 +127,26 @@ def _is_watched(rule: Rule) -> bool:
     if isinstance(trigger, MilestoneTrigger):
         return trigger.kind is MilestoneKind.VALUE
     return isinstance(trigger, DeclinedTrigger | SegmentTrigger)
+
+
+def watched_condition(rule: Rule) -> Condition | None:
+    """Return the condition or value whose truth a rule waits for; None for other triggers."""
+    match rule.trigger:
+        case SegmentTrigger(condition=condition):
+            return condition
+        case MilestoneTrigger(value=value):
+            return value
+        case _:
+            return None
+
+
+def _watched_traits(rules: Sequence[Rule]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for rule in rules:
+        condition = watched_condition(rule)
+        for trait in condition.traits if condition is not None else ():
+            found.setdefault(trait, []).append(rule.id)
+    return {trait: tuple(ids) for trait, ids in found.items()}
 
 
 def _watched_events(rule: Rule) -> frozenset[str]:

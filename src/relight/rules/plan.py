@@ -15,7 +15,7 @@ from relight.base.ids import share_of
 from relight.base.instants import DAY, HOUR
 from relight.base.problems import Place
 from relight.rules.compiled import Condition, EventMatch, Leaf
-from relight.rules.step_kinds import Program, SendWindow, Step, StepKind, Until
+from relight.rules.step_kinds import MESSAGE_KINDS, Program, SendWindow, Step, StepKind, Until
 from relight.rules.trigger_kinds import (
     DateTrigger,
     DeclinedTrigger,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EXPIRES_DEFAULT",
     "GRACE_DEFAULT",
+    "MESSAGE_KINDS",
     "PRIORITY_DEFAULT",
     "Cap",
     "Condition",
@@ -69,6 +70,8 @@ __all__ = [
     "Threshold",
     "Trigger",
     "Until",
+    "message_class_of",
+    "split_subject",
 ]
 
 #: Default of `expires` (µs): how long a deferred message stays worth sending.
@@ -158,6 +161,16 @@ class Rule:
     owner: str | None = None
     #: Canonical text of trigger, activity and settle: an edit of it restarts its thresholds (E4).
     trigger_shape: str = ""
+
+
+def message_class_of(rule: Rule, step: Step) -> MessageClass:
+    """Return the class of the message that a step makes: an alert is internal whatever its rule is (G5)."""
+    return MessageClass.INTERNAL if step.kind is StepKind.ALERT else rule.message_class
+
+
+def split_subject(rule: str, step: str) -> str:
+    """Return what is drawn for at a split: each split of a rule divides people anew (E2)."""
+    return f"{rule}\x1f{step}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,10 @@ class StepKind(StrEnum):
     STOP = "stop"
 
 
+#: Steps that put a message before the gate.
+MESSAGE_KINDS = frozenset({StepKind.SEND, StepKind.WEBHOOK, StepKind.ALERT})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Until:
     """`next monday 09:00`, `09:00`: the first such local time strictly after (V3)."""
@@ -51,13 +55,20 @@ class Step:
     kind: StepKind
     next: str | None
     place: Place
-    #: send, alert: name of the template folder.
+    #: send, alert, webhook: name of the template folder.
     template: str | None = None
     #: send: condition that skips this message with `unless`.
     unless: Condition | None = None
     #: send: local minute of the day at which it may leave.
     at_minute: int | None = None
     send_window: SendWindow | None = None
+    #: alert: the team's address.
+    address: str | None = None
+    #: webhook: name of the web address in config.
+    webhook: str | None = None
+    #: set: the trait, and its new value in memory form; None makes it unknown.
+    trait: str | None = None
+    value: object = None
     #: wait: how long.
     span: Span | None = None
     #: wait: until a local time.

@@ -95,7 +95,10 @@ class BranchStep(FileModel):
 
 
 class SplitStep(FileModel):
-    """Divides people by chance, each for ever the same way; `steps_a` are the steps of arm a."""
+    """Divides people by chance, each for ever the same way.
+
+    `steps_a` are the steps of arm a, and `arm` says later which way it was.
+    """
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, list[StepModel]]
@@ -115,7 +118,7 @@ class SetModel(FileModel):
 
 
 class SetStep(FileModel):
-    """Sets a trait."""
+    """Sets a trait, as of the instant at which the step is reached."""
 
     noun: ClassVar[str] = "a set step"
     set: SetModel = Field(description="Which trait becomes what.")
@@ -123,10 +126,13 @@ class SetStep(FileModel):
 
 
 class WebhookStep(FileModel):
-    """Calls a web address of config's `webhooks`."""
+    """Calls a web address of config's `webhooks`; it passes the same gate as a mail."""
 
     noun: ClassVar[str] = "a webhook step"
-    webhook: TemplateField = Field(description="Address by name, and template of the body: `slack/key_account`.")
+    webhook: TemplateField = Field(
+        description="Address by name, and template of the body: `slack/key_account` is "
+        "templates/slack/key_account/body.json, sent to `webhooks: {slack: …}`."
+    )
     id: NameField | None = Field(default=None, description=_ID)
 
 
@@ -139,7 +145,7 @@ class AlertModel(FileModel):
 
 
 class AlertStep(FileModel):
-    """Mails the team."""
+    """Mails the team at once, past every check that protects customers."""
 
     noun: ClassVar[str] = "an alert step"
     alert: AlertModel = Field(description="Which team is told what.")

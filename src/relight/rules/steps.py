@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from relight.base.durations import Span
-from relight.base.kinds import Kind
 from relight.rules import step_models as m
 from relight.rules.file_model import FileModel, written_form
-from relight.rules.local_times import parse_until, until_mistake
 from relight.rules.models import STEPS_MAX, RuleModel
 from relight.rules.plan import Condition, Program, Step, StepKind
+from relight.rules.step_parts import (
+    Outside,
+    compile_alert,
+    compile_send,
+    compile_set,
+    compile_wait,
+    compile_webhook,
+)
 from relight.rules.texts import Path, Texts, report_unknown
 
-#: Kinds that can be written and are checked, but that this version does not carry out.
-NOT_YET = frozenset({StepKind.SPLIT, StepKind.SET, StepKind.WEBHOOK, StepKind.ALERT})
 #: Parts of a step that hold other steps: an edit of these is no edit of the step.
 _NESTED = frozenset({"steps", "else", "then"})
 
@@ -37,13 +40,13 @@ class _Compiler:
     """The steps of one rule."""
 
     texts: Texts
-    templates: frozenset[str]
+    outside: Outside
     steps: dict[str, Step] = field(default_factory=dict)
 
 
-def compile_program(model: RuleModel, texts: Texts, templates: frozenset[str]) -> Program:
+def compile_program(model: RuleModel, texts: Texts, outside: Outside) -> Program:
     """Return the program of a rule; mistakes are reported to the texts."""
-    compiler = _Compiler(texts=texts, templates=templates)
+    compiler = _Compiler(texts=texts, outside=outside)
     if model.send is not None:
         step = m.SendStep(send=model.send)
         spot = _Spot(path=(), position=(0,), following=None)
@@ -87,6 +90,19 @@ def _outcome_ends(outcome: Any) -> bool:
     return outcome == "stop" or (isinstance(outcome, list) and bool(outcome) and _ends(outcome[-1]))
 
 
+def splits(steps: Sequence[Any]) -> bool:
+    """Return whether any of the steps, or of those inside them, is a split: then `arm` says which way was taken."""
+    return any(isinstance(step, m.SplitStep) or any(splits(body) for body in _bodies(step)) for step in steps)
+
+
+def _bodies(step: Any) -> Iterator[list[Any]]:
+    if isinstance(step, m.BranchStep):
+        for arm in step.branch:
+            yield arm.steps if isinstance(arm, m.WhenArm) else arm.else_
+    elif isinstance(step, m.WaitForStep):
+        yield from (outcome for outcome in (step.then, step.else_) if isinstance(outcome, list))
+
+
 def _compile_step(compiler: _Compiler, model: Any, spot: _Spot) -> str:
     kind = StepKind.STOP if model == "stop" else _KINDS[type(model)]
     named = None if model == "stop" else model.id
@@ -100,8 +116,6 @@ def _compile_step(compiler: _Compiler, model: Any, spot: _Spot) -> str:
             f"two steps of this rule are called '{id_}', another in line {other.line}",
             (*spot.path, "id"),
         )
-    if kind in NOT_YET:
-        texts.report("not-yet", f"'{kind.value}' is not carried out by this version", key_path, key=True)
     common: dict[str, Any] = {
         "id": id_,
         "kind": kind,
@@ -109,8 +123,11 @@ def _compile_step(compiler: _Compiler, model: Any, spot: _Spot) -> str:
         "place": texts.place_of(key_path, key=True),
         "shape": _shape(kind, model),
     }
-    build = _BUILDERS.get(kind)
-    more = build(compiler, model, spot) if build else {}
+    more: dict[str, Any] = {}
+    if kind in _BUILDERS:
+        more = _BUILDERS[kind](compiler, model, spot)
+    elif kind in _PARTS:
+        more = _PARTS[kind](texts, compiler.outside, model, spot.path)
     compiler.steps[id_] = Step(**common, **more)
     return id_
 
@@ -130,43 +147,6 @@ def _own(value: Any) -> Any:
 
 
 # ---------------------------------------------------------------- one function for each kind
-def _send(compiler: _Compiler, model: m.SendStep, spot: _Spot) -> dict[str, Any]:
-    texts = compiler.texts
-    check_template(texts, compiler.templates, model.send, (*spot.path, "send"))
-    for option in ("sender", "code"):
-        if getattr(model, option) is not None:
-            texts.report("not-yet", f"'{option}' is not carried out by this version", (*spot.path, option), key=True)
-    return {
-        "template": model.send,
-        "unless": texts.condition(model.unless, (*spot.path, "unless")),
-        "at_minute": model.at,
-        "send_window": model.send_window,
-    }
-
-
-def check_template(texts: Texts, templates: frozenset[str], name: str, path: Path) -> None:
-    """Report a template that is not there."""
-    if name not in templates:
-        message = f"there is no templates/{name}/"
-        report_unknown(texts, "missing-template", message, path, (name, sorted(templates)))
-
-
-def _wait(compiler: _Compiler, model: m.WaitStep, spot: _Spot) -> dict[str, Any]:
-    if isinstance(model.wait, Span):
-        return {"span": model.wait}
-    text, path, texts = model.wait.until, (*spot.path, "wait", "until"), compiler.texts
-    until = parse_until(text)
-    if until is not None:
-        return {"until": until}
-    mistake = until_mistake(text)
-    if mistake is not None:
-        texts.report(
-            "wrong-value", f"'{text}' is no local time: expected {mistake}", path, "write it as next monday 09:00"
-        )
-        return {}
-    return {"until_expression": texts.condition(text, path, want=Kind.TIME)}
-
-
 def _wait_for(compiler: _Compiler, model: m.WaitForStep, spot: _Spot) -> dict[str, Any]:
     texts = compiler.texts
     match = texts.pattern(model.wait_for, (*spot.path, "wait_for"))
@@ -227,11 +207,6 @@ def _split(compiler: _Compiler, model: m.SplitStep, spot: _Spot) -> dict[str, An
     return {"shares": tuple(shares)}
 
 
-def _alert(compiler: _Compiler, model: m.AlertStep, spot: _Spot) -> dict[str, Any]:
-    check_template(compiler.texts, compiler.templates, model.alert.template, (*spot.path, "alert", "template"))
-    return {"template": model.alert.template}
-
-
 _KINDS: Mapping[type, StepKind] = {
     m.SendStep: StepKind.SEND,
     m.WaitStep: StepKind.WAIT,
@@ -244,10 +219,14 @@ _KINDS: Mapping[type, StepKind] = {
     m.StopStep: StepKind.STOP,
 }
 _BUILDERS: Mapping[StepKind, Callable[[_Compiler, Any, _Spot], dict[str, Any]]] = {
-    StepKind.SEND: _send,
-    StepKind.WAIT: _wait,
     StepKind.WAIT_FOR: _wait_for,
     StepKind.BRANCH: _branch,
     StepKind.SPLIT: _split,
-    StepKind.ALERT: _alert,
+}
+_PARTS: Mapping[StepKind, Callable[[Texts, Outside, Any, Path], dict[str, Any]]] = {
+    StepKind.SEND: compile_send,
+    StepKind.WAIT: compile_wait,
+    StepKind.SET: compile_set,
+    StepKind.WEBHOOK: compile_webhook,
+    StepKind.ALERT: compile_alert,
 }

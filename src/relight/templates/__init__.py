@@ -1,10 +1,12 @@
 """How we say it: template environment, rendering, locales and the checks on a template's content."""
 
+from relight.templates.bodies import CompiledBody, compile_bodies
 from relight.templates.letters import CompiledLetter, Rendered, RenderPolicy, RenderRefusal, compile_letters
 from relight.templates.lint import lint_letters
 from relight.templates.scan import Expression, LetterScan, Read, scan_letters
 
 __all__ = [
+    "CompiledBody",
     "CompiledLetter",
     "Expression",
     "LetterScan",
@@ -12,6 +14,7 @@ __all__ = [
     "RenderPolicy",
     "RenderRefusal",
     "Rendered",
+    "compile_bodies",
     "compile_letters",
     "lint_letters",
     "scan_letters",

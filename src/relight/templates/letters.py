@@ -6,7 +6,8 @@ One template failing affects only itself. Whether the mail may leave is the gate
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal, DecimalException
 from typing import TYPE_CHECKING, Literal
@@ -119,42 +120,40 @@ class CompiledLetter:
             reading: the customer as known now.
             extra: what the rule gives: request, release, threshold, milestone, unsubscribe_url, preferences_url …
         """
-        trait = reading.trait("locale")
-        wanted = trait if isinstance(trait, str) and trait else self.policy.locale
-        variant = self.variants[choose_language(wanted, self.variants)]
+        variant = self.variants[choose_language(self.language_of(reading), self.variants)]
         language = variant.language or self.policy.locale
-        state = RenderState(
-            locale=_regional(wanted, language), zone=reading.zone or self.policy.zone,
-            currency=self.policy.currency, base_url=self.policy.base_url,
-        )  # fmt: skip
-        names = self._names(reading, extra)
+        names = self.names(reading, extra)
         names["locale"] = names["lang"] = language
-        token = RENDER.set(state)
         part = variant.subject
         try:
-            subject = _header_text(_render(part, names, 4 * SUBJECT_CHARACTERS_MAX), "subject")
-            names["subject"] = subject
-            preheader = ""
-            if variant.preheader is not None:
-                part = variant.preheader
-                preheader = " ".join(_render(part, names, 4 * PREHEADER_CHARACTERS_MAX).split())
-                names["preheader"] = preheader
-            part = variant.html
-            html = _render(part, names, RENDERED_HTML_MAX)
-            if variant.text is None:
-                text = html_to_text(html)
-            else:
-                part = variant.text
-                text = _render(part, names, RENDERED_TEXT_MAX)
+            with rendering(self.policy, reading, language):
+                subject = _header_text(render_text(part, names, 4 * SUBJECT_CHARACTERS_MAX), "subject")
+                names["subject"] = subject
+                preheader = ""
+                if variant.preheader is not None:
+                    part = variant.preheader
+                    preheader = " ".join(render_text(part, names, 4 * PREHEADER_CHARACTERS_MAX).split())
+                    names["preheader"] = preheader
+                part = variant.html
+                html = render_text(part, names, RENDERED_HTML_MAX)
+                if variant.text is None:
+                    text = html_to_text(html)
+                else:
+                    part = variant.text
+                    text = render_text(part, names, RENDERED_TEXT_MAX)
         except MissingDataError as error:
-            return _refusal("missing_data", error, part)
+            return say_refusal("missing_data", error, part)
         except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
-            return _refusal("template_error", error, part)
-        finally:
-            RENDER.reset(token)
+            return say_refusal("template_error", error, part)
         return Rendered(subject=subject, preheader=preheader, html=html, text=_paragraphs(text), locale=language)
 
-    def _names(self, reading: Reading, extra: Mapping[str, object]) -> dict[str, object]:
+    def language_of(self, reading: Reading) -> str:
+        """Return the language that the customer wants."""
+        trait = reading.trait("locale")
+        return trait if isinstance(trait, str) and trait else self.policy.locale
+
+    def names(self, reading: Reading, extra: Mapping[str, object]) -> dict[str, object]:
+        """Return everything that a template may name."""
         customer = CustomerView(reading=reading, traits=self.traits, expressions=self.expressions)
         names: dict[str, object] = {
             **TEMPLATE_GLOBALS,
@@ -251,7 +250,23 @@ def _regional(wanted: str, language: str) -> str:
     return wanted if same and find_locale(wanted) else language
 
 
-def _render(template: jinja2.Template, names: dict[str, object], most: int) -> str:
+@contextmanager
+def rendering(policy: RenderPolicy, reading: Reading, language: str) -> Iterator[None]:
+    """Let filters know the customer's language and zone while a template of `language` renders."""
+    trait = reading.trait("locale")
+    wanted = trait if isinstance(trait, str) and trait else policy.locale
+    state = RenderState(
+        locale=_regional(wanted, language), zone=reading.zone or policy.zone,
+        currency=policy.currency, base_url=policy.base_url,
+    )  # fmt: skip
+    token = RENDER.set(state)
+    try:
+        yield
+    finally:
+        RENDER.reset(token)
+
+
+def render_text(template: jinja2.Template, names: dict[str, object], most: int) -> str:
     """Return what a template makes of the names, which hold the environment's globals too.
 
     The template's own `generate` would copy the names and the globals for each part of each mail.
@@ -293,9 +308,10 @@ def _header_text(text: str, what: str) -> str:
     return single
 
 
-def _refusal(
+def say_refusal(
     reason: Literal["missing_data", "template_error"], error: Exception, part: jinja2.Template
 ) -> RenderRefusal:
+    """Return the refusal of an error, with the line of the template it came from."""
     file, line = part.filename or "", 0
     trace = error.__traceback__
     root = file.split("/", 1)[0] + "/"

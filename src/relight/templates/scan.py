@@ -32,6 +32,8 @@ GIVEN_NAMES = frozenset({
 EVENT_NAMES = frozenset({"entry", "event", "request", "release"})
 #: Parts of a letter. The first two must be there; `body.txt` is derived from the HTML with a warning.
 PARTS = ("subject.txt", "body.html", "body.txt", "preheader.txt")
+#: The template of a web request: JSON whose values are escaped as JSON text.
+BODY_PART = "body.json"
 #: Bytes of one template source.
 SOURCE_CHARACTERS_MAX = 200_000
 _WISHED = (("body.txt", "it is made from the HTML then"), ("preheader.txt", "mail apps show body text instead"))
@@ -62,6 +64,8 @@ class LetterScan:
     sources: Mapping[str, str]
     #: letter -> language folder ("" for the folder itself) -> part (`subject.txt`) -> path in `sources`.
     letters: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    #: body of a web request -> language folder ("" for the folder itself) -> path in `sources`.
+    bodies: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: All occurrences; several may have one text.
     expressions: tuple[Expression, ...] = ()
     #: letter -> properties of `entry`, `event`, `request`, `release` that it reads, layouts included.
@@ -112,7 +116,7 @@ def scan_letters(
             for one in found.values() for r in one.reads if r.prop not in properties
         ]  # fmt: skip
     return LetterScan(
-        sources=sources, letters=letters, expressions=tuple(expressions), reads=reads,
+        sources=sources, letters=letters, bodies=_find_bodies(sources), expressions=tuple(expressions), reads=reads,
         problems=tuple(sort_problems(problems)), root=root,
     )  # fmt: skip
 
@@ -139,6 +143,18 @@ def _find_letters(sources: Mapping[str, str], root: str) -> tuple[dict[str, dict
         for name, variants in letters.items()
     }
     return {name: variants for name, variants in complete.items() if "" in variants}, problems
+
+
+def _find_bodies(sources: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    folders = {path.rpartition("/")[0]: path for path in sources if path.rpartition("/")[2] == BODY_PART}
+    bodies: dict[str, dict[str, str]] = {}
+    for folder in sorted(folders):
+        parent, _, last = folder.rpartition("/")
+        if parent in folders and _LOCALE_FOLDER.fullmatch(last) and find_locale(last):
+            bodies.setdefault(parent, {})[last.replace("_", "-")] = folders[folder]
+        elif folder:
+            bodies.setdefault(folder, {})[""] = folders[folder]
+    return bodies
 
 
 def _missing_parts(parts: Mapping[str, str], root: str) -> Iterator[Problem]:

@@ -217,8 +217,14 @@ def test_internal_messages_skip_all_but_what_they_cannot_do_without() -> None:
         MessageClass.INTERNAL
     ]
     assert "rule active" not in SKIPS[MessageClass.INTERNAL]
-    told = carted(", class: internal", topics={"news": False}).suppress("2026-01-04", "ann@mail.example")
-    assert last(told)[0] == "pending"
+    rules = {"r": "{trigger: {event: cart}, steps: [{alert: {to: support, template: hello}}]}"}
+    told = story(rules, topics={"news": False}).event("cart", "2026-01-05")
+    told.suppress("2026-01-06", "ann@mail.example").until("2026-01-07")
+    assert told.said()[-1] == "01-05 00:00 pending r/alert:0", "the team is told of somebody without an address"
+    (mail,) = told.effects["ann"].mails
+    assert (mail.address, mail.message_class) == ("support@shop.example", MessageClass.INTERNAL)
+    paused = story(rules).control("pause", "2026-01-03", "r").event("cart", "2026-01-05")
+    assert paused.said() == ["01-05 00:00 suppressed r rule_paused"]
 
 
 # ---------------------------------------------------------------- G1, G2: the minute

@@ -13,6 +13,7 @@ from relight.rules.compile import RuleSource, Surroundings, compile_rules, slack
 from relight.rules.definitions import read_definitions
 from relight.rules.models import DefinitionsModel, RuleModel
 from relight.rules.plan import MessageClass, Rule
+from relight.rules.step_parts import Outside
 from relight.rules.texts import Path
 from relight.streams.schema import EventType, PropertyType, Schema
 
@@ -62,7 +63,12 @@ def surroundings() -> Surroundings:
         class_topics={MessageClass.MARKETING: "news"},
         holdout=Decimal("0.05"),
         zone="Europe/Istanbul",
-        templates=frozenset({"nudge", "other/one"}),
+        outside=Outside(
+            templates=frozenset({"nudge", "other/one"}),
+            bodies=frozenset({"chat/new", "chat"}),
+            alerts={"support": "support@shop.example"},
+            webhooks=frozenset({"chat"}),
+        ),
     )
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from relight.base.durations import Span
 from relight.base.instants import DAY
+from relight.customers.layout import LayoutBuilder
+from relight.rules.compile import RuleSource, compile_rules
+from relight.rules.definitions import read_definitions
+from relight.rules.models import DefinitionsModel, RuleModel
 from relight.rules.plan import Program, StepKind, Until
-from tests.unit.rules.project import compile_one, sound, told
+from tests.unit.rules.project import SCHEMA, compile_one, place_of, sound, surroundings, told
 
 EVENT = {"event": "order_placed"}
 
@@ -85,22 +91,76 @@ def test_wait_until_an_expression() -> None:
     assert found.until_expression.text == "trial_ends_at - 3 days"
 
 
-def test_wait_for_and_split_compile_and_are_refused() -> None:
-    """Steps that this version does not carry out are checked all the same, and refused by name."""
-    waiting = {
-        "wait_for": "order_refunded where order_id == entry.order_id",
-        "up_to": "4 hours",
-        "then": "stop",
-        "else": [{"send": "nudge"}],
+WAITING = {
+    "wait_for": "order_refunded where order_id == entry.order_id",
+    "up_to": "4 hours",
+    "then": "stop",
+    "else": [{"send": "nudge"}],
+}
+
+
+def test_a_wait_for_leads_two_ways() -> None:
+    """A wait_for goes one way on a match and another when time runs out; left out, both go on."""
+    program = program_of(WAITING, {"send": "other/one"})
+    found = program.steps["wait_for:0"]
+    assert (found.then, found.otherwise) == ("stop:0.then.0", "send:0.else.0")
+    assert program.steps["send:0.else.0"].next == "send:1"
+    plain = program_of({"wait_for": "order_placed", "up_to": "1 day"}, {"send": "nudge"}).steps["wait_for:0"]
+    assert (plain.then, plain.otherwise, plain.next) == ("send:1", "send:1", "send:1")
+    assert steps_of({**WAITING, "wait_for": "order_refundd"}) == [("steps/0/wait_for", "unknown-event")]
+    assert steps_of({**WAITING, "else": ["stop"]}, {"send": "nudge"}) == [("steps/1", "unreachable-step")]
+
+
+def test_a_split_divides_into_its_arms() -> None:
+    """Each arm leads to its steps, an arm without steps goes on, and `arm` may be named where there is a split."""
+    split = {"split": {"a": "30%", "b": "70%"}, "steps_a": [{"send": "nudge"}]}
+    program = program_of(split, {"branch": [{"when": 'arm == "b"', "steps": ["stop"]}]})
+    assert program.steps["split:0"].shares == (("a", 0.3, "send:0.a.0"), ("b", 0.7, "branch:1"))
+    assert steps_of({**split, "steps_a": [{"send": "missing"}]}) == [("steps/0/steps_a/0/send", "missing-template")]
+    assert steps_of({"branch": [{"when": 'arm == "b"', "steps": ["stop"]}]}) == [("steps/0/branch/0/when", "not-here")]
+
+
+def test_what_steps_name_outside_must_exist() -> None:
+    """A set names a declared trait and a value that fits, an alert a team, a webhook an address and a body."""
+    assert program_of({"set": {"trait": "plan", "to": None}}).steps["set:0"].value is None
+    day = program_of({"set": {"trait": "birthday", "to": "2026-03-01"}}).steps["set:0"]
+    assert day.value == dt.date(2026, 3, 1)
+    assert steps_of({"set": {"trait": "birthday", "to": "soon"}}) == [("steps/0/set/to", "wrong-value")]
+    alert = program_of({"alert": {"to": "support", "template": "nudge"}}).steps["alert:0"]
+    assert (alert.address, alert.template) == ("support@shop.example", "nudge")
+    assert steps_of({"alert": {"to": "sales", "template": "nudge"}}) == [("steps/0/alert/to", "unknown-team")]
+    hook = program_of({"webhook": "chat/new"}).steps["webhook:0"]
+    assert (hook.webhook, hook.template) == ("chat", "chat/new/body.json")
+    assert steps_of({"webhook": "chat/old"}) == [("steps/0/webhook", "missing-template")]
+    assert steps_of({"webhook": "sms/new"}) == [
+        ("steps/0/webhook", "unknown-webhook"), ("steps/0/webhook", "missing-template"),
+    ]  # fmt: skip
+
+
+def test_an_internal_rule_mails_no_customer() -> None:
+    """G5: internal messages pass no gate of the customer's, so a rule of that class must not send to the customer."""
+    rule = {"trigger": EVENT, "class": "internal", "steps": [{"send": "nudge"}]}
+    assert told(rule) == [("steps/0/send", "internal-send")]
+
+
+def test_rules_that_would_set_each_other_off_for_ever_are_refused() -> None:
+    """I18: rules that set the traits whose change sets off one another are refused; one that sets its own is not."""
+    definitions, _ = read_definitions(
+        DefinitionsModel.model_validate({"segments": {"one": 'plan == "a"', "two": 'region == "b"'}}), place_of, SCHEMA
+    )
+    around = replace(surroundings(), definitions=definitions)
+    written = {
+        "first": {"trigger": {"enters": "one"}, "steps": [{"set": {"trait": "region", "to": "b"}}]},
+        "second": {"trigger": {"enters": "two"}, "steps": [{"set": {"trait": "plan", "to": "a"}}]},
+        "third": {"trigger": {"leaves": "one"}, "steps": [{"set": {"trait": "plan", "to": "c"}}]},
     }
-    assert steps_of(waiting) == [("steps/0/wait_for", "not-yet")]
-    assert steps_of({**waiting, "wait_for": "order_refundd"}) == [
-        ("steps/0/wait_for", "not-yet"),
-        ("steps/0/wait_for", "unknown-event"),
-    ]
-    split = {"split": {"a": "50%", "b": "50%"}, "steps_a": [{"send": "missing"}]}
-    assert steps_of(split) == [("steps/0/split", "not-yet"), ("steps/0/steps_a/0/send", "missing-template")]
-    assert steps_of({"set": {"trait": "plan", "to": None}}) == [("steps/0/set", "not-yet")]
+
+    def problems_of(*names: str) -> list[str]:
+        sources = [RuleSource(id=n, model=RuleModel.model_validate(written[n]), place_of=place_of) for n in names]
+        return [p.code for p in compile_rules(sources, around, LayoutBuilder(SCHEMA))[1]]
+
+    assert problems_of("first", "second") == ["set-loop", "set-loop"]
+    assert problems_of("first", "third") == []
 
 
 def test_send_options() -> None:

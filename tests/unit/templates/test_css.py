@@ -123,7 +123,7 @@ def test_inlining_sources_equals_inlining_pages() -> None:
         sample = next(iter(sample_letter(one, "en", kinds={}, properties={})))
         made = sample.letter.render(sample.reading, sample.extra)
         if isinstance(made, Rendered):
-            page = _rendered_plainly(scan, name, sample.letter._names(sample.reading, sample.extra), made)
+            page = _rendered_plainly(scan, name, sample.letter.names(sample.reading, sample.extra), made)
             assert styles(made.html) == plainly_inlined(page), name
             compared += 1
     assert compared >= 5 or not letters
