@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,11 +71,18 @@ class Runner:
     def run(self, shop: Shop, *, batch: int = BATCH, until: int | None = None, **env: str) -> int:
         """Return the exit code of a run, negative where a signal ended it."""
         given = {"RELIGHT_CRASH_AT": "", "RELIGHT_CRASH_LOG": "", "RELIGHT_CACHED_PROFILES": CACHED} | env
-        job = {"folder": str(shop.folder), "env": given, "batch": batch, "until": until}
+        self.begin({"folder": str(shop.folder), "env": given, "batch": batch, "until": until})
+        return self.answer()
+
+    def begin(self, job: dict[str, Any]) -> None:
+        """Hand in a job, see `runner`."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
+
+    def answer(self) -> int:
+        """Return the next number that the runner says."""
+        assert self._process.stdout is not None
         return int(self._process.stdout.readline())
 
     def close(self) -> None:

@@ -12,7 +12,9 @@ import email.policy
 import gzip
 import io
 import json
+import shutil
 import sqlite3
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -72,8 +74,17 @@ class Tables:
 
 def read_tables(path: Path) -> Tables:
     """Return what the store holds, nothing of one that has no tables yet; the file is not written."""
+    with tempfile.TemporaryDirectory() as scratch:
+        if path.with_name(f"{path.name}-journal").exists():  # killed while it was made: to read it is to roll it back
+            for one in path.parent.glob(f"{path.name}*"):
+                shutil.copy(one, scratch)
+            return _read(f"file:{scratch}/{path.name}")
+        return _read(f"file:{path}?mode=ro")
+
+
+def _read(address: str) -> Tables:
     found = Tables()
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as sql:
+    with closing(sqlite3.connect(address, uri=True)) as sql:
         assert sql.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         if sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'log'").fetchone() is None:
             return found

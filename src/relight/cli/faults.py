@@ -46,6 +46,7 @@ _CODES: tuple[tuple[type[RelightError], ExitCode], ...] = (
 _REFUSED = {
     errno.EACCES: "give this user the right to it, or name another place",
     errno.EPERM: "give this user the right to it, or name another place",
+    errno.EIO: "look at the disk, then start again: what was acknowledged is kept",
     errno.EROFS: "that disk is read-only; name another place",
     errno.ENOSPC: "make room on the disk; the next start continues",
     errno.EDQUOT: "make room on the disk; the next start continues",

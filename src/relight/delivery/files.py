@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from relight.base.errors import RejectError
@@ -52,6 +53,7 @@ class FilesTransport:
         """Return what `deliver` returns; blocks."""
         results: list[Delivery] = []
         written: dict[Path, Path] = {}
+        days: set[Path] = set()
         for message in batch:
             path = self.path_of(message)
             try:
@@ -68,11 +70,12 @@ class FilesTransport:
             except OSError as error:
                 results.append(outcome_of(message, Outcome.CONFIGURATION, _reason(error)))
                 continue
+            days.add(path.parent)
             results.append(outcome_of(message, Outcome.ACCEPTED, str(path), path.stem))
         try:
-            self._make_durable([(part, path) for path, part in written.items()])
+            self._make_durable([(part, path) for path, part in written.items()], days)
         except OSError as error:
-            # What was renamed stays; the next attempt finds it by name.
+            # What was renamed stays; the next attempt finds it by name, and makes its folder durable.
             return [
                 result
                 if result.outcome is Outcome.REJECTED
@@ -86,7 +89,7 @@ class FilesTransport:
         day = to_utc(message.scheduled).date().isoformat()
         return self.folder / day / f"{file_name(message.occurrence_key)}.eml"
 
-    def _make_durable(self, written: Sequence[tuple[Path, Path]]) -> None:
+    def _make_durable(self, written: Sequence[tuple[Path, Path]], days: AbstractSet[Path]) -> None:
         if self.durable and len(written) >= FLUSH_TOGETHER_MIN:
             os.sync()
         elif self.durable:
@@ -94,8 +97,8 @@ class FilesTransport:
                 _sync(part)
         for part, path in written:
             part.replace(path)
-        if self.durable and written:
-            for folder in sorted({path.parent for _, path in written}):
+        if self.durable and days:
+            for folder in sorted(days):  # those of files that an earlier attempt left too
                 _sync(folder)
             _sync(self.folder)
 

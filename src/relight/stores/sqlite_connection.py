@@ -8,6 +8,7 @@ ends the store's use, since after a failed fsync nothing that the kernel says ab
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -22,9 +23,12 @@ from relight.stores.store_lock import acquire_lock
 BUSY_TIMEOUT_S = 10.0
 #: SQLite's page cache, KiB.
 PAGE_CACHE_KIB = 32_768
-#: Pages in the WAL before SQLite moves them into the file (4 KiB each).
+#: Pages in the WAL from which they are moved into the file (4 KiB each), about.
 WAL_PAGES_MAX = 4_000
+#: Commits before the WAL is first moved; afterwards as many as filled it, at least one and at most the second number.
+WAL_COMMITS_FIRST, WAL_COMMITS_MAX = 16, 10_000
 _SYNCHRONOUS_FULL = 2
+_CANNOT_OPEN = "look at the disk and the rights to the folder, then start again: what was acknowledged is kept"
 
 
 class Connection:
@@ -37,6 +41,9 @@ class Connection:
         self._lock: int | None = None
         #: Why the store may not be used any more.
         self._broken: str | None = None
+        self._disk_failed = False
+        #: Commits since the WAL was moved into the file, and how many are allowed before it is moved again.
+        self._commits, self._commits_max = 0, WAL_COMMITS_FIRST
         if read_only and not path.is_file():
             raise StoreError(f"there is no store at {path}", help_text="run the engine once, or name another store")
         if not read_only:
@@ -45,22 +52,26 @@ class Connection:
             self.sql = _connect(path, read_only=read_only)
             try:
                 self._prepare()
-            except BaseException:
-                self.sql.close()
+            except sqlite3.Error as error:
+                self._translate(error)
                 raise
-        except sqlite3.Error as error:
-            self._unlock()
-            raise StoreError(f"the store {path} cannot be opened: {error}") from error
+        except (sqlite3.Error, OSError) as error:
+            self._let_go()
+            raise StoreError(f"the store {path} cannot be opened: {error}", help_text=_CANNOT_OPEN) from error
         except BaseException:
-            self._unlock()
+            self._let_go()
             raise
 
     def close(self) -> None:
-        """Close the file and drop the lock; twice is once."""
-        if self._broken != "closed":
+        """Move the WAL into the file, close it and drop the lock; twice is once."""
+        if self._broken == "closed":
+            return
+        try:
+            if self._broken is None and not self.read_only:
+                self._move_wal()
+        finally:
             self._broken = "closed"
-            self.sql.close()
-            self._unlock()
+            self._let_go()
 
     @contextlib.contextmanager
     def transaction(self, before: str, after: str) -> Iterator[sqlite3.Cursor]:
@@ -78,6 +89,25 @@ class Connection:
                 raise self._translate(error) from error
             raise
         crash_point(after)
+        self._commits += 1
+        if self._commits >= self._commits_max:
+            self._move_wal()
+
+    def _move_wal(self) -> None:
+        """Move the WAL into the file as far as readers and room allow; raises StoreError where the disk fails.
+
+        SQLite would do so by itself at a commit or at close, and keep a failed sync to itself.
+        """
+        try:
+            _, pages, _ = self.sql.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            fault = self._translate(error)
+            if self._broken is not None:
+                raise fault from error
+            return
+        if self._commits:
+            fitting = WAL_PAGES_MAX * self._commits // max(1, pages)
+            self._commits, self._commits_max = 0, min(WAL_COMMITS_MAX, max(1, fitting))
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Cursor]:
@@ -119,7 +149,7 @@ class Connection:
             )
         primary = None if code is None else code & 0xFF
         if primary == sqlite3.SQLITE_IOERR:
-            self._broken = f"the disk failed ({error})"
+            self._broken, self._disk_failed = f"the disk failed ({error})", True
             return StoreError(
                 f"the disk of {self.path} failed: {error}; nothing of this batch was acknowledged",
                 help_text="look at the disk, then start again: the store recovers everything that was acknowledged",
@@ -129,7 +159,14 @@ class Connection:
             return StoreError(f"the store {self.path} is damaged: {error}", help_text="restore it from a backup")
         return StoreError(f"the store {self.path} refused: {error}")
 
-    def _unlock(self) -> None:
+    def _let_go(self) -> None:
+        sql = getattr(self, "sql", None)
+        if sql is not None and self._disk_failed:
+            # After a failed sync nothing that the kernel says of the file can be trusted, and SQLite's own close would
+            # sync again and take that for an answer: the file is left as kill -9 leaves it, for the next open.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(sql))
+        elif sql is not None:
+            sql.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -167,7 +204,7 @@ class Connection:
                 f"the store {self.path} did not take journal_mode=WAL and synchronous=FULL (it says {mode}, {level})",
                 help_text="put the store on a local disk: without both, a power loss loses acknowledged events",
             )
-        self.sql.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+        self.sql.execute("PRAGMA wal_autocheckpoint = 0")
 
     def _pragma(self, name: str) -> str:
         return str(self.sql.execute(f"PRAGMA {name}").fetchone()[0])

@@ -25,6 +25,10 @@ def acquire_lock(path: Path) -> int:
             f"the store {path} is in use by process {owner}",
             help_text="one engine runs on a store; stop that process, or point this one at another store",
         ) from error
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(handle)
+        raise StoreError(f"the store {path} cannot be opened: {error.strerror}") from error
     return handle
