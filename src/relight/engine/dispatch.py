@@ -21,7 +21,7 @@ from relight.messages.identity import message_id
 from relight.messages.life import MessageCause
 from relight.rules.plan import MessageClass
 from relight.stores.crash import crash_point
-from relight.stores.interface import Claim, Settlement, Store
+from relight.stores.interface import Claim, LookAgain, Settlement, Store
 
 if TYPE_CHECKING:
     from relight.messages.ledger import OutboxMessage
@@ -68,6 +68,8 @@ class Dispatcher:
     configuration_wait: int = CONFIGURATION_WAIT
     #: Whether to end before the next claim, asked between claims: Ctrl-C waits for one of them, not for a backlog.
     is_stopped: Callable[[], bool] = lambda: False
+    #: What is asked about due messages in the transaction that takes them (S4).
+    look: LookAgain | None = None
     #: Outcomes so far.
     sent: dict[Outcome, int] = field(default_factory=dict)
     #: The last word on our settings, when they are wrong.
@@ -90,7 +92,7 @@ class Dispatcher:
         handed = 0
         most = CLAIM_MESSAGES_MAX if self.transport.idempotent else CLAIM_MESSAGES_ONCE_MAX
         while not self.is_stopped():
-            claimed = self.store.claim(now, most, owner=self.owner, lease=self.lease)
+            claimed = self.store.claim(now, most, owner=self.owner, lease=self.lease, look=self.look)
             if not (claimed.ready or claimed.suppressed or claimed.expired):
                 break
             if claimed.ready:

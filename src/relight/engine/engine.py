@@ -230,6 +230,15 @@ class Engine:
         plan = self.world.states[seen].plan
         return _NO_LAYOUT if plan is None else plan.layout
 
+    def has_withdrawn(self, customer: str, topic: str, *, by_record: bool) -> bool:
+        """Return whether the last word of a customer on a topic is no, and came as a control record if `by_record`."""
+        given = self.profiles.get(self._layout_at, customer).consent.get(topic)
+        return given is not None and not given[1] and (not by_record or given[0][1:] == ("", ""))
+
+    def is_paused(self, rule: str) -> bool:
+        """Return whether a rule, or everything, is paused at the end of the log."""
+        return self.world.states[-1].is_paused(rule)
+
     def _history(self, work: _Work, customer: str) -> Iterator[Event]:
         """Yield the customer's own events so far, in log order, in memory form."""
         for _, record in self.store.customer_log(customer):

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from relight.base.errors import RejectError
 from relight.base.ids import digest, hash_bytes
 from relight.base.instants import INSTANT_MIN
 from relight.stores.interface import Batch
 from relight.streams.brake import BrakeState
-from relight.streams.envelope import DeadLetter, Event
+from relight.streams.envelope import Control, DeadLetter, Event
 from relight.streams.refusals import Counts
 from relight.transports.files import open_finished
 from relight.transports.merge import merge_inputs
@@ -36,6 +36,8 @@ FILES_POSITION = "files"
 FILES_END_POSITION = "files end"
 #: Name under which the store keeps the marks of the dead letters at which brakes stopped.
 STOPPED_POSITION = "stopped at"
+
+_Fed = TypeVar("_Fed", bound=Event | Control | DeadLetter)
 
 
 class BrakeError(RejectError):
@@ -77,8 +79,8 @@ class Feed:
         ]
         return max(declared, default=None)
 
-    def admit(self, store: Store, batch: Sequence[Event | DeadLetter]) -> list[Event | DeadLetter]:
-        """Return what of a batch the engine is to take, in order.
+    def admit(self, store: Store, batch: Sequence[_Fed]) -> list[_Fed]:
+        """Return what of a batch the engine is to take, in order; control records always pass.
 
         Raises BrakeError when a stream had too many dead letters. Then no event of the batch was taken and no position
         moved, so nothing is lost; its dead letters are kept to be looked at, once, however often the batch is read.
@@ -92,10 +94,12 @@ class Feed:
             marks = sorted(self._kept | {_mark(letter) for letter in new})
             store.append(Batch(dead=new, positions={STOPPED_POSITION: json.dumps(marks)}))
             raise
-        return [r for r in batch if isinstance(r, Event) or _mark(r) not in self._kept]
+        return [r for r in batch if not isinstance(r, DeadLetter) or _mark(r) not in self._kept]
 
-    def _check_brakes(self, batch: Iterable[Event | DeadLetter]) -> None:
+    def _check_brakes(self, batch: Iterable[Event | Control | DeadLetter]) -> None:
         for record in batch:
+            if isinstance(record, Control):
+                continue
             brake = self.brakes.get(record.stream)
             if brake is not None and brake.saw(dead=isinstance(record, DeadLetter)):
                 at = record.source if isinstance(record, DeadLetter) else f"record {record.position}"

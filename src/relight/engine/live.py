@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from relight.base.errors import ProjectError
-from relight.streams.envelope import DeadLetter, Event, Rank, order_key
+from relight.streams.envelope import Control, DeadLetter, Event, Rank, order_key
 from relight.transports.stdin import PipeInput
 from relight.transports.tail import Tail, TailPlace
 
@@ -27,6 +27,8 @@ class LiveFeed:
     """The growing inputs of a project."""
 
     inputs: dict[str, Tail | PipeInput] = field(default_factory=dict)
+    #: Streams whose rows come through the inbox.
+    over_http: set[str] = field(default_factory=set)
 
     @classmethod
     def open(cls, project: LoadedProject, store: Store) -> LiveFeed:
@@ -41,7 +43,9 @@ class LiveFeed:
                 feed.inputs[name] = Tail(stream, project.folder, place=place)
             elif source.kind == "stdin":
                 feed.inputs[name] = PipeInput(stream, project.folder)
-            elif source.kind in ("kafka", "http"):
+            elif source.kind == "http":
+                feed.over_http.add(name)
+            elif source.kind == "kafka":
                 message = f"stream '{name}' reads {source.kind}, which this version does not; use a file or stdin"
                 raise ProjectError([], message)
         return feed
@@ -57,11 +61,17 @@ class LiveFeed:
             else:
                 records += source.poll(now)
         # All arrive at one instant: what concerns everybody comes first, then by stream and position (H1).
-        return sorted(records, key=_log_order), positions
+        return sorted(records, key=log_order), positions
+
+    def __bool__(self) -> bool:
+        """Whether anything here can grow."""
+        return bool(self.inputs or self.over_http)
 
     def is_over(self) -> bool:
         """Return whether no input can bring more: every one is a pipe that was closed."""
-        return all(isinstance(source, PipeInput) and source.ended for source in self.inputs.values())
+        return not self.over_http and all(
+            isinstance(source, PipeInput) and source.ended for source in self.inputs.values()
+        )
 
     def close(self) -> None:
         """Close the files."""
@@ -70,7 +80,7 @@ class LiveFeed:
                 source.close()
 
 
-def _log_order(record: Event | DeadLetter) -> tuple[int, int, str, int]:
+def log_order(record: Event | Control | DeadLetter) -> tuple[int, int, str, int]:
     """A dead letter is no record for any check; it stands where a record of its stream would."""
     if isinstance(record, DeadLetter):
         return (record.ingest_time, Rank.EVENT, record.stream, record.position)

@@ -37,6 +37,8 @@ _REASONS: Final = {
     MessageCause.NO_ANSWER: Reason.UNKNOWN_OUTCOME,
     MessageCause.LEASE_RAN_OUT: Reason.UNKNOWN_OUTCOME,
     MessageCause.SUPPRESSED_BEFORE_SENDING: Reason.SUPPRESSED,
+    MessageCause.CONSENT_WITHDRAWN: Reason.NO_CONSENT,
+    MessageCause.RULE_PAUSED: Reason.RULE_PAUSED,
     MessageCause.EXPIRED_BEFORE_SENDING: Reason.EXPIRED,
 }
 

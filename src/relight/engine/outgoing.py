@@ -42,4 +42,5 @@ def outbox_message(mail: Mail, policy: Policy, *, expires: bool = True) -> Outbo
         template=mail.step.template or "",
         locale=mail.rendered.locale,
         channel="email" if mail.step.webhook is None else "webhook",
+        topic=mail.rule.topic or "",
     )

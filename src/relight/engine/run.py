@@ -8,21 +8,27 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from relight.base.errors import ProjectError
+from relight.base.instants import INSTANT_MIN
 from relight.config.loader import LoadedProject
 from relight.delivery.files import FilesTransport
 from relight.engine.dispatch import CONFIGURATION_WAIT, Dispatcher, SenderIdentity
 from relight.engine.engine import Engine
 from relight.engine.feed import Feed, feed_finished
-from relight.engine.live import LiveFeed
+from relight.engine.inbox import InboxInput, Polled
+from relight.engine.live import LiveFeed, log_order
 from relight.engine.outcomes import OutcomeInput
 from relight.engine.plan_versions import keep_plan, known_plans
+from relight.engine.second_look import SecondLook
 from relight.engine.way_out import open_delivery
 from relight.stores.crash import crash_point
-from relight.stores.opening import open_store
+from relight.stores.inbox import Inbox, inbox_path
+from relight.stores.opening import SQLITE_DEFAULT, open_store
 from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
@@ -106,13 +112,13 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
     errors = [p for p in project.problems if p.severity == "error"]
     if project.plan is None or project.settings is None:
         raise ProjectError(errors)
-    store = open_store(project.settings.store, project.folder)
-    try:
-        run = _Run(project, store, project.plan, project.settings)
+    settings = project.settings.store
+    place = inbox_path(project.folder / (settings.sqlite or SQLITE_DEFAULT))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with closing(open_store(settings, project.folder)) as store, closing(Inbox.open(place)) as inbox:
+        run = _Run(project, store, inbox, project.plan)
         run.clock, run.stop, run.on_progress = clock, stop or threading.Event(), on_progress
         return run.go(until=until, once=once)
-    finally:
-        store.close()
 
 
 class StoppedRunError(Exception):
@@ -126,7 +132,9 @@ class _Run:
     stop: threading.Event
     on_progress: Callable[[RunProgress], None] | None
 
-    def __init__(self, project: LoadedProject, store: Store, plan: Plan, settings: Settings) -> None:
+    def __init__(self, project: LoadedProject, store: Store, inbox: Inbox, plan: Plan) -> None:
+        assert project.settings is not None
+        settings: Settings = project.settings
         self.project, self.store, self.plan, self.settings = project, store, plan, settings
         most = max(1_000, settings.engine.cache // PROFILE_BYTES)
         self.transport = open_delivery(settings.delivery, project.folder)
@@ -145,8 +153,10 @@ class _Run:
             retries_unknown=settings.delivery.on_unknown == "retry",
             is_stopped=self._must_stop_sending,
             configuration_wait=0 if isinstance(self.transport, FilesTransport) else CONFIGURATION_WAIT,
+            look=self._second_look(inbox),
         )
         self.outcomes = OutcomeInput(engine=self.engine)
+        self.inbox = InboxInput(inbox=inbox, store=store, streams=project.streams, folder=project.folder)
         self.summary = RunSummary()
         self.feed = Feed(streams=project.streams, folder=project.folder)
         self._batches = 0
@@ -163,7 +173,7 @@ class _Run:
             self.dispatcher.take_over(self._sending_time(self.engine.progress.reached))
             self.outcomes.take()
             self._files(until)
-            if live.inputs:
+            if live:
                 self._live(live, once=once)
         except StoppedRunError:
             self.summary.stopped = True
@@ -185,8 +195,9 @@ class _Run:
             until=until,
             batch_records=self.settings.engine.batch,
             begin=self._follow,
-            after_batch=self._after_batch,
+            after_batch=self._after_files_batch,
         )
+        self._take_waiting()
         self._send(self.engine.progress.reached)
 
     def _follow(self, first: int) -> None:
@@ -204,15 +215,51 @@ class _Run:
         while True:
             self._send(self.engine.progress.reached)
             now = max(self.clock(), self.engine.progress.reached)
+            polled = self.inbox.poll(self.engine.progress.reached, now, self.settings.engine.batch)
+            if polled.has_more:
+                self._take_polled(polled)
+                self._after_batch()
+                continue
             records, positions = live.poll(now, self.settings.engine.batch)
-            if records or now - self.engine.progress.reached >= IDLE_STEP or once or live.is_over():
-                self.engine.take(self.feed.admit(self.store, records), positions=positions, reached=now)
+            merged = Polled(records=[*polled.records, *records], positions={**positions, **polled.positions})
+            is_new = bool(records or polled.positions)
+            if is_new or now - self.engine.progress.reached >= IDLE_STEP or once or live.is_over():
+                self._take_polled(merged, reached=now)
             self._after_batch()
             if not records:
                 if once or live.is_over():
                     self._send(self.engine.progress.reached)
                     return
                 self.stop.wait(IDLE_SECONDS)
+
+    # ------------------------------------------------------------ the inbox
+    def _after_files_batch(self) -> None:
+        if self._batches % SEND_BATCHES == 0:
+            self._take_waiting()
+        self._after_batch()
+
+    def _take_waiting(self) -> None:
+        """Take what the inbox holds, as of the instant the recorded files have come to."""
+        now = self.engine.progress.reached
+        while now > INSTANT_MIN and (polled := self.inbox.poll(now, now, self.settings.engine.batch)).positions:
+            self._take_polled(polled)
+
+    def _take_polled(self, polled: Polled, *, reached: int | None = None) -> None:
+        """Make what one look gave durable with the place it was read to; time comes to `reached`, else to its last."""
+        crash_point("before_inbox_batch")
+        records = self.feed.admit(self.store, sorted(polled.records, key=log_order))
+        self.engine.take(records, positions=polled.positions, reached=reached)
+        crash_point("after_inbox_batch")
+
+    def _second_look(self, inbox: Inbox) -> SecondLook:
+        """Mails to files leave at the time of the records, where the gate has seen every event there was (I8)."""
+        by_record = isinstance(self.transport, FilesTransport)
+        return SecondLook(
+            inbox=inbox,
+            store=self.store,
+            was_withdrawn=partial(self.engine.has_withdrawn, by_record=by_record),
+            is_paused=self.engine.is_paused,
+        )
 
     # ------------------------------------------------------------ after each batch
     def _after_batch(self) -> None:

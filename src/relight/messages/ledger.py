@@ -78,3 +78,5 @@ class OutboxMessage(msgspec.Struct, array_like=True, frozen=True, kw_only=True, 
     locale: str
     #: How it leaves: `email`, or `webhook`, where `address` is a name of config's `webhooks` and `text` the body.
     channel: str = "email"
+    #: The consent it needs; empty for none.
+    topic: str = ""

@@ -45,8 +45,12 @@ class MessageCause(StrEnum):
     NO_ANSWER = "no_answer"
     #: The sender's lease ran out before it wrote an outcome.
     LEASE_RAN_OUT = "lease_ran_out"
-    #: A suppression, consent, exit or pause came after the gate.
+    #: The address was suppressed after the gate.
     SUPPRESSED_BEFORE_SENDING = "suppressed_before_sending"
+    #: The consent was withdrawn after the gate.
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    #: The rule, or everything, was paused after the gate.
+    RULE_PAUSED = "rule_paused"
     #: It was not worth sending any more.
     EXPIRED_BEFORE_SENDING = "expired_before_sending"
     #: The mailbox has it.
@@ -66,6 +70,8 @@ TRANSITIONS: Final[Mapping[MessageState, Mapping[MessageCause, MessageState]]] =
     _S.PENDING: {
         _C.TAKEN: _S.SENDING,
         _C.SUPPRESSED_BEFORE_SENDING: _S.SUPPRESSED,
+        _C.CONSENT_WITHDRAWN: _S.SUPPRESSED,
+        _C.RULE_PAUSED: _S.SUPPRESSED,
         _C.EXPIRED_BEFORE_SENDING: _S.EXPIRED,
     },
     _S.SENDING: {

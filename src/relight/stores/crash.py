@@ -34,6 +34,10 @@ CRASH_POINTS: tuple[str, ...] = (
     "after_batch",
     "after_plan_record",
     "after_recovery",
+    "before_inbox_commit",
+    "after_inbox_commit",
+    "before_inbox_batch",
+    "after_inbox_batch",
     "before_handing_over",
     "after_handing_over",
 )

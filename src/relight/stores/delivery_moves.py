@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import msgspec
 
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import MessageCause, MessageState, advance_message, may_advance
-from relight.stores.interface import Settlement, Suppression
+from relight.stores.interface import Refusal, Settlement, Suppression
 from relight.streams.envelope import Control, Record
 
 #: States in which a message may still have to leave, so that it keeps its body.
@@ -21,6 +24,30 @@ def is_refused(message_class: str, scope: str | None) -> bool:
     if scope is None or message_class == _INTERNAL:
         return False
     return scope != _MARKETING or message_class != _TRANSACTIONAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A message that may be taken, with what the suppression list says of its address."""
+
+    message: OutboxMessage
+    token: int
+    attempts: int
+    #: None: the address is not on the list.
+    scope: str | None
+    why: str | None
+
+
+def refusal_of(due: Due, refused: Mapping[str, Refusal], now: int) -> Refusal | None:
+    """Return why a due message may not be taken at `now` (µs): its address, the second look (refused), or its time."""
+    message = due.message
+    if is_refused(message.message_class, due.scope):
+        text = f"the address is suppressed ({due.scope}): {due.why}"
+        return Refusal(cause=MessageCause.SUPPRESSED_BEFORE_SENDING, text=text)
+    refusal = refused.get(message.occurrence_key)
+    if refusal is None and message.expires_at is not None and now > message.expires_at:
+        return Refusal(cause=MessageCause.EXPIRED_BEFORE_SENDING)
+    return refusal
 
 
 def next_state(before: MessageState, token: int, one: Settlement) -> MessageState | None:

@@ -7,7 +7,7 @@ them (Decimal and date as text, tuple as list): revive them with `base.kinds.rev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -82,10 +82,24 @@ class Claimed:
 
     #: To be sent now; durable as `sending`.
     ready: tuple[Claim, ...] = ()
-    #: Refused in the same transaction because the address is suppressed (S4); durable as `suppressed`.
+    #: Refused in the same transaction (S4): suppressed, consent withdrawn, rule paused; durable as `suppressed`.
     suppressed: tuple[OutboxMessage, ...] = ()
     #: Past their `expires_at`; durable as `expired`.
     expired: tuple[OutboxMessage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a message that passed the gate may not leave after all."""
+
+    #: One that leads from `pending` to `suppressed`.
+    cause: MessageCause
+    #: For people.
+    text: str = ""
+
+
+#: Asked inside the transaction that sets `sending` (S4): occurrence key -> why that message may not leave.
+LookAgain = Callable[[Sequence[OutboxMessage]], Mapping[str, Refusal]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,8 +262,11 @@ class Store(Protocol):
         """Return the counts of what gets no row, sorted by (rule, reason, day)."""
 
     # -- the outbox ------------------------------------------------------------------------------------------------
-    def claim(self, now: int, limit: int, *, owner: str, lease: int) -> Claimed:
-        """Take up to `limit` due messages for `lease` µs; durable before it returns (S2)."""
+    def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
+        """Take up to `limit` due messages for `lease` µs; durable before it returns (S2).
+
+        look: asked in the transaction about those that are due; what it refuses is settled instead of taken (S4).
+        """
 
     def settle(self, settlements: Sequence[Settlement]) -> list[MessageState | None]:
         """Return each message's new state; None where the token is of an older claim or the life forbids it."""
@@ -262,6 +279,9 @@ class Store(Protocol):
 
     def messages(self, *, state: MessageState | None = None, limit: int | None = None) -> Iterator[MessageStatus]:
         """Yield messages as they were written."""
+
+    def message_of_link(self, digest: str) -> MessageStatus | None:
+        """Return the message that a link names by `messages.identity.occurrence_digest` of its key."""
 
     def message_counts(self) -> dict[MessageState, int]:
         """Return the number of messages by state."""

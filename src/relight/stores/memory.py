@@ -12,14 +12,16 @@ from itertools import islice
 from relight.base.errors import StoreError
 from relight.base.instants import MINUTE
 from relight.messages.addresses import address_hash
+from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import LedgerRow, OutboxMessage
 from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
 from relight.stores.delivery_moves import (
     HANDED_OVER,
     KEEPS_BODY,
-    is_refused,
+    Due,
     is_wider,
     next_state,
+    refusal_of,
     spent_attempts,
     suppression_of,
     without_body,
@@ -31,6 +33,7 @@ from relight.stores.interface import (
     Claim,
     Claimed,
     EventIdentity,
+    LookAgain,
     MessageStatus,
     Profile,
     Settlement,
@@ -214,20 +217,26 @@ class MemoryStore:
         ]
 
     # -- the outbox ------------------------------------------------------------------------------------------------
-    def claim(self, now: int, limit: int, *, owner: str, lease: int) -> Claimed:
+    def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
         ready: list[Claim] = []
         suppressed: list[OutboxMessage] = []
         expired: list[OutboxMessage] = []
-        for parcel in self._take_due(now, limit):
+        due = self._take_due(now, limit)
+        try:
+            refused = look([parcel.message for parcel in due]) if look is not None and due else {}
+        except BaseException:
+            for parcel in due:
+                self._wait(parcel)
+            raise
+        for parcel in due:
             message = parcel.message
-            why = self._suppressions.get(parcel.address_hash)
-            if why is not None and is_refused(message.message_class, why.scope):
-                text = f"the address is suppressed ({why.scope}): {why.cause}"
-                self._refuse(message, MessageCause.SUPPRESSED_BEFORE_SENDING, now, text)
-                suppressed.append(message)
-            elif message.expires_at is not None and now > message.expires_at:
-                self._refuse(message, MessageCause.EXPIRED_BEFORE_SENDING, now, "")
-                expired.append(message)
+            stands = self._suppressions.get(parcel.address_hash)
+            scope, why = (None, None) if stands is None else (stands.scope, stands.cause)
+            due_one = Due(message=message, token=parcel.token, attempts=parcel.attempts, scope=scope, why=why)
+            refusal = refusal_of(due_one, refused, now)
+            if refusal is not None:
+                self._refuse(message, refusal.cause, now, refusal.text)
+                (expired if refusal.cause is MessageCause.EXPIRED_BEFORE_SENDING else suppressed).append(message)
             else:
                 parcel.state = advance_message(parcel.state, MessageCause.TAKEN)
                 parcel.token, parcel.lease_until, parcel.owner = parcel.token + 1, now + lease, owner
@@ -289,6 +298,10 @@ class MemoryStore:
     def messages(self, *, state: MessageState | None = None, limit: int | None = None) -> Iterator[MessageStatus]:
         found = (_status(one) for one in list(self._outbox.values()) if state is None or one.state is state)
         return islice(found, limit)
+
+    def message_of_link(self, digest: str) -> MessageStatus | None:
+        found = (one for key, one in self._outbox.items() if occurrence_digest(key) == digest)
+        return next(map(_status, found), None)
 
     def message_counts(self) -> dict[MessageState, int]:
         counts: dict[MessageState, int] = {}

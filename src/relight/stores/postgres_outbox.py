@@ -7,22 +7,24 @@ commit, so that a reader who has seen number n has seen every smaller one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from relight.base.instants import MINUTE
 from relight.messages.addresses import address_hash
+from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
 from relight.stores.delivery_moves import (
     HANDED_OVER,
     KEEPS_BODY,
-    is_refused,
+    Due,
     next_state,
+    refusal_of,
     spent_attempts,
     without_body,
 )
-from relight.stores.interface import Attempt, Claim, Claimed, MessageStatus, Settlement
+from relight.stores.interface import Attempt, Claim, Claimed, MessageStatus, Refusal, Settlement
 from relight.stores.postgres_connection import Cursor
 from relight.stores.record_codec import encode_row, message_place, open_message, seal
 
@@ -49,31 +51,43 @@ def insert_messages(cursor: Cursor, messages: Iterable[OutboxMessage]) -> None:
             [seal(message_place(one.occurrence_key), body) for one, body in zip(found, bodies, strict=True)],
         ),
     )
+    keys = [message.occurrence_key for message in found]
+    cursor.execute(
+        "INSERT INTO links SELECT digest, key FROM unnest(%b::text[], %b::text[]) AS new (digest, key)"
+        " ON CONFLICT (digest) DO NOTHING",
+        ([occurrence_digest(key) for key in keys], keys),
+    )
 
 
-def claim_due(cursor: Cursor, now: int, limit: int, *, owner: str, lease: int) -> Claimed:
-    """Take due messages; those past their time or to a suppressed address are settled instead."""
+def due_messages(cursor: Cursor, now: int, limit: int) -> list[Due]:
+    """Return up to `limit` messages that are due and that no other sender is taking, locked until the commit."""
     rows = cursor.execute(
-        "SELECT o.key, o.token, o.attempts, o.message_class, o.body, o.crc, s.scope, s.cause FROM outbox o"
+        "SELECT o.key, o.token, o.attempts, o.body, o.crc, s.scope, s.cause FROM outbox o"
         " LEFT JOIN suppressions s ON s.address_hash = o.address_hash"
         " WHERE o.state = 'pending' AND o.due <= %s ORDER BY o.due, o.seq LIMIT %s FOR UPDATE OF o SKIP LOCKED",
         (now, limit),
     ).fetchall()
+    return [
+        Due(message=open_message(key, body, crc), token=token, attempts=attempts, scope=scope, why=why)
+        for key, token, attempts, body, crc, scope, why in rows
+    ]
+
+
+def claim_due(  # noqa: PLR0913 - one claim, in the transaction that found what is due
+    cursor: Cursor, due: Iterable[Due], refused: Mapping[str, Refusal], now: int, *, owner: str, lease: int
+) -> Claimed:
+    """Take due messages; those past their time, refused, or to a suppressed address are settled instead."""
     ready: list[Claim] = []
     suppressed: list[OutboxMessage] = []
     expired: list[OutboxMessage] = []
-    for key, token, attempts, message_class, body, crc, scope, why in rows:
-        message = open_message(key, body, crc)
-        if is_refused(message_class, scope):
-            text = f"the address is suppressed ({scope}): {why}"
-            _refuse(cursor, message, MessageCause.SUPPRESSED_BEFORE_SENDING, now=now, text=text)
-            suppressed.append(message)
-        elif message.expires_at is not None and now > message.expires_at:
-            _refuse(cursor, message, MessageCause.EXPIRED_BEFORE_SENDING, now=now, text="")
-            expired.append(message)
+    for one in due:
+        message, refusal = one.message, refusal_of(one, refused, now)
+        if refusal is not None:
+            _refuse(cursor, message, refusal.cause, now=now, text=refusal.text)
+            (expired if refusal.cause is MessageCause.EXPIRED_BEFORE_SENDING else suppressed).append(message)
         else:
             ready.append(
-                Claim(message=message, token=token + 1, lease_until=now + lease, owner=owner, attempts=attempts)
+                Claim(message=message, token=one.token + 1, lease_until=now + lease, owner=owner, attempts=one.attempts)
             )
     if ready:
         state = advance_message(MessageState.PENDING, MessageCause.TAKEN)

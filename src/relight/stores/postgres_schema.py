@@ -32,6 +32,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ),
         "CREATE INDEX outbox_due ON outbox (due, seq) WHERE state = 'pending'",
         "CREATE INDEX outbox_lease ON outbox (lease_until) WHERE state = 'sending'",
+        # What the links in a message name it by: `messages.identity.occurrence_digest`.
+        "CREATE TABLE links (digest text PRIMARY KEY, key text NOT NULL)",
         "CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL",
         (
             "CREATE TABLE attempts (number bigint PRIMARY KEY, key text NOT NULL,"

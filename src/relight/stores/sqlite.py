@@ -25,6 +25,7 @@ from relight.stores.interface import (
     Claim,
     Claimed,
     EventIdentity,
+    LookAgain,
     MessageStatus,
     Profile,
     Settlement,
@@ -244,9 +245,11 @@ class SqliteStore:
             return sqlite_ledger.read_tallies(cursor)
 
     # -- the outbox ------------------------------------------------------------------------------------------------
-    def claim(self, now: int, limit: int, *, owner: str, lease: int) -> Claimed:
+    def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
         with self._connection.transaction("before_claim_commit", "after_claim_commit") as cursor:
-            return sqlite_outbox.claim_due(cursor, now, limit, owner=owner, lease=lease)
+            due = sqlite_outbox.due_messages(cursor, now, limit)
+            refused = look([one.message for one in due]) if look is not None and due else {}
+            return sqlite_outbox.claim_due(cursor, due, refused, now, owner=owner, lease=lease)
 
     def settle(self, settlements: Sequence[Settlement]) -> list[MessageState | None]:
         with self._connection.transaction("before_settle_commit", "after_settle_commit") as cursor:
@@ -263,6 +266,11 @@ class SqliteStore:
     def messages(self, *, state: MessageState | None = None, limit: int | None = None) -> Iterator[MessageStatus]:
         with self._connection.reading() as cursor:
             return sqlite_outbox.read_messages(cursor, state, limit)
+
+    def message_of_link(self, digest: str) -> MessageStatus | None:
+        with self._connection.reading() as cursor:
+            found = cursor.execute("SELECT key FROM links WHERE digest = ?", (digest,)).fetchone()
+            return None if found is None else sqlite_outbox.read_message(cursor, found[0])
 
     def message_counts(self) -> dict[MessageState, int]:
         with self._connection.reading() as cursor:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relight.base.errors import BackpressureError, StoreError
+from relight.messages.identity import occurrence_digest
 from relight.stores.crash import crash_point
 from relight.stores.sqlite_schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from relight.stores.store_lock import acquire_lock
@@ -187,13 +188,14 @@ class Connection:
         if not version and self.sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise StoreError(f"{self.path} is an SQLite file of another program; it was not touched")
         self._make_durable()
+        self.sql.create_function("link_digest", 1, occurrence_digest, deterministic=True)
         for start in range(version, SCHEMA_VERSION):
             with self.transaction("before_migration_commit", "after_migration_commit") as cursor:
                 for statement in MIGRATIONS[start]:
                     cursor.execute(statement)
                 cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 cursor.execute(f"PRAGMA user_version = {start + 1}")
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
 
     def _make_durable(self) -> None:
         mode = self.sql.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -218,8 +220,8 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     return sql
 
 
-def _sync_folder(folder: Path) -> None:
-    # A new file is only there after a power loss when its folder was synced too.
+def sync_folder(folder: Path) -> None:
+    """Make a new file's name durable: it is only there after a power loss when its folder was synced too."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -6,21 +6,23 @@ Functions of a cursor inside the caller's transaction; the table of `messages.li
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from relight.base.instants import MINUTE
 from relight.messages.addresses import address_hash
+from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
 from relight.stores.delivery_moves import (
     HANDED_OVER,
     KEEPS_BODY,
-    is_refused,
+    Due,
     next_state,
+    refusal_of,
     spent_attempts,
     without_body,
 )
-from relight.stores.interface import Attempt, Claim, Claimed, MessageStatus, Settlement
+from relight.stores.interface import Attempt, Claim, Claimed, MessageStatus, Refusal, Settlement
 from relight.stores.record_codec import encode_row, message_place, open_message, seal
 
 _COLUMNS = "key, state, token, due, lease_until, owner, body, crc"
@@ -48,38 +50,48 @@ def insert_messages(cursor: sqlite3.Cursor, messages: Iterable[OutboxMessage]) -
         " VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
         rows,
     )
+    cursor.executemany(
+        "INSERT OR IGNORE INTO links VALUES (?, ?)",
+        [(occurrence_digest(row[0]), row[0]) for row in rows],
+    )
 
 
-def claim_due(cursor: sqlite3.Cursor, now: int, limit: int, *, owner: str, lease: int) -> Claimed:
-    """Take due messages; those past their time or to a suppressed address are settled instead."""
+def due_messages(cursor: sqlite3.Cursor, now: int, limit: int) -> list[Due]:
+    """Return up to `limit` messages that are due, in the order of their time."""
     rows = cursor.execute(
-        "SELECT o.key, o.token, o.attempts, o.message_class, o.body, o.crc, s.scope, s.cause FROM outbox o"
+        "SELECT o.key, o.token, o.attempts, o.body, o.crc, s.scope, s.cause FROM outbox o"
         " LEFT JOIN suppressions s ON s.address_hash = o.address_hash"
         " WHERE o.state = 'pending' AND o.due <= ? ORDER BY o.due, o.seq LIMIT ?",
         (now, limit),
     ).fetchall()
+    return [
+        Due(message=open_message(key, body, crc), token=token, attempts=attempts, scope=scope, why=why)
+        for key, token, attempts, body, crc, scope, why in rows
+    ]
+
+
+def claim_due(  # noqa: PLR0913 - one claim, in the transaction that found what is due
+    cursor: sqlite3.Cursor, due: Iterable[Due], refused: Mapping[str, Refusal], now: int, *, owner: str, lease: int
+) -> Claimed:
+    """Take due messages; those past their time, refused, or to a suppressed address are settled instead."""
     ready: list[Claim] = []
     suppressed: list[OutboxMessage] = []
     expired: list[OutboxMessage] = []
-    for key, token, attempts, message_class, body, crc, scope, why in rows:
-        message = open_message(key, body, crc)
-        if is_refused(message_class, scope):
-            text = f"the address is suppressed ({scope}): {why}"
-            _refuse(cursor, message, MessageCause.SUPPRESSED_BEFORE_SENDING, now=now, text=text)
-            suppressed.append(message)
-        elif message.expires_at is not None and now > message.expires_at:
-            _refuse(cursor, message, MessageCause.EXPIRED_BEFORE_SENDING, now=now, text="")
-            expired.append(message)
-        else:
-            claim = Claim(
-                message=message, token=token + 1, lease_until=now + lease, owner=owner, attempts=attempts
-            )  # fmt: skip
-            state = advance_message(MessageState.PENDING, MessageCause.TAKEN)
-            cursor.execute(
-                "UPDATE outbox SET state = ?, token = ?, lease_until = ?, owner = ? WHERE key = ?",
-                (state.value, claim.token, claim.lease_until, owner, key),
-            )
-            ready.append(claim)
+    for one in due:
+        message, refusal = one.message, refusal_of(one, refused, now)
+        if refusal is not None:
+            _refuse(cursor, message, refusal.cause, now=now, text=refusal.text)
+            (expired if refusal.cause is MessageCause.EXPIRED_BEFORE_SENDING else suppressed).append(message)
+            continue
+        claim = Claim(
+            message=message, token=one.token + 1, lease_until=now + lease, owner=owner, attempts=one.attempts
+        )  # fmt: skip
+        state = advance_message(MessageState.PENDING, MessageCause.TAKEN)
+        cursor.execute(
+            "UPDATE outbox SET state = ?, token = ?, lease_until = ?, owner = ? WHERE key = ?",
+            (state.value, claim.token, claim.lease_until, owner, message.occurrence_key),
+        )
+        ready.append(claim)
     return Claimed(ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired))
 
 

@@ -68,6 +68,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "UPDATE outbox SET settled_at = due WHERE state NOT IN ('pending', 'sending', 'unknown')",
         "CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL",
     ),
+    (
+        # What the links in a message name it by; `link_digest` is `messages.identity.occurrence_digest`.
+        "CREATE TABLE links (digest TEXT PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID",
+        "INSERT OR IGNORE INTO links SELECT link_digest(key), key FROM outbox",
+    ),
 )
 #: Version this program writes.
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +11,10 @@ import pytest
 
 from relight.base.errors import StoreError
 from relight.messages.addresses import address_hash
+from relight.messages.identity import occurrence_digest
+from relight.messages.ledger import OutboxMessage
 from relight.messages.life import MessageCause, MessageState
-from relight.stores.interface import Batch, Claim, Profile, Settlement, Store, Suppression, Tally
+from relight.stores.interface import Batch, Claim, Profile, Refusal, Settlement, Store, Suppression, Tally
 from relight.streams.envelope import Control, Event, Record
 from tests.adapters.stores.examples import (
     MINUTE,
@@ -326,3 +328,44 @@ class StoreConformance(abc.ABC):
         store.close()
         with pytest.raises(StoreError, match="closed"):
             store.append(Batch(log=entries(make_event(1))))
+
+    def test_a_second_look_refuses_in_the_transaction_that_would_take(self, store: Store) -> None:
+        """S4: what the second look refuses is `suppressed` with its cause in the journal and never taken; the rest is
+        taken, and nobody is asked when nothing is due.
+        """
+        store.append(Batch(outbox=[make_message(1), make_message(2), make_message(3, scheduled=T0 + MINUTE)]))
+        first, second = make_message(1).occurrence_key, make_message(2).occurrence_key
+        asked: list[list[str]] = []
+
+        def look(messages: Sequence[OutboxMessage]) -> Mapping[str, Refusal]:
+            asked.append([message.occurrence_key for message in messages])
+            return {second: Refusal(cause=MessageCause.CONSENT_WITHDRAWN, text="topic news")}
+
+        claimed = store.claim(T0, 10, owner="sender", lease=MINUTE, look=look)
+        assert [one.message.occurrence_key for one in claimed.ready] == [first]
+        assert [one.occurrence_key for one in claimed.suppressed] == [second]
+        assert store.claim(T0, 10, owner="sender", lease=MINUTE, look=look).ready == ()
+        assert asked == [[first, second]]
+        line = next(store.attempts())
+        assert (line.state, line.cause, line.text) == (MessageState.SUPPRESSED, "consent_withdrawn", "topic news")
+
+    def test_a_second_look_that_fails_takes_nothing(self, store: Store) -> None:
+        """Where the second look cannot be had, no message is taken, and it can be taken later."""
+        store.append(Batch(outbox=[make_message(1)]))
+
+        def look(_messages: Sequence[OutboxMessage]) -> Mapping[str, Refusal]:
+            raise StoreError("no inbox")
+
+        with pytest.raises(StoreError, match="no inbox"):
+            store.claim(T0, 10, owner="sender", lease=MINUTE, look=look)
+        assert store.message_counts() == {MessageState.PENDING: 1}
+        claim_one(store)
+
+    def test_a_link_leads_to_its_message(self, store: Store) -> None:
+        """The digest that a link carries finds its message, and nothing else does."""
+        store.append(Batch(outbox=[make_message(1), make_message(2)]))
+        key = make_message(2).occurrence_key
+        found = store.message_of_link(occurrence_digest(key))
+        assert found is not None
+        assert found.message.occurrence_key == key
+        assert store.message_of_link(key) is None

@@ -28,7 +28,7 @@ SOURCE = Path(relight.__file__).parent
 STORE_POINTS = [
     name
     for name in crash.CRASH_POINTS
-    if re.search(r"append|segment|merge|checkpoint|claim|settle|note|migration", name)
+    if re.search(r"append|segment|merge|checkpoint|claim|settle|note|migration", name) and "inbox" not in name
 ]
 
 

@@ -1,0 +1,143 @@
+"""The durable inbox as an input of the engine: entries in, records out, each exactly once (S4, H1).
+
+How far it is read is kept in the transaction of the records it gave. What a record does is decide's; a command is
+carried out by whoever the run registered for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight.base.errors import RejectError
+from relight.messages.addresses import address_hash
+from relight.stores.inbox import InboxEntry, InboxKind
+from relight.stores.inbox_words import Word, read_word
+from relight.streams.envelope import Control, DeadLetter, Event
+from relight.transports.records import RecordReader
+
+if TYPE_CHECKING:
+    from relight.stores.inbox import Inbox
+    from relight.stores.interface import MessageStatus, Store
+    from relight.streams.plan import StreamPlan
+
+#: Name under which the store keeps the position of the last entry that was taken.
+INBOX_POSITION = "inbox"
+#: Stream of the dead letters of entries that are no events.
+INBOX_STREAM = "inbox"
+
+#: What an entry becomes.
+InboxRecord = Event | Control | DeadLetter
+#: Carries out a command at an instant (µs) and returns the records that it becomes, in log order. It may be asked again
+#: after a crash before they are durable. Raises RejectError for what cannot be done: then the command is a dead letter.
+CommandHandler = Callable[[InboxEntry, int], Sequence[InboxRecord]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """What one look into the inbox gave."""
+
+    records: Sequence[InboxRecord] = ()
+    #: To be kept with the records; empty when there was nothing.
+    positions: Mapping[str, str] = field(default_factory=dict)
+    #: More may be there: time may not pass beyond these records yet (H2).
+    has_more: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class InboxInput:
+    """The inbox of one store."""
+
+    inbox: Inbox
+    store: Store
+    streams: Mapping[str, StreamPlan]
+    folder: Path
+    #: Name of a command -> who carries it out.
+    commands: dict[str, CommandHandler] = field(default_factory=dict)
+    #: Position of the last entry handed out; None until the store was asked.
+    place: int | None = None
+    _readers: dict[str, RecordReader] = field(default_factory=dict)
+
+    def poll(self, earliest: int, latest: int, most: int) -> Polled:
+        """Return at most `most` new entries as records, in order of arrival.
+
+        A command comes alone. earliest, latest: ingest times (µs) that the records may have; an entry has the time it
+        arrived where it lies between them. The caller makes records and positions durable together.
+        """
+        if self.place is None:
+            self.place = int(self.store.positions().get(INBOX_POSITION, "0"))
+        entries = self.inbox.read_after(self.place, most)
+        if not entries:
+            return Polled()
+        command_at = next((i for i, one in enumerate(entries) if one.kind is InboxKind.COMMAND), None)
+        taken = entries if command_at is None else entries[: max(1, command_at)]
+        records: list[InboxRecord] = []
+        for entry in taken:
+            now = max(earliest, min(entry.received, latest))
+            earliest = now  # one log, one order: a clock that was set back does not turn it round (H1)
+            records += self._read(entry, now)
+        self.place = taken[-1].position
+        has_more = len(taken) < len(entries) or len(entries) == most
+        return Polled(records=records, positions={INBOX_POSITION: str(self.place)}, has_more=has_more)
+
+    def _read(self, entry: InboxEntry, now: int) -> Sequence[InboxRecord]:
+        try:
+            match entry.kind:
+                case InboxKind.EVENT:
+                    return self._read_event(entry, now)
+                case InboxKind.WORD:
+                    return [resolve_word(self.store, read_word(entry.body), entry.token, now)]
+                case InboxKind.COMMAND:
+                    return self.commands.get(entry.name, _unknown_command)(entry, now)
+        except RejectError as error:
+            return [_dead(entry, INBOX_STREAM, f"{entry.kind.value}-refused", str(error), now)]
+
+    def _read_event(self, entry: InboxEntry, now: int) -> Sequence[InboxRecord]:
+        plan = self.streams.get(entry.name)
+        if plan is None:
+            return [_dead(entry, entry.name, "unknown-stream", f"there is no stream '{entry.name}'", now)]
+        reader = self._readers.get(entry.name)
+        if reader is None:
+            reader = self._readers[entry.name] = RecordReader(plan, self.folder)
+        return reader.read(entry.body, position=entry.position, source=source_of(entry), ingest_time=now)
+
+
+def _unknown_command(entry: InboxEntry, _now: int) -> Sequence[InboxRecord]:
+    raise RejectError(f"this engine does not know the command '{entry.name}'")
+
+
+def source_of(entry: InboxEntry) -> str:
+    """Return how an entry is named in records and dead letters: `inbox:17`."""
+    return f"inbox:{entry.position}"
+
+
+def resolve_word(store: Store, word: Word, token: str | None, now: int) -> Control:
+    """Return the control record of a word at `now` (µs); raises RejectError where its link leads to no message."""
+    customer, subject = word.customer, word.subject
+    if token is not None:
+        found = store.message_of_link(token)
+        if found is None:
+            raise RejectError("the link belongs to no message that this store has")
+        customer, subject = _whose(word, found)
+    return Control(kind=word.kind, ingest_time=now, customer=customer, subject=subject, detail=dict(word.detail))
+
+
+def _whose(word: Word, found: MessageStatus) -> tuple[str | None, str]:
+    """Return (customer, subject) of a word that came by the link of a message: its address, or its customer."""
+    if word.kind == "suppression":
+        return None, address_hash(found.message.address)
+    return found.message.customer, word.subject
+
+
+def _dead(entry: InboxEntry, stream: str, code: str, reason: str, now: int) -> DeadLetter:
+    return DeadLetter(
+        stream=stream,
+        position=entry.position,
+        source=source_of(entry),
+        code=code,
+        reason=reason,
+        raw=entry.body,
+        ingest_time=now,
+    )
