@@ -67,7 +67,7 @@ def records(folder: Path) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize(
-    "point", ["before_inbox_batch:3", "inside_append:3", "before_append_commit:3", "after_inbox_batch:3"]
+    "point", ["before_inbox_batch:2", "inside_append:3", "before_append_commit:3", "after_inbox_batch:2"]
 )
 def test_entries_become_records_exactly_once(tmp_path: Path, point: str) -> None:
     """S4, H1: an engine that is killed on either side of the transaction that takes entries, or inside it, reads each
