@@ -143,6 +143,8 @@ def make_plan(
     made, more, names = compile_rules(sources, around, binder)
     texts = Texts(scope=found.scope(schema), binder=binder, place_of=place_of)
     held = texts.condition(sensitive, ("sensitive",))
+    if policy.get("sunset") is not None:
+        policy["silent"] = texts.expression_of("silent", place_of(()))
     errors = [str(p) for p in [*problems, *more, *texts.problems] if p.severity == "error"]
     assert not errors, errors
     values, segments = compile_definitions(found, names, binder)

@@ -315,6 +315,8 @@ def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, 
             bodies=frozenset(scan.bodies),
             alerts=model.alerts if model else None,
             webhooks=frozenset(model.webhooks) if model else None,
+            manager=model.accounts.manager if model and model.accounts else None,
+            quiet=(model.quiet_hours.from_, model.quiet_hours.to) if model and model.quiet_hours else None,
         ),
     )
 

@@ -50,6 +50,7 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         arbitration=model.arbitration.elapsed if model.arbitration else 0,
         catch_up=CATCH_UP_DEFAULT if model.catch_up is None else model.catch_up.elapsed,
         sunset=model.sunset.after.elapsed if model.sunset else None,
+        silent=texts.expression_of("silent", place_of(("sunset",))) if texts is not None and model.sunset else None,
         links=make_links(model),
         places={key: place_of((key,)) for key in _PLACED if getattr(model, key)},
     )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from relight.customers.profile import Entry
     from relight.decide.due import Deadline
     from relight.messages.ledger import LedgerRow
-    from relight.rules.plan import MessageClass, Rule, Step
+    from relight.rules.plan import MessageClass, Rule, Sender, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,7 @@ class Mail:
     step: Step
     entry: Entry
     message_class: MessageClass
+    sender: Sender
     #: Of the customer or the team; may be empty for a webhook.
     address: str
     #: `templates.Rendered`.

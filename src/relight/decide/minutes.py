@@ -15,12 +15,13 @@ from relight.messages.gate import Case, Verdict, caps_of, pass_gate, taken_place
 from relight.messages.identity import content_hash
 from relight.messages.quiet_hours import first_allowed_minute
 from relight.messages.reasons import Reason, RowState
+from relight.messages.senders import personal_sender
 from relight.rules.plan import MessageClass
 
 if TYPE_CHECKING:
     from relight.customers.profile import Entry
     from relight.decide.turn import Turn
-    from relight.rules.plan import Rule, Step
+    from relight.rules.plan import Rule, Sender, Step
     from relight.templates.letters import Rendered
 
 
@@ -67,6 +68,7 @@ def case_of(turn: Turn, entry: Entry, step: Step, *, born: int, scheduled: int) 
         reading=turn.reading(entry=entry),
         born=born,
         scheduled=scheduled,
+        sender=sender_of(turn, entry, step),
         extra=lambda: template_names(turn, entry, step),
     )
 
@@ -124,6 +126,7 @@ def _finish(turn: Turn, case: Case, verdict: Verdict) -> None:
             step=step,
             entry=entry,
             message_class=case.message_class,
+            sender=case.sender or turn.plan.policy.sender,
             address=case.address,
             rendered=rendered,
             expires_at=case.born + rule.expires,
@@ -139,17 +142,18 @@ def _finish(turn: Turn, case: Case, verdict: Verdict) -> None:
 def _content_hash(turn: Turn, case: Case, rendered: Rendered) -> str:
     """Return the hash of text, HTML and headers, all that decides them known here (H7)."""
     rule, policy = case.rule, turn.plan.policy
+    sender = case.sender or policy.sender
     key = turn.key_of(rule.id, case.entry.occurrence, case.step.id)
-    is_marketing = rule.message_class is MessageClass.MARKETING
+    is_marketing = case.message_class is MessageClass.MARKETING
     link = policy.links(key, rule.topic or "")[0] if policy.links is not None and is_marketing else ""
     headers = {
         "Message-ID": key,
-        "From": f"{policy.sender.name} <{policy.sender.address}>",
+        "From": f"{sender.name} <{sender.address}>",
         "To": case.address,
-        "Reply-To": policy.sender.reply_to or "",
+        "Reply-To": sender.reply_to or "",
         "Subject": rendered.subject,
         "List-Unsubscribe": link,
-        "Auto-Submitted": "auto-generated" if rule.message_class is MessageClass.TRANSACTIONAL else "",
+        "Auto-Submitted": "auto-generated" if case.message_class is MessageClass.TRANSACTIONAL else "",
     }
     return content_hash((rendered.text, rendered.html), headers)
 
@@ -166,6 +170,14 @@ def give_back_place(turn: Turn, key: str) -> None:
     turn.profile.places = [p for p in turn.profile.places if turn.key_of(p.rule, p.occurrence, p.step) != key]
 
 
+def sender_of(turn: Turn, entry: Entry, step: Step) -> Sender | None:
+    """Return whom a step's mail comes from; None where the customer's trait names nobody (A24)."""
+    base = turn.plan.policy.sender
+    if step.sender is None:
+        return base
+    return personal_sender(base, turn.reading(entry=entry).trait(step.sender))
+
+
 def template_names(turn: Turn, entry: Entry, step: Step) -> dict[str, object]:
     """Return what a template may name beside the customer."""
     rule = turn.plan.rules[entry.rule]
@@ -176,6 +188,9 @@ def template_names(turn: Turn, entry: Entry, step: Step) -> dict[str, object]:
         "threshold": entry.threshold,
         "milestone": entry.milestone,
     }
+    sender = sender_of(turn, entry, step)
+    if step.sender is not None and sender is not None:
+        names["sender"] = {"name": sender.name, "reply_to": sender.reply_to or sender.address}
     links = turn.plan.policy.links
     if links is not None:
         key = turn.key_of(rule.id, entry.occurrence, step.id)

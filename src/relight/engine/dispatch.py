@@ -16,7 +16,7 @@ from relight.base.ids import share_of
 from relight.base.instants import INSTANT_MAX, MINUTE, SECOND
 from relight.delivery.backoff import backoff, may_try_again
 from relight.delivery.outgoing import Delivery, Outcome, OutgoingMessage, Transport
-from relight.engine.outgoing import LIST_UNSUBSCRIBE
+from relight.engine.outgoing import FROM_NAME, LIST_UNSUBSCRIBE, REPLY_TO
 from relight.messages.identity import message_id
 from relight.messages.life import MessageCause
 from relight.rules.plan import MessageClass
@@ -160,8 +160,8 @@ class Dispatcher:
             occurrence_key=message.occurrence_key,
             to_address=message.address,
             from_address=self.sender.address,
-            from_name=self.sender.name or None,
-            reply_to=self.sender.reply_to,
+            from_name=message.headers.get(FROM_NAME) or self.sender.name or None,
+            reply_to=message.headers.get(REPLY_TO) or self.sender.reply_to,
             subject=message.subject,
             html=message.html,
             text=message.text,

@@ -157,6 +157,11 @@ def _passed(name: str, case: Case) -> Finding:
         case "sensitive":
             text = "not held back as sensitive" if plan.policy.sensitive is not None else "nothing is sensitive"
             return Finding(mark=Mark.YES, text=text, place=place_text(places.get("sensitive")))
+        case "sunset":
+            text = "there was a sign of life" if plan.policy.sunset is not None else "no sunset is set"
+            return Finding(mark=Mark.YES, text=text, place=place_text(places.get("sunset")))
+        case "quiet hours":
+            return Finding(mark=Mark.YES, text="a minute is allowed", place=place_text(places.get("quiet_hours")))
         case "render":
             subject = getattr(case.rendered, "subject", "")
             return Finding(mark=Mark.YES, text=f"templates/{case.step.template} renders: {subject}")

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Header by which the one-click link travels from the outbox to the transport.
 LIST_UNSUBSCRIBE = "List-Unsubscribe"
+#: Names by which a sender of its own travels: the name in From, and where answers go.
+FROM_NAME, REPLY_TO = "From-Name", "Reply-To"
 
 
 def outbox_message(mail: Mail, policy: Policy, *, expires: bool = True) -> OutboxMessage:
@@ -24,6 +26,10 @@ def outbox_message(mail: Mail, policy: Policy, *, expires: bool = True) -> Outbo
     if policy.links is not None and mail.message_class is MessageClass.MARKETING and mail.step.webhook is None:
         link, _ = policy.links(mail.row.occurrence_key, mail.rule.topic or "")
         headers[LIST_UNSUBSCRIBE] = link
+    if mail.sender.name != policy.sender.name:
+        headers[FROM_NAME] = mail.sender.name
+    if mail.sender.reply_to is not None and mail.sender.reply_to != policy.sender.reply_to:
+        headers[REPLY_TO] = mail.sender.reply_to
     scheduled = mail.row.scheduled if mail.row.scheduled is not None else mail.row.judged
     return OutboxMessage(
         occurrence_key=mail.row.occurrence_key,

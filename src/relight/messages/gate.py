@@ -12,9 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from relight.base.durations import Span
+from relight.base.instants import DAY
 from relight.base.kinds import UNKNOWN
 from relight.messages.addresses import address_hash, looks_like_address
 from relight.messages.caps import full_cap
+from relight.messages.quiet_hours import is_allowed
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import InactiveTrigger, MessageClass, StepKind, message_class_of
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
     from relight.customers.profile import Entry, Profile
     from relight.customers.reading import Reading
-    from relight.rules.plan import Cap, Condition, Plan, Rule, Step
+    from relight.rules.plan import Cap, Condition, Plan, Rule, Sender, Step
     from relight.rules.world import World, WorldState
 
 
@@ -45,6 +48,8 @@ class Case:
     scheduled: int
     #: More for the template; made only when something is rendered, since links are signed.
     extra: Callable[[], Mapping[str, object]]
+    #: Whom it comes from; None where the trait that names a person says nothing.
+    sender: Sender | None
     #: Set by the render check.
     rendered: Any = None
     address: str = ""
@@ -164,6 +169,25 @@ def check_consent(case: Case) -> Verdict | None:
     return _refuse(Reason.NO_CONSENT, f"topic {topic}", "withdrawn" if given is not None else "never given")
 
 
+def check_sunset(case: Case) -> Verdict | None:
+    """Leave somebody alone who gave no sign of life for the config's `sunset` (B4); first seen counts as one."""
+    policy = case.plan.policy
+    if policy.sunset is None or policy.silent is None:
+        return None
+    silent = policy.silent.evaluate(case.reading)
+    if silent is UNKNOWN:
+        first = case.reading.first_seen
+        silent = case.reading.at - first if isinstance(first, int) else 0
+    if isinstance(silent, int) and silent > policy.sunset:
+        return _refuse(
+            Reason.SUNSET,
+            f"silent > {Span(elapsed=policy.sunset)}",
+            f"{silent // DAY} days",
+            policy.places.get("sunset"),
+        )
+    return None
+
+
 def check_sensitive(case: Case) -> Verdict | None:
     """Hold marketing back from somebody in trouble (B2); an unknown does not hold (G5)."""
     sensitive = case.plan.policy.sensitive
@@ -177,6 +201,8 @@ def check_sensitive(case: Case) -> Verdict | None:
 
 def check_render(case: Case) -> Verdict | None:
     """Render; a missing variable suppresses, so that no broken sentence leaves (B1)."""
+    if case.sender is None:
+        return _refuse(Reason.MISSING_DATA, f"sender: {case.step.sender}", "unknown", case.step.place)
     name = case.step.template or ""
     letter = case.plan.letters.get(name)
     if letter is None:
@@ -187,6 +213,15 @@ def check_render(case: Case) -> Verdict | None:
         return _refuse(Reason(refused), str(rendered.what), place=f"{rendered.file}:{rendered.line}")
     case.rendered = rendered
     return None
+
+
+def check_quiet_hours(case: Case) -> Verdict | None:
+    """Refuse a message for which no minute is allowed: it was placed at a quiet one, as there is no other (G1, G3)."""
+    quiet, step = case.plan.policy.quiet, case.step
+    if is_allowed(case.scheduled, case.reading.zone, quiet, step=step):
+        return None
+    place = case.plan.policy.places.get("quiet_hours") if quiet is not None else step.place
+    return _refuse(Reason.QUIET_HOURS, "no minute is allowed", place=place or step.place)
 
 
 def check_expires(case: Case) -> Verdict | None:
@@ -239,19 +274,20 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("address", check_address),
     ("suppression", check_suppression),
     ("consent", check_consent),
+    ("sunset", check_sunset),
     ("sensitive", check_sensitive),
     ("render", check_render),
+    ("quiet hours", check_quiet_hours),
     ("expires", check_expires),
     ("frequency cap", check_cap),
     ("holdout", check_holdout),
 )
+_MARKETING_ONLY = frozenset({"consent", "sunset", "sensitive", "quiet hours", "expires", "frequency cap", "holdout"})
 #: What each class skips (G5).
 SKIPS: dict[MessageClass, frozenset[str]] = {
     MessageClass.MARKETING: frozenset(),
-    MessageClass.TRANSACTIONAL: frozenset({"consent", "sensitive", "expires", "frequency cap", "holdout"}),
-    MessageClass.INTERNAL: frozenset(
-        {"audience", "suppression", "consent", "sensitive", "expires", "frequency cap", "holdout"}
-    ),
+    MessageClass.TRANSACTIONAL: _MARKETING_ONLY,
+    MessageClass.INTERNAL: _MARKETING_ONLY | {"audience", "suppression"},
 }
 
 

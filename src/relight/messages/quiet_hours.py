@@ -39,7 +39,10 @@ def is_quiet(instant: int, zone: str, quiet: tuple[int, int] | None) -> bool:
 def first_allowed_minute(
     instant: int, zone: str, quiet: tuple[int, int] | None, *, past_gaps: Callable[[int], int], step: Step | None = None
 ) -> int:
-    """Return the first allowed whole minute at or after an instant (µs)."""
+    """Return the first allowed whole minute at or after an instant (µs); the next minute where none is ever allowed.
+
+    The gate then refuses that minute.
+    """
     at = ceil_minute(instant)
     for _ in range(JUMPS_MAX):
         moved = ceil_minute(past_gaps(at))
@@ -52,7 +55,16 @@ def first_allowed_minute(
         if moved == at:
             return at
         at = moved
-    return at
+    return ceil_minute(past_gaps(ceil_minute(instant)))
+
+
+def is_allowed(instant: int, zone: str, quiet: tuple[int, int] | None, *, step: Step) -> bool:
+    """Return whether a step may send at an instant: not quiet, inside its window, at its time of day."""
+    if is_quiet(instant, zone, quiet):
+        return False
+    if step.send_window is not None and _window_start(instant, zone, step.send_window) != instant:
+        return False
+    return step.at_minute is None or _next_time_of_day(instant, zone, step.at_minute) == instant
 
 
 def _quiet_end(at: int, zone: str, quiet: tuple[int, int] | None) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from relight.base.durations import Span
@@ -104,7 +104,9 @@ def _compile_rule(source: RuleSource, texts: Texts, around: Surroundings) -> Rul
     audience = inside.condition(model.audience, ("audience",))
     if splits(model.steps or []):
         inside = inside.within(allow=frozenset({"arm"}))
-    program = compile_program(model, inside, around.outside)
+    is_marketing = message_class is MessageClass.MARKETING
+    outside = around.outside if is_marketing else replace(around.outside, quiet=None)
+    program = compile_program(model, inside, outside)
     if any(step.kind is StepKind.WAIT_FOR for step in program.steps.values()):
         texts.binder.look_back(source.id)
     if message_class is MessageClass.INTERNAL:

@@ -22,7 +22,8 @@ _GROUPS = {
     "daily": frozenset(range(7)),
     "every day": frozenset(range(7)),
 }
-_DAY_MINUTES = 24 * 60
+#: Minutes of a day.
+DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ def parse_send_window(text: str) -> SendWindow | None:
         return None
     days = _parse_days(found[1].strip().lower())
     start = parse_clock(found[2])
-    end = _DAY_MINUTES if found[3] == "24:00" else parse_clock(found[3])
+    end = DAY_MINUTES if found[3] == "24:00" else parse_clock(found[3])
     if not days or start is None or end is None or start >= end:
         return None
     return SendWindow(weekdays=days, start=start, end=end)

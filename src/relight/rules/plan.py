@@ -232,6 +232,8 @@ class Policy:
     catch_up: int = 5 * 60 * 1_000_000
     #: µs without any activity after which marketing stops (B4); None for never.
     sunset: int | None = None
+    #: Time since the last activity, for `sunset`.
+    silent: Condition | None = None
     #: (occurrence key, topic) -> (one-click unsubscribe link, preferences link); None writes none.
     links: Callable[[str, str], tuple[str, str]] | None = None
     #: Where quiet hours, caps and sensitive stand, for explain.

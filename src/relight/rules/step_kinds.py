@@ -62,6 +62,8 @@ class Step:
     #: send: local minute of the day at which it may leave.
     at_minute: int | None = None
     send_window: SendWindow | None = None
+    #: send: the trait that names the person it comes from.
+    sender: str | None = None
     #: alert: the team's address.
     address: str | None = None
     #: webhook: name of the web address in config.

@@ -9,7 +9,8 @@ from typing import Any
 from relight.base.durations import Span
 from relight.base.kinds import Kind
 from relight.rules import step_models as m
-from relight.rules.local_times import parse_until, until_mistake
+from relight.rules.conditions import compile_condition
+from relight.rules.local_times import DAY_MINUTES, parse_until, until_mistake
 from relight.rules.texts import Path, Texts, report_unknown
 from relight.streams.times import make_time_reader
 from relight.streams.values import coercer_of
@@ -26,20 +27,64 @@ class Outside:
     alerts: Mapping[str, str] | None = field(default_factory=dict)
     #: Names of web addresses; None likewise.
     webhooks: frozenset[str] | None = frozenset()
+    #: The trait that names a customer's manager, where accounts are declared.
+    manager: str | None = None
+    #: Quiet minutes of the day that bind the rule; None for none.
+    quiet: tuple[int, int] | None = None
 
 
 def compile_send(texts: Texts, outside: Outside, model: m.SendStep, path: Path) -> dict[str, Any]:
     """Return the fields of a send: its template, and when it may not leave."""
     check_template(texts, outside.templates, model.send, (*path, "send"))
-    for option in ("sender", "code"):
-        if getattr(model, option) is not None:
-            texts.report("not-yet", f"'{option}' is not carried out by this version", (*path, option), key=True)
+    if model.code is not None:
+        texts.report("not-yet", "'code' is not carried out by this version", (*path, "code"), key=True)
+    _check_minutes(texts, outside, model, path)
     return {
         "template": model.send,
         "unless": texts.condition(model.unless, (*path, "unless")),
         "at_minute": model.at,
         "send_window": model.send_window,
+        "sender": _sender(texts, outside, model.sender, (*path, "sender")),
     }
+
+
+def _sender(texts: Texts, outside: Outside, name: str | None, path: Path) -> str | None:
+    if name is None:
+        return None
+    trait = outside.manager if name == "manager" and outside.manager is not None else name
+    declared = texts.scope.schema.traits.get(trait)
+    if declared is None:
+        message = f"no stream declares the trait '{trait}', which would name the sender"
+        report_unknown(texts, "unknown-trait", message, path, (trait, texts.scope.schema.traits))
+    elif declared.kind not in {Kind.TEXT, Kind.EMAIL}:
+        texts.report("wrong-value", f"the trait '{trait}' is {declared.kind}, and names no person", path)
+    else:
+        texts.binder.trait(trait)
+    return trait
+
+
+def _check_minutes(texts: Texts, outside: Outside, model: m.SendStep, path: Path) -> None:
+    """Refuse times of day that can never come: a message is refused at the gate rather than sent at another time."""
+    at, window, quiet = model.at, model.send_window, outside.quiet
+    if at is not None and quiet is not None and _lies_in(at, quiet):
+        texts.report(
+            "always-quiet", f"{_clock(at)} always lies in the quiet hours, {_clock(quiet[0])} to {_clock(quiet[1])}",
+            (*path, "at"), "choose another time of day",
+        )  # fmt: skip
+    elif at is not None and window is not None and not window.start <= at < window.end:
+        message = f"{_clock(at)} lies outside the send window, {_clock(window.start)} to {_clock(window.end)}"
+        texts.report("never-sent", message, (*path, "at"), "leave out one of the two")
+    elif window is not None and quiet is not None and all(_lies_in(m, quiet) for m in range(window.start, window.end)):
+        message = f"the window always lies in the quiet hours, {_clock(quiet[0])} to {_clock(quiet[1])}"
+        texts.report("always-quiet", message, (*path, "send_window"), "choose other times of day")
+
+
+def _lies_in(minute: int, quiet: tuple[int, int]) -> bool:
+    return (minute - quiet[0]) % DAY_MINUTES < (quiet[1] - quiet[0]) % DAY_MINUTES
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def check_template(texts: Texts, templates: frozenset[str], name: str, path: Path) -> None:
@@ -63,7 +108,11 @@ def compile_wait(texts: Texts, _outside: Outside, model: m.WaitStep, path: Path)
             "wrong-value", f"'{text}' is no local time: expected {mistake}", path, "write it as next monday 09:00"
         )
         return {}
-    return {"until_expression": texts.condition(text, path, want=Kind.TIME)}
+    checked = texts.check(text, texts.place_of(path), want=None)
+    if checked is not None and checked.type.kind not in {Kind.TIME, Kind.DATE}:
+        texts.report("type-mismatch", f"'{text}' is {checked.type}, and a time or a date is needed here", path)
+        checked = None
+    return {"until_expression": None if checked is None else compile_condition(checked, texts.binder)}
 
 
 def compile_set(texts: Texts, _outside: Outside, model: m.SetStep, path: Path) -> dict[str, Any]:

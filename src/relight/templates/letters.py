@@ -169,7 +169,9 @@ class CompiledLetter:
             names[name] = Question(function=name, view=customer)
         of_reading = {name: getattr(reading, name, UNKNOWN) for name in ("milestone", "threshold", "arm")}
         for name, value in {**of_reading, **extra}.items():
-            if value is not None and value is not UNKNOWN:
+            if name == "sender" and isinstance(value, Mapping):
+                names[name] = NamedView(name=name, values={**self.policy.sender, **value})
+            elif value is not None and value is not UNKNOWN:
                 names[name] = _given(name, value)
         return names
 

@@ -31,9 +31,10 @@ def last(told: Story) -> tuple[str, str | None, str | None, str | None]:
 
 # ---------------------------------------------------------------- G1, G6
 def test_the_order_is_fixed() -> None:
-    """G1: Rule active, exit/goal, audience, address, suppression, consent, sensitive hold, render, expires, cap, holdout."""
+    """G1: Rule active, exit, audience, address, suppression, consent, sunset, sensitive, render, quiet hours, expires, cap, holdout."""
     assert [name for name, _ in CHECKS] == [
-        "rule active", "exit", "audience", "address", "suppression", "consent", "sensitive", "render", "expires", "frequency cap", "holdout",
+        "rule active", "exit", "audience", "address", "suppression", "consent", "sunset", "sensitive", "render",
+        "quiet hours", "expires", "frequency cap", "holdout",
     ]  # fmt: skip
 
 
@@ -227,7 +228,34 @@ def test_internal_messages_skip_all_but_what_they_cannot_do_without() -> None:
     assert paused.said() == ["01-05 00:00 suppressed r rule_paused"]
 
 
+# ---------------------------------------------------------------- B4: the sunset
+def test_marketing_gives_up_after_the_sunset() -> None:
+    """B4, G6: who gave no sign of life for the sunset is left alone, with sunset; first seen counts as a sign."""
+    rules = {
+        "r": "{trigger: {event: opened}, reentry: every, send: hello}",
+        "t": "{trigger: {event: opened}, reentry: every, class: transactional, send: hello}",
+    }
+    told = story(rules, sunset=10 * DAY).known("2026-01-02").event("order", "2026-01-05")
+    told.event("opened", "2026-01-15").event("opened", "2026-01-15 00:00:00.000001").until("2026-02-01")
+    assert [line for line in told.said(rule="r") if "/" in line] == [
+        "01-15 00:00 pending r/send:0", "01-15 00:01 suppressed r/send:0 sunset",
+    ]  # fmt: skip
+    assert [row.state for row in told.rows(rule="t") if row.step] == ["pending", "pending"]
+    never = story(rules, sunset=10 * DAY).known("2026-01-02")
+    never.event("opened", "2026-01-11").event("opened", "2026-01-13").until("2026-02-01")
+    assert [row.reason for row in never.rows(rule="r") if row.step] == [None, "sunset"]
+
+
 # ---------------------------------------------------------------- G1, G2: the minute
+def test_a_message_without_any_allowed_minute_is_refused_with_quiet_hours() -> None:
+    """G1, G6: where no minute is ever allowed the gate says quiet_hours, and nothing leaves at a quiet minute."""
+    rules = {"r": "{trigger: {event: cart}, steps: [{send: hello, at: '23:00'}, {send: again}]}"}
+    told = story(rules, quiet=(21 * 60, 9 * 60)).known("2026-01-02").event("cart", "2026-01-05 12:00")
+    assert told.until("2026-01-20").said()[1:] == [
+        "01-05 12:00 suppressed r/send:0 quiet_hours", "01-05 12:01 pending r/send:1",
+    ]  # fmt: skip
+
+
 def test_the_scheduled_minute_is_the_first_whole_minute() -> None:
     """G1: the scheduled minute is the first whole local minute ≥ now."""
     assert carted(when="2026-01-05 10:00:00.000001").until("2026-01-06").said()[-1] == "01-05 10:01 pending r/send:0"

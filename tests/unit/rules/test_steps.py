@@ -163,6 +163,44 @@ def test_rules_that_would_set_each_other_off_for_ever_are_refused() -> None:
     assert problems_of("first", "third") == []
 
 
+def test_a_wait_may_end_at_a_date() -> None:
+    """V3: a wait may end at a trait's date, which begins at the customer's midnight, or so long before it."""
+    for text in ("birthday", "birthday - 3 days"):
+        found = program_of({"wait": {"until": text}}, {"send": "nudge"}).steps["wait:0"].until_expression
+        assert found is not None
+        assert found.traits == {"birthday"}
+    assert steps_of({"wait": {"until": "plan"}}) == [("steps/0/wait/until", "type-mismatch")]
+
+
+def test_a_sender_is_a_trait_that_names_a_person() -> None:
+    """A24: `sender` names a trait; where accounts name their manager's, `manager` means that one."""
+    steps = [{"send": "nudge", "sender": "manager"}]
+    assert told({"trigger": EVENT, "steps": steps}) == [("steps/0/sender", "unknown-trait")]
+    outside = replace(surroundings().outside, manager="plan")
+    assert sound({"trigger": EVENT, "steps": steps}, outside=outside).program.steps["send:0"].sender == "plan"
+    steps = [{"send": "nudge", "sender": "trial_ends_at"}]
+    assert told({"trigger": EVENT, "steps": steps}) == [("steps/0/sender", "wrong-value")]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"at": "21:00"}, "always-quiet"),
+        ({"at": "08:59"}, "always-quiet"),
+        ({"at": "09:00"}, None),
+        ({"send_window": "weekdays 22:00-24:00"}, "always-quiet"),
+        ({"send_window": "weekdays 08:00-10:00"}, None),
+        ({"at": "18:00", "send_window": "weekdays 09:00-18:00"}, "never-sent"),
+    ],
+)
+def test_times_of_day_that_never_come_are_refused(options: dict[str, str], code: str | None) -> None:
+    """I18: a time of day that always lies inside quiet hours, or outside its own window, is refused for marketing."""
+    outside = replace(surroundings().outside, quiet=(21 * 60, 9 * 60))
+    rule = {"trigger": EVENT, "steps": [{"send": "nudge", **options}]}
+    assert [found for _, found in told(rule, outside=outside)] == ([code] if code else [])
+    assert told({**rule, "class": "transactional"}, outside=outside) == ([] if code != "never-sent" else told(rule))
+
+
 def test_send_options() -> None:
     """A send may name a time of day, a window and what makes it needless; conditions read the entry."""
     send = {"send": "nudge", "at": "09:30", "send_window": "weekdays 09:00-18:00", "unless": "entry.total > 3"}
