@@ -21,7 +21,7 @@ from relight.base.problems import Place
 from relight.customers.layout import LayoutBuilder
 from relight.customers.profile import Profile
 from relight.customers.reading import Reading
-from relight.decide import Effects, live_until, take_record
+from relight.decide import Effects, live_until, own_events, take_record
 from relight.messages.addresses import address_hash
 from relight.messages.ledger import LedgerRow
 from relight.rules.compile import RuleSource, Surroundings, compile_rules, slack_of
@@ -264,8 +264,7 @@ class Story:
         effects = self.effects.setdefault(customer, Effects())
         past = self.past.setdefault(customer, [])
         take_record(self.world, profile, record, effects, history=lambda: list(past))
-        if isinstance(record, Event):
-            past.append(record)
+        past += own_events([record], self.plan.layout)
 
     def everybody(self, name: str, when: str | int, *, arrives: str | int | None = None, **properties: object) -> Story:
         """Let a global event happen."""

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Say why a customer got a message, or why not."),
     "preview": ("preview", "Render a rule's mail without sending it."),
     "dead-letters": ("dead_letters", "List, show and replay records that could not be read."),
+    "keys": ("keys", "Make, list and revoke write keys for events over HTTP."),
     "replay": ("replay", "Decide the stored log again and compare the ledgers."),
     "doctor": ("doctor", "Look at the surroundings: store, inputs, mail server."),
     "demo": ("demo", "A year of a made-up shop, decided, with mails to look at."),

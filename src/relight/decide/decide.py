@@ -18,6 +18,7 @@ from relight.decide.due import Deadline
 from relight.decide.edits import change_plan
 from relight.decide.effects import Effects
 from relight.decide.entries import exit_by_condition, exit_by_event, finish_wait, meet_event
+from relight.decide.merging import merge_profile
 from relight.decide.minutes import follow_zone, give_back_place, move_candidates
 from relight.decide.silences import judge_silence
 from relight.decide.standing import is_inside
@@ -143,6 +144,9 @@ def _carry_out(turn: Turn, old: Plan | None, control: Control, history: Callable
         case "outcome":
             if control.detail.get("state") in GIVES_BACK:
                 give_back_place(turn, control.subject)
+        case "merge":
+            merge_profile(turn, control, () if history is None else history())
+            follow_zone(turn)
         case "measures":
             profile.measures.update(control.detail)
         case _:

@@ -17,7 +17,8 @@ from relight.base.errors import FaultError
 from relight.base.instants import INSTANT_MIN
 from relight.customers.layout import Layout
 from relight.customers.revive import revive_record
-from relight.decide import Effects, live_until, take_record
+from relight.decide import Effects, live_until, own_events, take_record
+from relight.engine.merges import fill_merge, is_unfilled_merge
 from relight.engine.outgoing import outbox_message
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT, ProfileCache
 from relight.engine.timers import HourBuckets
@@ -217,6 +218,11 @@ class Engine:
     def _take_own(self, work: _Work, record: Event | Control) -> None:
         customer = record.customer
         assert customer is not None
+        if isinstance(record, Control) and is_unfilled_merge(record):
+            refused = self._fill_merge(work, record)
+            if refused is not None:
+                work.dead.append(refused)
+                return
         profile = self.profiles.get(self._layout_at, customer)
         take_record(self.world, profile, record, work.effects, history=lambda: self._history(work, customer))
         # Encoded afterwards: the ingest time may have been raised to the customer's last (H1).
@@ -239,19 +245,21 @@ class Engine:
         """Return whether a rule, or everything, is paused at the end of the log."""
         return self.world.states[-1].is_paused(rule)
 
-    def _history(self, work: _Work, customer: str) -> Iterator[Event]:
-        """Yield the customer's own events so far, in log order, in memory form."""
+    def _fill_merge(self, work: _Work, record: Control) -> DeadLetter | None:
+        anonymous = self.profiles.get(self._layout_at, record.subject)
+        return fill_merge(record, log=self._own_log(work, record.subject), anonymous=anonymous)
+
+    def _own_log(self, work: _Work, customer: str) -> Iterator[Record]:
+        """Yield the customer's own records so far, in log order, in memory form."""
         for _, record in self.store.customer_log(customer):
-            if isinstance(record, Event):
-                yield self._revived(record)
+            yield revive_record(self.layout, record)
         for logged, _ in work.log:
-            if isinstance(logged, Event) and logged.customer == customer:
+            if logged.customer == customer:
                 yield logged
 
-    def _revived(self, record: Event) -> Event:
-        revived = revive_record(self.layout, record)
-        assert isinstance(revived, Event)
-        return revived
+    def _history(self, work: _Work, customer: str) -> Iterator[Event]:
+        """Yield the customer's own events so far, those of merged profiles among them (V4)."""
+        return own_events(self._own_log(work, customer), self.layout)
 
     # ------------------------------------------------------------ time
     def _advance(self, work: _Work, until: int) -> None:
@@ -362,9 +370,8 @@ class Engine:
         return folded
 
     def _before(self, customer: str, position: int) -> Iterator[Event]:
-        for at, record in self.store.customer_log(customer):
-            if at < position and isinstance(record, Event):
-                yield self._revived(record)
+        log = self.store.customer_log(customer)
+        return own_events((revive_record(self.layout, record) for at, record in log if at < position), self.layout)
 
     def _settle_again(self, work: _Work, reached: int = INSTANT_MIN) -> None:
         """Write rows that a crash left undecided; those that stand already are known by their keys.

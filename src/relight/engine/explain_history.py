@@ -15,7 +15,7 @@ from relight.base.errors import UsageError
 from relight.base.instants import format_instant
 from relight.customers.profile import Profile
 from relight.customers.revive import revive_record
-from relight.decide import Effects, live_until, take_record
+from relight.decide import Effects, live_until, merged_events, take_record
 from relight.decide.turn import Turn
 from relight.messages.gate import blame
 from relight.messages.reasons import Reason
@@ -137,6 +137,9 @@ def _take(told: Retold, world: World, record: Record) -> None:
     told.records += 1
     told.rows += effects.rows
     if not isinstance(record, Event):
+        plan = told.turn.state.plan
+        if record.kind == "merge" and plan is not None:
+            told.events += merged_events(record, plan.layout)
         return
     told.events.append(record)
     turn = Turn(world=world, state=world.states[profile.world], profile=profile, effects=Effects())

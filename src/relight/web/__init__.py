@@ -1,0 +1,1 @@
+"""Pages and endpoints that work while the engine is down."""
