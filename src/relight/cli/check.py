@@ -17,6 +17,7 @@ from relight.cli.project import CONFIG_FILE, find_folder, read_project
 
 if TYPE_CHECKING:
     from relight.base.problems import Problem
+    from relight.config.loader import LoadedProject
 
 _MARKDOWN = frozenset({".md", ".markdown"})
 #: Folders of a project that hold no documentation of it.
@@ -121,7 +122,7 @@ def _project_around(path: Path) -> Path:
 def _add_project(found: _Found, folder: Path, environment: str | None, *, only: list[Path] | None) -> None:
     loaded, _ = read_project(folder, environment)
     prefix = "" if folder == Path() or only is not None else f"{folder.as_posix()}/"
-    problems = list(loaded.problems)
+    problems = [*loaded.problems, *_test_problems(loaded, environment)]
     found.rules += loaded.rules_found
     found.templates += loaded.templates_found
     if only is None:
@@ -131,6 +132,15 @@ def _add_project(found: _Found, folder: Path, environment: str | None, *, only: 
         problems = [p for p in problems if _is_in(folder / p.place.file, only)]
     found.problems += [_moved(problem, prefix) for problem in problems]
     found.sources |= {prefix + file: text for file, text in loaded.sources.items()}
+
+
+def _test_problems(loaded: LoadedProject, environment: str | None) -> list[Problem]:
+    """Return what is wrong with the rule tests, and which rules no test names."""
+    from relight.cli.rule_tests import compiler_of
+    from relight.simulate.rule_tests.reading import read_rule_tests, untested_rules
+
+    tests = read_rule_tests(loaded, compiler_of(environment))
+    return [*tests.problems, *(untested_rules(loaded.plan, tests) if loaded.plan is not None else ())]
 
 
 def _is_in(file: Path, only: list[Path]) -> bool:

@@ -23,6 +23,7 @@ click.UsageError.exit_code = ExitCode.USAGE
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Make a complete project that runs offline."),
     "check": ("check", "Read the project and report every problem at once."),
+    "test": ("rule_tests", "Run the rule tests of the project."),
     "run": ("run", "Read events, decide, and hand over mails."),
     "simulate": ("simulate", "Say what recorded events would have sent; nothing is sent."),
     "explain": ("explain", "Say why a customer got a message, or why not."),

@@ -6,10 +6,12 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from relight.rules.field_kinds import LooseText, Names, one_or_list
+from relight.rules.field_kinds import LooseText, one_or_list
 from relight.rules.file_model import FileModel
 
 _AT = "When: `3d`, `1d 12h`, `90m` from the start, or a time."
+#: A list, or what stands alone for a list of one.
+_Words = Annotated[list[LooseText], BeforeValidator(one_or_list, json_schema_input_type=LooseText | list[LooseText])]
 
 
 class GivenCustomer(FileModel):
@@ -28,7 +30,10 @@ class GivenEvent(FileModel):
 
     noun: ClassVar[str] = "a given event"
     at: LooseText = Field(description=_AT)
-    event: LooseText = Field(description="The event.")
+    event: LooseText = Field(
+        description="A declared event, `identify`, or `consent`, `unsubscribe`, `bounce`, `complaint`, `trait`, `pause`, "
+        "`resume`, `gap`, `plan`."
+    )
     customer: LooseText | None = Field(default=None, description="To whom; left out: a global event.")
     properties: dict[str, Any] = Field(default_factory=dict, description="Its properties.")
     stream: LooseText | None = Field(default=None, description="The stream, where several declare the event.")
@@ -40,7 +45,7 @@ class ExpectedRow(FileModel):
     """One row of the ledger."""
 
     noun: ClassVar[str] = "an expected row"
-    one_of: ClassVar[tuple[str, ...]] = ("sent", "suppressed", "deferred", "held_out")
+    one_of: ClassVar[tuple[str, ...]] = ("sent", "suppressed", "deferred", "held_out", "ended")
     at: LooseText = Field(description=_AT)
     customer: LooseText = Field(description="Whose.")
     sent: LooseText | None = Field(default=None, description="The rule that sends.")
@@ -49,6 +54,7 @@ class ExpectedRow(FileModel):
     )
     deferred: LooseText | None = Field(default=None, description="The rule whose message waits; with `until`.")
     held_out: LooseText | None = Field(default=None, description="The rule whose message is held out.")
+    ended: LooseText | None = Field(default=None, description="The rule that the customer leaves; with `reason`.")
     reason: LooseText | None = Field(default=None, description="Why.")
     until: LooseText | None = Field(default=None, description="Until when it waits.")
     step: LooseText | None = Field(default=None, description="The step.")
@@ -58,19 +64,22 @@ class ExpectedRow(FileModel):
     subject_contains: LooseText | None = Field(default=None, description="Part of the subject.")
     html_contains: LooseText | None = Field(default=None, description="Part of the HTML.")
     text_contains: LooseText | None = Field(default=None, description="Part of the text.")
+    golden: Annotated[LooseText, Field(pattern="^[A-Za-z0-9_-]+$")] | None = Field(
+        default=None, description="The whole mail is that of `tests/rules/golden/<name>.txt`, which `--update` writes."
+    )
     within: LooseText | None = Field(default=None, description="Slack after `at`, for ramps.")
 
 
 class _Setting(FileModel):
     """What a file and each of its tests may say."""
 
-    rules: Names | None = Field(default=None, description="Names or globs of rules; left out: all.")
+    rules: Annotated[_Words, Field(min_length=1)] | None = Field(
+        default=None, description="Names or globs of rules; left out: all."
+    )
     start: LooseText | None = Field(default=None, description="From when every `at` counts.")
     until: LooseText | None = Field(default=None, description="How long the test runs.")
     customers: dict[str, GivenCustomer] = Field(default_factory=dict, description="Who exists at the start.")
-    holdout: Annotated[
-        list[LooseText], BeforeValidator(one_or_list, json_schema_input_type=LooseText | list[LooseText])
-    ] = Field(default_factory=list, description="Who is held out; in tests nobody else is.")
+    holdout: _Words = Field(default_factory=list, description="Who is held out; in tests nobody else is.")
     split: dict[str, dict[str, LooseText]] = Field(
         default_factory=dict, description="Arms by customer and step: `{c1: {split:0: a}}`."
     )

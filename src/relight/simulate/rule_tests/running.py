@@ -1,0 +1,227 @@
+"""One case through the engine: the memory store, time that moves only as the test says, a provider that accepts all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from relight.base.ids import share_of
+from relight.base.instants import ceil_minute
+from relight.customers.reading import zone_of
+from relight.engine.engine import Engine
+from relight.engine.outcomes import OutcomeInput
+from relight.messages.life import MessageCause, MessageState
+from relight.messages.quiet_hours import first_allowed_minute, is_quiet
+from relight.messages.reasons import Reason, RowState
+from relight.simulate.rule_tests.case import Kind
+from relight.simulate.rule_tests.controls import suppression_after
+from relight.stores.interface import Settlement
+from relight.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from relight.decide import Mail
+    from relight.messages.ledger import LedgerRow
+    from relight.rules.plan import Plan
+    from relight.simulate.rule_tests.case import Case, Given
+    from relight.streams.envelope import Record
+
+#: Messages of one claim.
+CLAIM_MESSAGES_MAX = 1_000
+_PROVIDER_CAUSES = {"bounce": MessageCause.PROVIDER_BOUNCED, "complaint": MessageCause.RECIPIENT_COMPLAINED}
+_KINDS = {
+    RowState.PENDING: Kind.SENT,
+    RowState.SUPPRESSED: Kind.SUPPRESSED,
+    RowState.HELD_OUT: Kind.HELD_OUT,
+    RowState.ENDED: Kind.ENDED,
+}
+#: Just below every share: held out by no rule, in the last arm of no split.
+_ALMOST_ONE = 1 - 2**-53
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What became of an occurrence at one step."""
+
+    kind: Kind
+    rule: str
+    customer: str
+    step: str
+    #: µs: when it leaves, else when it was decided.
+    at: int
+    reason: str | None
+    #: deferred: until when (µs).
+    until: int | None = None
+    #: None for a message that still waits.
+    row: LedgerRow | None = None
+    mail: Mail | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """What a case brought about."""
+
+    engine: Engine
+    rows: Sequence[LedgerRow]
+    seen: Sequence[Seen]
+    #: (rule, reason) -> how often, for what gets no row (R6).
+    counted: Mapping[tuple[str, str], int]
+
+
+def run_case(plan: Plan, case: Case) -> Told:
+    """Return what the engine decides on a case, up to its end and including it."""
+    return _Running(plan, case).go()
+
+
+@dataclass(slots=True)
+class _Running:
+    plan: Plan
+    case: Case
+    engine: Engine = field(default_factory=lambda: Engine(MemoryStore(), cached_profiles=2**31, mails_expire=False))
+    mails: dict[str, Mail] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+
+    def go(self) -> Told:
+        plan = self._forced(self.plan)
+        self.engine.follow_plan(plan, self.case.start)
+        waiting: list[Record] = []
+        for given in self.case.given:
+            if given.instant > self.case.until:
+                break
+            if given.plan is not None:
+                self.engine.world.register(self._forced(given.plan))
+            if given.provider:
+                self._take(waiting)
+                waiting = []
+                self._say(given)
+            elif given.record is not None:
+                waiting.append(_copied(given.record))
+        self._take(waiting)
+        self._note(self.engine.advance(self.case.until + 1).mails)
+        rows = list(self.engine.store.ledger())
+        counted: dict[tuple[str, str], int] = {}
+        for tally in self.engine.store.tallies():
+            counted[tally.rule, tally.reason] = counted.get((tally.rule, tally.reason), 0) + tally.count
+        seen = [one for row in rows if row.state in _KINDS for one in self._seen(row)]
+        return Told(engine=self.engine, rows=rows, seen=[*seen, *self._waiting()], counted=counted)
+
+    def _forced(self, plan: Plan) -> Plan:
+        """Return the plan with holdouts and arms as the test says; its version is the same."""
+        found = self.plans.get(plan.version)
+        if found is None:
+            draw = _drawing(plan, self.case)
+            found = self.plans[plan.version] = replace(plan, policy=replace(plan.policy, draw=draw))
+        return found
+
+    # ------------------------------------------------------------ records and the provider
+    def _take(self, records: Sequence[Record]) -> None:
+        if records:
+            self._note(self.engine.take(records).mails)
+
+    def _note(self, mails: Sequence[Mail]) -> None:
+        for mail in mails:
+            self.mails[mail.row.occurrence_key] = mail
+
+    def _say(self, given: Given) -> None:
+        """What the provider says of a customer's last message: the journal learns it, and the log from there (H7)."""
+        self._note(self.engine.advance(given.instant).mails)
+        self._accept_all(given.instant)
+        store, outcomes = self.engine.store, OutcomeInput(engine=self.engine)
+        last = next((m for m in reversed(list(self.mails.values())) if m.row.customer == given.customer), None)
+        if last is None:
+            return
+        cause = _PROVIDER_CAUSES[given.provider]
+        key = last.row.occurrence_key
+        store.settle([Settlement(occurrence_key=key, token=None, cause=cause, at=given.instant)])
+        self._take([suppression_after(given.provider, last.address, given.instant)])
+        outcomes.take()
+
+    def _accept_all(self, now: int) -> None:
+        store = self.engine.store
+        while claimed := store.claim(now, CLAIM_MESSAGES_MAX, owner="rule test", lease=1).ready:
+            store.settle([
+                Settlement(
+                    occurrence_key=one.message.occurrence_key, token=one.token,
+                    cause=MessageCause.PROVIDER_ACCEPTED, at=now,
+                )
+                for one in claimed
+            ])  # fmt: skip
+        assert not self.engine.store.message_counts().get(MessageState.SENDING)
+
+    # ------------------------------------------------------------ what became of it
+    def _seen(self, row: LedgerRow) -> list[Seen]:
+        at = row.judged if row.scheduled is None else row.scheduled
+        common = {"rule": row.rule, "customer": row.customer, "step": row.step, "row": row}
+        mail = self.mails.get(row.occurrence_key)
+        found = [Seen(kind=_KINDS[row.state], at=at, reason=row.reason, mail=mail, **common)]  # type: ignore[arg-type]  # by keyword
+        born = row.deadline
+        if row.scheduled is not None and born is not None and row.scheduled > ceil_minute(born):
+            reason = self._why_deferred(row.rule, row.customer, row.step, born, row.scheduled)
+            found.append(Seen(kind=Kind.DEFERRED, at=born, until=row.scheduled, reason=reason, **common))  # type: ignore[arg-type]  # as above
+        return found
+
+    def _waiting(self) -> list[Seen]:
+        """Return the messages that wait for their minute when the test ends."""
+        found = []
+        for customer in sorted({one.customer for one in self.case.given if one.customer is not None}):
+            profile = self.engine.profiles.peek(customer)
+            for entry in profile.entries if profile is not None else ():
+                waits = entry.candidate
+                if waits is None or entry.step is None or waits.scheduled <= ceil_minute(waits.born):
+                    continue
+                reason = self._why_deferred(entry.rule, customer, entry.step, waits.born, waits.scheduled)
+                found.append(
+                    Seen(
+                        kind=Kind.DEFERRED, rule=entry.rule, customer=customer, step=entry.step, at=waits.born,
+                        until=waits.scheduled, reason=reason,
+                    )
+                )  # fmt: skip
+        return found
+
+    def _why_deferred(self, rule: str, customer: str, step: str, born: int, scheduled: int) -> str | None:
+        """Return `frequency_cap` or `quiet_hours`; None where arbitration, a send window or a gap made it wait."""
+        plan, profile = self.engine.plan, self.engine.profiles.peek(customer)
+        if plan is None or profile is None or rule not in plan.rules:
+            return None
+        policy, zone = plan.policy, zone_of(profile, born, plan.policy.zone)
+        found = plan.rules[rule].program.steps.get(step)
+        first = first_allowed_minute(
+            born + policy.arbitration, zone, policy.quiet, past_gaps=self.engine.world.states[-1].past_gaps, step=found
+        )
+        if scheduled > first:
+            return Reason.FREQUENCY_CAP.value
+        return Reason.QUIET_HOURS.value if is_quiet(ceil_minute(born), zone, policy.quiet) else None
+
+
+def _copied(record: Record) -> Record:
+    """Return a copy: the engine raises ingest times in place, and a test may run again."""
+    return copy(record)
+
+
+def _drawing(plan: Plan, case: Case) -> Callable[[str, str, str], float]:
+    """Return what draws shares: a named customer is held out, nobody else; arms as named, else by hash as live."""
+
+    def draw(salt: str, subject: str, customer: str) -> float:
+        if subject in plan.rules:
+            return 0.0 if customer in case.holdout else _ALMOST_ONE
+        for step, arm in case.split.get(customer, {}).items():
+            if subject.endswith(step):
+                found = _middle_of(plan, step, arm)
+                if found is not None:
+                    return found
+        return share_of(salt, subject, customer)
+
+    return draw
+
+
+def _middle_of(plan: Plan, step: str, arm: str) -> float | None:
+    """Return a share that lies in an arm of a split."""
+    for rule in plan.rules.values():
+        found = rule.program.steps.get(step)
+        begin = 0.0
+        for name, share, _ in found.shares if found is not None else ():
+            if name == arm:
+                return begin + share / 2
+            begin += share
+    return None
