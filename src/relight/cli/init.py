@@ -14,7 +14,7 @@ from relight.cli.output import say
 from relight.cli.project import relative
 
 #: Kind of schema of a file, by the folder it stands in.
-_SCHEMAS = {"streams": "stream", "rules": "rule", "config": "config"}
+_SCHEMAS = {"streams": "stream", "rules": "rule", "config": "config", "tests/rules": "rule-test"}
 _IGNORED = "/data/\n/outbox/\n/out/\n/.env\n"
 #: What an editor with yaml-language-server needs to know where a file has no modeline.
 _EDITOR = {
@@ -34,6 +34,7 @@ _TOLD = (
     ("streams/shop.yaml", "what events exist"),
     ("rules/winback_30d.yaml", "a rule; two more beside it"),
     ("templates/winback/", "subject.txt  body.html  body.txt  tr/"),
+    ("tests/rules/", "what each rule must do, and what not"),
     ("config/default.yaml", "one machine, no server; mails go to files, nothing is sent"),
 )
 
@@ -53,7 +54,7 @@ def command(*, folder: Path, template: str) -> None:
     for name, text in _TOLD:
         say(f"  {name:<{width}}  {text}")
     say(f"  {'events.ndjson':<{width}}  {events:,} made-up events")
-    say(f"Next:  cd {relative(folder)};  relight check;  relight simulate;  relight run")
+    say(f"Next:  cd {relative(folder)};  relight check;  relight test;  relight simulate;  relight run")
 
 
 def make_project(folder: Path, template: str = "shop") -> int:
@@ -66,7 +67,8 @@ def make_project(folder: Path, template: str = "shop") -> int:
     for part, kind in _SCHEMAS.items():
         for path in sorted((folder / part).glob("*.yaml")):
             of = "definitions" if path.name == "definitions.yaml" else kind
-            modeline = f"# yaml-language-server: $schema=../{SCHEMA_FOLDER}/{of}.json\n"
+            up = "../" * (part.count("/") + 1)
+            modeline = f"# yaml-language-server: $schema={up}{SCHEMA_FOLDER}/{of}.json\n"
             path.write_text(modeline + path.read_text(encoding="utf-8"), encoding="utf-8")
     write_schemas(folder / SCHEMA_FOLDER)
     editor = folder / ".vscode"

@@ -39,9 +39,7 @@ TOLD_MAX = 20
     metavar="N",
     help="Fail where less than N percent of the outcomes were exercised.",
 )
-@click.option(
-    "--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write JUnit XML there."
-)
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write JUnit XML there.")
 @click.option("--update", is_flag=True, help="Take over the mails that tests call golden.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @project_options
@@ -192,7 +190,7 @@ def _say_result(result: CaseResult) -> None:
 def summary_of(suite: SuiteResult, seconds: float) -> str:
     """Return `6 passed, 1 failed in 0.3 s`."""
     failed = f", {suite.failed} failed" if suite.failed else ""
-    return f"{suite.passed} passed{failed} in {seconds:.1f} s"
+    return f"{suite.passed} passed{failed} in {seconds:.2f} s"
 
 
 def _say_coverage(coverage: Coverage | None, fail_under: float | None, *, short: bool) -> None:
@@ -203,10 +201,10 @@ def _say_coverage(coverage: Coverage | None, fail_under: float | None, *, short:
         say(f"Never exercised: {rule} ({coverage.places[rule]}): {', '.join(outcomes)}")
     if len(missing) > TOLD_MAX:
         say(f"… and of {len(missing) - TOLD_MAX} more rules; --json tells all")
-    rules = f"{coverage.rules_seen} of {count_of(len(coverage.possible), 'rule')}"
-    outcomes = f"{coverage.outcomes_seen} of {count_of(coverage.outcomes, 'outcome')}"
+    of_rules = f"{coverage.rules_seen} of {count_of(len(coverage.possible), 'rule')}"
+    of_outcomes = f"{coverage.outcomes_seen} of {count_of(coverage.outcomes, 'outcome')}"
     under = f", less than the {fail_under:g} % that --fail-under asks" if short else ""
-    say(f"Coverage: {rules}, {outcomes} ({coverage.percent:.1f} %){under}")
+    say(f"Coverage: {of_rules}, {of_outcomes} ({coverage.percent:.1f} %){under}")
 
 
 # ---------------------------------------------------------------- JSON
@@ -252,4 +250,3 @@ def _result_as_json(one: CaseResult) -> dict[str, object]:
         ],
         "text": list(one.text),
     }
-

@@ -9,6 +9,9 @@ from pydantic import BeforeValidator, Field
 from relight.rules.field_kinds import LooseText, one_or_list
 from relight.rules.file_model import FileModel
 
+#: Most times that one given event may happen.
+TIMES_MAX = 1_000
+
 _AT = "When: `3d`, `1d 12h`, `90m` from the start, or a time."
 #: A list, or what stands alone for a list of one.
 _Words = Annotated[list[LooseText], BeforeValidator(one_or_list, json_schema_input_type=LooseText | list[LooseText])]
@@ -31,14 +34,16 @@ class GivenEvent(FileModel):
     noun: ClassVar[str] = "a given event"
     at: LooseText = Field(description=_AT)
     event: LooseText = Field(
-        description="A declared event, `identify`, or `consent`, `unsubscribe`, `bounce`, `complaint`, `trait`, `pause`, "
-        "`resume`, `gap`, `plan`."
+        description="A declared event, `identify`, or `consent`, `unsubscribe`, `bounce`, `complaint`, `trait`, "
+        "`pause`, `resume`, `gap`, `plan`."
     )
     customer: LooseText | None = Field(default=None, description="To whom; left out: a global event.")
     properties: dict[str, Any] = Field(default_factory=dict, description="Its properties.")
     stream: LooseText | None = Field(default=None, description="The stream, where several declare the event.")
     id: LooseText | None = Field(default=None, description="Its id; the same id twice is a duplicate.")
     arrives: LooseText | None = Field(default=None, description="When it reaches us; left out: when it happens.")
+    every: LooseText | None = Field(default=None, description="Again after each such length of time; with `times`.")
+    times: int = Field(default=1, ge=1, le=TIMES_MAX, description="How often in all; with `every`.")
 
 
 class ExpectedRow(FileModel):

@@ -89,7 +89,9 @@ def _fits(wanted: Expected, one: Seen, *, is_exact: bool) -> bool:
         and (row.step is None or row.step == one.step)
         and (wanted.until is None or one.until in (wanted.until, ceil_minute(wanted.until)))
         and (
-            one.at in (wanted.at, ceil_minute(wanted.at)) if is_exact else wanted.at <= one.at <= wanted.at + wanted.within
+            one.at in (wanted.at, ceil_minute(wanted.at))
+            if is_exact
+            else wanted.at <= one.at <= wanted.at + wanted.within
         )
     )
 

@@ -1,4 +1,4 @@
-"""What a test writes like an event and is none: consent, suppressions, what a provider says, pauses, gaps, edited rules.
+"""What a test writes like an event and is none: consent, what a provider says, pauses, gaps, edited rules.
 
 Each becomes the control record that the live engine would have written (H1).
 """
@@ -33,7 +33,7 @@ class Wanted:
 
     def refuse(self, message: str, *key: str, code: str = "wrong-value", help_text: str | None = None) -> None:
         """Report a mistake at one of its keys."""
-        place = self.setting.place_of((*self.path, *(key or ("event",))), False)
+        place = self.setting.place_of((*self.path, *(key or ("event",))))
         self.setting.report(code, f"'{self.told.event}': {message}", place, help_text)
 
     def keys(self, needed: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> bool:
@@ -57,7 +57,7 @@ class Wanted:
 
     def made(self, record: Control | None, text: str, *, provider: str = "") -> Given:
         """Return it as something that happens."""
-        place = self.setting.place_of((*self.path, "event"), False)
+        place = self.setting.place_of((*self.path, "event"))
         return Given(
             instant=self.at, text=text, place=place, customer=self.told.customer, record=record, provider=provider
         )
@@ -169,7 +169,7 @@ def _plan(wanted: Wanted) -> Given | None:
                 code="wrong-type",
             )  # fmt: skip
             return None
-    place = wanted.setting.place_of((*wanted.path, "event"), False)
+    place = wanted.setting.place_of((*wanted.path, "event"))
     plan = wanted.setting.edit(changes, place)
     if plan is None:
         return None

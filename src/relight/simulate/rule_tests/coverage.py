@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from relight.simulate.rule_tests.running import Told
 
 
-
 @dataclass(slots=True, kw_only=True)
 class Coverage:
     """What was exercised."""

@@ -101,9 +101,6 @@ class _File:
     def report(self, code: str, message: str, place: Place, help_text: str | None = None) -> None:
         self.found.problems.append(Problem(code=code, message=message, place=place, help=help_text))
 
-    def place_of(self, path: Path, key: bool) -> Place:  # noqa: FBT001 - one of two places of a path
-        return self.node.place_of(path, key=key)
-
     def read_test(self, number: int) -> None:
         """Add the case of one test unless something is wrong with it."""
         before = len(self.found.problems)
@@ -121,7 +118,7 @@ class _File:
             return plan
 
         setting = Setting(
-            plan=self.plan, streams=self.project.streams, start=start, zone=zone, place_of=self.place_of,
+            plan=self.plan, streams=self.project.streams, start=start, zone=zone, place_of=self.node.place_of,
             report=self.report, edit=edit,
         )  # fmt: skip
         given = self._given(setting, test, path)
@@ -208,8 +205,8 @@ class _File:
         for name, told in {**self.model.customers, **test.customers}.items():
             where: Path = (*path, "customers", name) if name in test.customers else ("customers", name)
             customers.append(read_customer(setting, name, told, where))
-        told_events = [read_given(setting, one, (*path, "given", n)) for n, one in enumerate(test.given)]
-        return sorted((one for one in [*customers, *told_events] if one is not None), key=_log_order)
+        happened = [read_given(setting, one, (*path, "given", n)) for n, one in enumerate(test.given)]
+        return sorted([*customers, *(one for several in happened for one in several)], key=_log_order)
 
     # ------------------------------------------------------------ what is expected
     def _expected(
@@ -222,7 +219,9 @@ class _File:
                 found.append(one)
         return found
 
-    def _expect(self, setting: Setting, test: RuleTest, path: Path, known: tuple[set[str], set[str]]) -> Expected | None:
+    def _expect(
+        self, setting: Setting, test: RuleTest, path: Path, known: tuple[set[str], set[str]]
+    ) -> Expected | None:
         customers, rules = known
         row = test.expect[int(path[-1])]
         kind = next(kind for kind in Kind if getattr(row, kind.value) is not None)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from relight.base.problems import Place
     from relight.config.yaml_nodes import Path
     from relight.rules.plan import Plan
+    from relight.rules.texts import PlaceOf
     from relight.streams.plan import StreamPlan
 
 
@@ -24,8 +25,8 @@ class Setting:
     #: µs.
     start: int
     zone: str
-    #: Where a path of the file stands: (path, the key itself).
-    place_of: Callable[[Path, bool], Place]
+    #: Where a path of the file stands.
+    place_of: PlaceOf
     #: (code, message, place, help).
     report: Callable[[str, str, Place, str | None], None]
     #: rule -> its keys changed (None: the rule removed) -> the plan with that edit, after earlier ones.
@@ -37,5 +38,5 @@ class Setting:
         found = read_moment(text, self.start, self.zone)
         if found is None:
             message = f"'{text}' is neither a length of time nor a time"
-            self.report("wrong-value", message, self.place_of(path, False), "write 3d, 1d 12h or 2026-03-01 09:00")
+            self.report("wrong-value", message, self.place_of(path), "write 3d, 1d 12h or 2026-03-01 09:00")
         return found

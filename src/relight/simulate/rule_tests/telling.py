@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from relight.base.errors import UsageError
@@ -112,7 +113,11 @@ def tell_timeline(customer: str, case: Case, told: Told) -> list[str]:
     """Return what happened to a customer and what became of it, in order, with the times of the test."""
     lines = sorted(_happened(customer, case, told), key=lambda line: line[:2])
     width = max((len(since_start(at, case.start)) for at, _, _ in lines), default=0)
-    shown = [f"{since_start(at, case.start):>{width}}  {text}" for at, _, text in lines]
+    shown = []
+    for text, group in groupby(lines, key=lambda line: line[2]):
+        times = [at for at, _, _ in group]
+        again = f", {len(times)} times until {since_start(times[-1], case.start)}" if len(times) > 1 else ""
+        shown.append(f"{since_start(times[0], case.start):>{width}}  {text}{again}")
     if len(shown) > TIMELINE_MAX:
         shown = [f"… {len(shown) - TIMELINE_MAX} earlier lines", *shown[-TIMELINE_MAX:]]
     return [f"{customer} from {clock_of(case.start, case.zone)}:", *(f"  {line}" for line in shown)]

@@ -1,0 +1,85 @@
+"""What is told of a failure, of coverage, and to continuous integration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from relight.simulate.rule_tests.coverage import coverage_of
+from relight.simulate.rule_tests.junit import junit_xml
+from relight.simulate.rule_tests.suite import chosen, run_suite
+from tests.unit.simulate.rule_tests.kit import read_folder_tests, run_folder
+
+Write = Callable[[str], Path]
+TWO = """
+tests:
+  - name: stays quiet without consent
+    given:
+      - {at: 0d, customer: elif, event: order_placed, properties: {order_id: o1}}
+    expect:
+      - {at: 30d, customer: elif, suppressed: winback_30d, reason: no_consent}
+  - name: fires & again
+    given:
+      - {at: 0d, customer: elif, event: order_placed}
+      - {at: 1d, every: 9d, times: 3, customer: elif, event: order_placed}
+    expect:
+      - {at: 30d, customer: elif, sent: winback_30d}
+"""
+
+
+def test_a_failure_tells_place_difference_why_and_timeline(write_tests: Write) -> None:
+    """Expected and got stand below each other, with the consent that decided and everything that happened."""
+    first, second = run_folder(write_tests(TWO)).results
+    assert list(first.text) == [
+        "at 30d, customer elif, rule winback_30d (tests/rules/some.yaml:12:9)",
+        "- expected  suppressed: no_consent at 30d (2026-04-01 10:00 Europe/Istanbul)",
+        "+ got       sent in 'send:0' at 30d (2026-04-01 10:00 Europe/Istanbul)",
+        "why: elif had given topic 'offers' (tests/rules/some.yaml:5:99)",
+        "elif from 2026-03-02 10:00 Europe/Istanbul:",
+        "   0d  exists (locale: en, first_name: Elif, plan: club, consent: offers)",
+        "   0d  order_placed (order_id: o1)",
+        "  30d  winback_30d: enters",
+        "  30d  winback_30d: sent in 'send:0'",
+        "  40d  the test ends",
+    ]
+    assert "+ got       nothing" in second.text
+    assert "why: silent for 11 days; needs 30 days (rules/winback_30d.yaml:3:1)" in second.text
+    assert "   0d  order_placed, 4 times until 19d" in second.text
+
+
+def test_coverage_counts_what_came_up(write_tests: Write) -> None:
+    """A rule covers what became of it in tests that name it; the rest is told by rule."""
+    project, tests = read_folder_tests(write_tests(TWO))
+    assert project.plan is not None
+    coverage = coverage_of(project.plan)
+    run_suite(project.plan, tests.cases, clock=lambda: 0.0, coverage=coverage)
+    assert coverage.possible["winback_30d"] == (
+        "sent", "audience_false", "no_consent", "sensitive_hold", "quiet_hours", "frequency_cap", "holdout",
+    )  # fmt: skip
+    assert coverage.missing()["winback_30d"] == [
+        "audience_false", "no_consent", "sensitive_hold", "quiet_hours", "frequency_cap", "holdout",
+    ]  # fmt: skip
+    assert (coverage.rules_seen, coverage.outcomes_seen, coverage.outcomes) == (1, 1, 20)
+    assert coverage.percent == 5.0
+
+
+def test_junit_is_what_ci_reads(write_tests: Write) -> None:
+    """One suite a file, one case a test, the failure with its text; characters of XML are escaped."""
+    root = ET.fromstring(junit_xml(run_folder(write_tests(TWO)).results))  # noqa: S314 - our own text
+    (suite,) = root
+    assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("tests/rules/some.yaml", "2", "2")
+    assert [case.get("name") for case in suite] == ["stays quiet without consent", "fires & again"]
+    failure = suite[0].find("failure")
+    assert failure is not None
+    assert "no_consent" in (failure.get("message") or "")
+    assert "the test ends" in (failure.text or "")
+
+
+def test_tests_are_chosen_by_file_and_name(write_tests: Write) -> None:
+    """A pattern is looked for in `file: name`; a file alone takes all of it."""
+    _, tests = read_folder_tests(write_tests(TWO))
+    assert [c.name for c in chosen(tests.cases, pattern=re.compile("quiet"), files=None)] == [tests.cases[0].name]
+    assert len(chosen(tests.cases, pattern=re.compile("some.yaml: "), files=None)) == 2
+    assert chosen(tests.cases, pattern=None, files=frozenset({"tests/rules/other.yaml"})) == []
