@@ -11,8 +11,8 @@ from relight.base.instants import DAY, HOUR, MINUTE, iso_utc
 from tests.faults.small_project import T0, line, write_project
 
 RULES = {
-    "quiet": "trigger: {inactive: 7 days, activity: [used]}\nsend: quiet\n",
-    "receipt": "trigger: {event: ordered}\nreentry: every\nsend: receipt\n",
+    "quiet": "trigger: {inactive: 7 days, activity: [used]}\nexpires: 90 days\nsend: quiet\n",
+    "receipt": "trigger: {event: ordered}\nreentry: every\nexpires: 90 days\nsend: receipt\n",
 }
 _STREAM = """
 source: {source}

@@ -138,7 +138,7 @@ class WatchedVfs(apsw.VFS):
     """Passes everything on to the system's own VFS, and notes what changes a file on its disk."""
 
     def __init__(self, name: str, disk: Disk) -> None:
-        self.disk = disk
+        self.disk, self.vfs_name = disk, name
         super().__init__(name, "unix")
 
     def xOpen(self, name: str | URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802  # SQLite's name
@@ -167,5 +167,5 @@ class _WatchedFile(apsw.VFSFile):
         self._disk.do(Operation("truncate", self._name, newsize))
         super().xTruncate(newsize)
 
-    def xSync(self, flags: int) -> None:  # noqa: N802  # SQLite's name
+    def xSync(self, flags: int) -> None:  # noqa: ARG002, N802  # SQLite's name and signature
         self._disk.do(Operation("sync", self._name))  # the file below is on a disk that never fails: no need to wait

@@ -67,6 +67,9 @@ class Connection:
     def execute(self, statement: str, values: Iterable[Any] = ()) -> Cursor:
         return self.cursor().execute(statement, values)
 
+    def create_function(self, name: str, arguments: int, function: Callable[..., Any], *, deterministic: bool) -> None:
+        self.real.create_scalar_function(name, function, arguments, deterministic=deterministic)
+
     def close(self) -> None:
         _translated(self.real.close)
 
