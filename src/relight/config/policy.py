@@ -28,6 +28,11 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         for message_class in MessageClass
     }
     problems = [*_topic_problems(model, place_of), *_time_problems(model, place_of), *link_problems(model, place_of)]
+    for message_class in MessageClass:
+        if getattr(model.classes, message_class.value).account_caps:
+            message = "caps of a whole account are not carried out by this version"
+            place = place_of(("classes", message_class.value, "account_caps"), key=True)
+            problems.append(Problem(code="not-yet", message=message, place=place, help="cap each person with `caps`"))
     for found in caps.values():
         problems += _cap_problems(found)
     if not caps[MessageClass.MARKETING]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.instants import INSTANT_MAX
 from relight.customers.profile import Entry
+from relight.decide.backfill import backfill_deadlines
 from relight.decide.calendar import date_deadlines, schedule_deadline
 from relight.decide.due import Deadline, Silence, Stage
 from relight.decide.silences import silence_deadlines
@@ -75,6 +76,8 @@ def next_deadline(turn: Turn) -> Deadline | None:
         at = schedule_deadline(turn, rule)
         if at is not None:
             search.offer((_judged(turn, at + rule.settle), _DEADLINE, at, rule.id, f"schedule:{at}"), "schedule")
+    for rule, at in backfill_deadlines(turn):
+        search.offer((_judged(turn, at), _DEADLINE, at, rule.id, "backfill"), "backfill")
     flags = turn.profile.flags
     for rule in index.watched if flags else ():
         flag = flags.get(rule.id)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.instants import INSTANT_MAX
 from relight.customers.fold import fold_event, write_consent, write_trait
+from relight.decide.backfill import judge_backfill
 from relight.decide.calendar import begin_schedules, judge_date, judge_schedule
 from relight.decide.competition import compete
 from relight.decide.deadlines import next_deadline
@@ -176,6 +177,8 @@ def _judge(turn: Turn, deadline: Deadline) -> None:
         judge_date(turn, rule, deadline.instant)
     elif deadline.kind == "schedule":
         judge_schedule(turn, rule, deadline.instant)
+    elif deadline.kind == "backfill":
+        judge_backfill(turn, rule)
     elif deadline.kind == "watch":
         look(turn, rule)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from relight.customers.fold import fold_event
 from relight.customers.profile import Ask, Profile
 from relight.customers.rhythm import longest_run
+from relight.decide.backfill import begin_backfills
 from relight.decide.calendar import begin_schedules
 from relight.decide.entries import walk
 from relight.decide.minutes import move_candidates
@@ -42,6 +43,7 @@ def change_plan(turn: Turn, old: Plan | None, history: Iterable[Event] | None) -
             _move_entry(turn, old, entry)
     if turn.profile.first_any is not None:
         _begin_new_rules(turn)
+        begin_backfills(turn, old)
     move_candidates(turn)
     turn.profile.plan_version = turn.plan.version
     turn.rearm = True

@@ -131,9 +131,7 @@ def _early_reason(turn: Turn, rule: Rule, what: Happening) -> Reason | None:
         return Reason.EXPIRED
     if rule.paused or turn.state.is_paused(rule.id):
         return Reason.RULE_PAUSED
-    if (rule.starts is not None and what.instant < rule.starts) or (
-        rule.ends is not None and what.instant >= rule.ends
-    ):
+    if (rule.starts is not None and what.instant < rule.starts) or (rule.ends is not None and what.instant > rule.ends):
         return Reason.OUTSIDE_DATES
     return None
 

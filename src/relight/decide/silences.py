@@ -63,6 +63,27 @@ def silence_deadlines(turn: Turn, wait: SilenceWait, latest: int = INSTANT_MAX) 
             )
 
 
+def passed_silences(turn: Turn, rule: Rule) -> Iterator[Silence]:
+    """Yield the thresholds of a rule that the silence of now passed before they stood (E5)."""
+    profile, judged = turn.profile, turn.profile.judged
+    for wait in turn.state.silences:
+        if wait.rule.id != rule.id:
+            continue
+        starts = profile.starts.get(wait.activity)
+        if starts:
+            start, name, late = starts[-1].event_time, str(starts[-1].event_time), starts[-1].late
+        else:
+            first = _first_seen(profile) if wait.never else None
+            if first is None:
+                continue
+            start, name, late = first, NEVER, profile.first_on_time is None
+        due, occurrence = due_of(turn, wait.threshold, start), f"silence:{name}:{wait.id}"
+        if due is not None and due <= turn.now and due < wait.begun and f"{rule.id}\x1f{occurrence}" not in judged:
+            yield Silence(
+                occurrence=occurrence, start=name, deadline=due, length=due - start, threshold_id=wait.id, late=late
+            )
+
+
 def _of_threshold(
     turn: Turn, wait: SilenceWait, starts: Sequence[Start], latest: int
 ) -> Iterator[tuple[int, int, int, bool]]:

@@ -20,14 +20,18 @@ from relight.rules.plan import (
     EXPIRES_DEFAULT,
     GRACE_DEFAULT,
     Condition,
+    DeclinedTrigger,
     EventMatch,
     EventTrigger,
     Goal,
+    InactiveTrigger,
     MessageClass,
+    MilestoneTrigger,
     Program,
     Reentry,
     ReentryKind,
     Rule,
+    SegmentTrigger,
     StepKind,
     Trigger,
 )
@@ -114,6 +118,10 @@ def _compile_rule(source: RuleSource, texts: Texts, around: Surroundings) -> Rul
     exits_on, exits_when = _exits(model, inside)
     goal = _goal(model, inside)
     reentry = _reentry(model, trigger, inside)
+    if model.backfill is not None and trigger is not None and not _may_match_already(trigger):
+        message = "nobody matches this trigger already: it fires at an instant, and that one has passed"
+        help_text = "`backfill` goes with inactive, milestone, declined and enters"
+        texts.report("not-here", message, ("backfill",), help_text, key=True)
     topic = _topic(model, message_class, inside, around)
     holdout = _holdout(model, message_class, inside, around)
     starts = model.starts.first_instant(around.zone) if model.starts else None
@@ -236,6 +244,13 @@ def _holdout(model: RuleModel, message_class: MessageClass, texts: Texts, around
         )
         return 0.0
     return float(share)
+
+
+def _may_match_already(trigger: Trigger) -> bool:
+    """Return whether a trigger stands for a state that somebody can be in before the rule exists (E5)."""
+    if isinstance(trigger, SegmentTrigger):
+        return trigger.enters
+    return isinstance(trigger, InactiveTrigger | MilestoneTrigger | DeclinedTrigger)
 
 
 def _internal_sends(program: Program) -> list[Problem]:

@@ -40,6 +40,8 @@ class PlanIndex:
     scheduled: tuple[Rule, ...]
     #: Rules whose condition is watched: declined, enters, leaves, value milestones.
     watched: tuple[Rule, ...]
+    #: Rules that also take those who match already.
+    backfilled: tuple[Rule, ...]
     #: activity key of each inactive rule.
     activity_keys: Mapping[str, str]
     #: Any inactive rule includes the never active: an earlier first event re-arms.
@@ -83,6 +85,7 @@ def index_plan(plan: Plan) -> PlanIndex:
         dated=tuple(r for r in rules if isinstance(r.trigger, DateTrigger)),
         scheduled=tuple(r for r in rules if isinstance(r.trigger, ScheduleTrigger)),
         watched=tuple(r for r in rules if _is_watched(r)),
+        backfilled=tuple(r for r in rules if r.backfill is not None),
         activity_keys={r.id: activity_key(t.activity) for r, t in zip(inactive, triggers, strict=True)},
         has_never=any(t.include_never_active for t in triggers),
         personal_events=frozenset(

@@ -112,11 +112,11 @@ def test_lengths_and_dates() -> None:
         "grace": "1 hour",
         "settle": "30 min",
         "when_capped": {"wait": "1 day"},
-        "backfill": {"ramp": "24 hours"},
     }
     rule = sound({**EVENT, **written, "starts": "2026-03-01", "ends": "2026-03-31"})
     assert (rule.expires, rule.grace, rule.settle) == (2 * DAY, HOUR, HOUR // 2)
-    assert (rule.when_capped, rule.backfill) == (DAY, DAY)
+    assert rule.when_capped == DAY
+    assert sound({"trigger": {"inactive": "9 days"}, "backfill": {"ramp": "24 hours"}}).backfill == DAY
     assert rule.starts is not None
     assert rule.ends is not None
     assert format_instant(rule.starts, "Europe/Istanbul") == "2026-03-01 00:00:00 Europe/Istanbul"
@@ -137,3 +137,20 @@ def test_nobody_can_be_reached_without_an_address() -> None:
     rule, problems, _ = compile_one(EVENT, schema=bare)
     assert isinstance(rule, Rule)
     assert [(problem.code, problem.severity) for problem in problems] == [("no-address", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "codes"),
+    [
+        ({"inactive": "7 days"}, []),
+        ({"milestone": {"count": "order_placed", "at": [1]}}, []),
+        ({"enters": "vip"}, []),
+        ({"leaves": "vip"}, ["not-here"]),
+        ({"event": "order_placed"}, ["not-here"]),
+        ({"schedule": "0 9 * * MON"}, ["not-here"]),
+        ({"date": "birthday"}, ["not-here"]),
+    ],
+)
+def test_backfill_goes_with_what_can_stand_already(trigger: dict[str, Any], codes: list[str]) -> None:
+    """E5: backfill is refused where nobody can match already."""
+    assert [code for _, code in told({"trigger": trigger, "backfill": {"ramp": "1 day"}})] == codes
