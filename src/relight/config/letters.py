@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from relight.base.kinds import Kind
 from relight.base.problems import Problem
+from relight.base.suggest import suggest_words
 from relight.config.models import ConfigModel
 from relight.rules.conditions import compile_condition
 from relight.rules.definitions import Definitions
@@ -57,8 +58,9 @@ def compile_all_letters(
         if checked is not None:
             expressions[one.text] = compile_condition(checked, texts.binder)
             kinds[one.text] = checked.type.kind
+    problems_of_surveys = _survey_problems(scan, config)
     failed = {one.text for one in scan.expressions} - expressions.keys()
-    problems = list(scan.problems)
+    problems = [*scan.problems, *problems_of_surveys]
     policy, traits = _render_policy(config), texts.scope.schema.traits
     letters, found = compile_letters(scan, expressions=expressions, policy=policy, traits=traits)
     bodies = compile_bodies(scan, expressions=expressions, policy=policy, traits=traits)
@@ -77,6 +79,24 @@ def compile_all_letters(
     return CompiledLetters(
         letters={**letters, **{body_path(name): body for name, body in bodies.items()}}, problems=problems
     )
+
+
+def _survey_problems(scan: LetterScan, config: ConfigModel | None) -> list[Problem]:
+    """Return the surveys that templates ask and the config lacks, or whose links would lead nowhere."""
+    problems: list[Problem] = []
+    if config is None:
+        return problems
+    for one in scan.surveys:
+        if one.text not in config.surveys:
+            advice = suggest_words(one.text, config.surveys)
+            message = f"the config has no survey '{one.text}'"
+            help_text = advice or f"write `surveys: {{{one.text}: {{scale: 1-5}}}}` in config/default.yaml"
+            problems.append(Problem(code="unknown-survey", message=message, place=one.place, help=help_text))
+        elif config.web is None:
+            message = "a survey is answered by links, and the config has no `web` with a base_url for them"
+            help_text = 'web: {base_url: "https://mail.shop.example", secret: "${RELIGHT_LINK_SECRET}"}'
+            problems.append(Problem(code="no-survey-links", message=message, place=one.place, help=help_text))
+    return problems
 
 
 def _render_policy(config: ConfigModel | None) -> RenderPolicy:

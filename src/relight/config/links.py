@@ -5,21 +5,24 @@ One-click unsubscribe and preferences, made from the config's base_url and secre
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from relight.base.problems import Problem
-from relight.messages.identity import SECRET_BYTES_MIN, TokenKey, preferences_url, unsubscribe_url
+from relight.messages.identity import SECRET_BYTES_MIN, TokenKey, answer_url, preferences_url, unsubscribe_url
 
 if TYPE_CHECKING:
     from relight.config.models import ConfigModel
     from relight.rules.texts import PlaceOf
+    from relight.streams.surveys import Survey
 
 #: Signs the links of mails that only go to files. Known to everybody, so `check` refuses it for real delivery.
 _KEY_FOR_FILES = b"links of mails that go to files"
 
 #: (occurrence key, topic) -> (one-click unsubscribe link, preferences link).
 Links = Callable[[str, str], tuple[str, str]]
+#: (occurrence key, survey) -> (score, link) of each score.
+SurveyLinks = Callable[[str, str], list[tuple[int, str]]]
 
 
 def make_links(model: ConfigModel) -> Links | None:
@@ -27,12 +30,33 @@ def make_links(model: ConfigModel) -> Links | None:
     if model.web is None:
         return None
     base_url = model.web.base_url.rstrip("/")
-    secret = model.web.secret
-    raw = _KEY_FOR_FILES if secret is None else secret.reveal().encode("utf-8")
-    key = TokenKey(secret=raw.ljust(SECRET_BYTES_MIN, b"\0"))
+    key = link_keys(model)[0]
 
     def links(occurrence_key: str, topic: str) -> tuple[str, str]:
         return unsubscribe_url(base_url, key, occurrence_key, topic), preferences_url(base_url, key, occurrence_key)
+
+    return links
+
+
+def link_keys(model: ConfigModel) -> tuple[TokenKey, ...]:
+    """Return the key that links are signed with; none where the config has no `web`."""
+    if model.web is None:
+        return ()
+    secret = model.web.secret
+    raw = _KEY_FOR_FILES if secret is None else secret.reveal().encode("utf-8")
+    return (TokenKey(secret=raw.ljust(SECRET_BYTES_MIN, b"\0")),)
+
+
+def make_survey_links(model: ConfigModel, surveys: Mapping[str, Survey]) -> SurveyLinks | None:
+    """Return what writes the links of a survey, one for each score; None where the config has no `web`."""
+    if model.web is None:
+        return None
+    base_url = model.web.base_url.rstrip("/")
+    key = link_keys(model)[0]
+
+    def links(occurrence_key: str, survey: str) -> list[tuple[int, str]]:
+        scores = surveys[survey].scores
+        return [(score, answer_url(base_url, key, occurrence_key, survey, score)) for score in scores]
 
     return links
 

@@ -22,6 +22,7 @@ from relight.config.model_problems import read_model
 from relight.config.places import settle_places
 from relight.config.policy import compile_policy, partial_topics
 from relight.config.settings import Settings, read_settings
+from relight.config.surveys import read_surveys
 from relight.config.variables import expand
 from relight.config.yaml_nodes import YamlNode
 from relight.config.yaml_reader import read_yaml
@@ -34,6 +35,7 @@ from relight.rules.step_parts import Outside
 from relight.rules.texts import Texts
 from relight.streams.declaration import StreamModel, StreamPlan, compile_stream, merge_schemas
 from relight.streams.schema import LATENESS_DEFAULT, Schema
+from relight.streams.surveys import declare_answers
 from relight.templates import LetterScan
 
 #: After these a tree lacks entries, whose absence would be blamed.
@@ -91,6 +93,10 @@ def load_files(
     loading = _Loading(files=files, env=env, problems=list(files.problems), lint=lint)
     config = _load_config(loading, environment)
     streams, schema = _load_streams(loading)
+    if schema is not None and config.model is not None and config.node is not None:
+        surveys, problems = read_surveys(config.model, config.node.place_of)
+        schema, more = declare_answers(schema, surveys)
+        loading.problems += [*problems, *more]
     definitions_model = _load_definitions(loading)
     sources = _load_rules(loading)
     _load_measures(loading)

@@ -118,8 +118,8 @@ class SurveyModel(FileModel):
     """A survey of one question."""
 
     noun: ClassVar[str] = "a survey"
-    scale: Annotated[str, Field(pattern=r"^\d{1,2}-\d{1,2}$")] = Field(description="Lowest and highest answer: `0-10`.")
-    satisfied: int | None = Field(default=None, description="The lowest answer that counts as satisfied.")
+    scale: Annotated[str, Field(pattern=r"^\d{1,2}-\d{1,2}$")] = Field(description="Lowest and highest score: `0-10`.")
+    satisfied: int | None = Field(default=None, description="The lowest score that counts as satisfied.")
 
 
 class AccountsModel(FileModel):
@@ -176,6 +176,9 @@ class ConfigModel(FileModel):
     webhooks: dict[NameField, Secret] = Field(default_factory=dict, description="Addresses for webhook steps by name.")
     alerts: dict[NameField, EmailField] = Field(default_factory=dict, description="Addresses for alert steps by name.")
     codes: dict[NameField, str] = Field(default_factory=dict, description="Files of codes by the name of their pool.")
-    surveys: dict[NameField, SurveyModel] = Field(default_factory=dict, description="Surveys by name.")
+    surveys: dict[NameField, SurveyModel] = Field(
+        default_factory=dict,
+        description='Surveys by name: `csat` gives templates `survey("csat")` and makes the event `csat_answered`.',
+    )
     accounts: AccountsModel | None = Field(default=None, description="How people belong to accounts.")
     plan: PlanModel | None = Field(default=None, description="What `plan` looks at.")

@@ -8,8 +8,9 @@ from dataclasses import replace
 from relight.base.instants import DAY, WEEK
 from relight.base.problems import Place, Problem
 from relight.base.suggest import suggest_words
-from relight.config.links import link_problems, make_links
+from relight.config.links import link_problems, make_links, make_survey_links
 from relight.config.models import ConfigModel
+from relight.config.surveys import read_surveys
 from relight.rules.plan import Cap, MessageClass, Policy, Sender
 from relight.rules.texts import PlaceOf, Texts
 
@@ -41,6 +42,7 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         help_text = "classes: {marketing: {caps: [1 per day, 3 per 7 days]}}"
         problems.append(Problem(code="no-cap", message=message, place=place, severity="warning", help=help_text))
     quiet = model.quiet_hours
+    surveys = {name: survey for name, (survey, _) in read_surveys(model, place_of)[0].items()}
     policy = Policy(
         project=model.project.name,
         zone=model.project.zone,
@@ -57,6 +59,8 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         sunset=model.sunset.after.elapsed if model.sunset else None,
         silent=texts.expression_of("silent", place_of(("sunset",))) if texts is not None and model.sunset else None,
         links=make_links(model),
+        survey_links=make_survey_links(model, surveys),
+        surveys=surveys,
         places={key: place_of((key,)) for key in _PLACED if getattr(model, key)},
     )
     return policy, problems

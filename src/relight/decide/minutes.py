@@ -192,7 +192,10 @@ def template_names(turn: Turn, entry: Entry, step: Step) -> dict[str, object]:
     if step.sender is not None and sender is not None:
         names["sender"] = {"name": sender.name, "reply_to": sender.reply_to or sender.address}
     links = turn.plan.policy.links
+    key = turn.key_of(rule.id, entry.occurrence, step.id)
+    survey_links = turn.plan.policy.survey_links
+    if survey_links is not None:
+        names["survey"] = lambda name: survey_links(key, name)
     if links is not None:
-        key = turn.key_of(rule.id, entry.occurrence, step.id)
         names["unsubscribe_url"], names["preferences_url"] = links(key, rule.topic or "")
     return names

@@ -34,6 +34,7 @@ class TokenPurpose(StrEnum):
 
     UNSUBSCRIBE = "unsubscribe"
     PREFERENCES = "preferences"
+    ANSWER = "answer"
     BOUNCE = "bounce"
 
 
@@ -112,6 +113,12 @@ def unsubscribe_url(base_url: str, key: TokenKey, occurrence_key: str, topic: st
 def preferences_url(base_url: str, key: TokenKey, occurrence_key: str) -> str:
     """Return the link to the page where a person chooses what we send."""
     return _link(base_url, "p", make_token(key, TokenPurpose.PREFERENCES, occurrence_key), "")
+
+
+def answer_url(base_url: str, key: TokenKey, occurrence_key: str, survey: str, score: int | None = None) -> str:
+    """Return the link to the page of a survey, with a score chosen where one is given."""
+    chosen = "" if score is None else f"&v={score}"
+    return _link(base_url, "s", make_token(key, TokenPurpose.ANSWER, occurrence_key, survey), survey) + chosen
 
 
 def _link(base_url: str, page: str, token: str, topic: str) -> str:

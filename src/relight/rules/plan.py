@@ -5,7 +5,7 @@ Closures in it are pure functions of a Reading. Instants and elapsed lengths are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from relight.customers.layout import Layout
     from relight.customers.reading import Reading
     from relight.streams.schema import Schema
+    from relight.streams.surveys import Survey
 
 __all__ = [
     "EXPIRES_DEFAULT",
@@ -236,6 +237,10 @@ class Policy:
     silent: Condition | None = None
     #: (occurrence key, topic) -> (one-click unsubscribe link, preferences link); None writes none.
     links: Callable[[str, str], tuple[str, str]] | None = None
+    #: (occurrence key, survey) -> (score, link to its page with that score chosen), for `survey("csat")`.
+    survey_links: Callable[[str, str], Sequence[tuple[int, str]]] | None = None
+    #: Surveys by name.
+    surveys: Mapping[str, Survey] = field(default_factory=dict)
     #: Where quiet hours, caps and sensitive stand, for explain.
     places: Mapping[str, Place] = field(default_factory=dict)
 

@@ -30,6 +30,7 @@ from relight.templates.values import (
     NamedView,
     Question,
     RenderState,
+    SurveyChoices,
 )
 
 if TYPE_CHECKING:
@@ -171,6 +172,8 @@ class CompiledLetter:
         for name, value in {**of_reading, **extra}.items():
             if name == "sender" and isinstance(value, Mapping):
                 names[name] = NamedView(name=name, values={**self.policy.sender, **value})
+            elif name == "survey" and callable(value):
+                names[name] = SurveyChoices(links=value)
             elif value is not None and value is not UNKNOWN:
                 names[name] = _given(name, value)
         return names

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 #: Names that a letter gets beside `customer`.
 GIVEN_NAMES = frozenset({
     "arm", "code", "entry", "event", "incidents", "lang", "locale", "milestone", "now", "preferences_url", "preheader",
-    "project", "release", "releases", "request", "rule", "sender", "subject", "threshold", "topic", "unsubscribe_url",
+    "project", "release", "releases", "request", "rule", "sender", "subject", "survey", "threshold", "topic",
+    "unsubscribe_url",
 })  # fmt: skip
 #: Names whose properties are those of an event of a stream.
 EVENT_NAMES = frozenset({"entry", "event", "request", "release"})
@@ -70,6 +71,8 @@ class LetterScan:
     expressions: tuple[Expression, ...] = ()
     #: letter -> properties of `entry`, `event`, `request`, `release` that it reads, layouts included.
     reads: Mapping[str, tuple[Read, ...]] = field(default_factory=dict)
+    #: Surveys that are asked, and where; several may be of one.
+    surveys: tuple[Expression, ...] = ()
     problems: tuple[Problem, ...] = ()
     #: Folder that the sources stand in, for places.
     root: str = "templates"
@@ -78,6 +81,7 @@ class LetterScan:
 @dataclass(slots=True, kw_only=True)
 class _Found:
     expressions: list[Expression] = field(default_factory=list)
+    surveys: list[Expression] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     refers: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
@@ -117,6 +121,7 @@ def scan_letters(
         ]  # fmt: skip
     return LetterScan(
         sources=sources, letters=letters, bodies=_find_bodies(sources), expressions=tuple(expressions), reads=reads,
+        surveys=tuple(e for one in found.values() for e in one.surveys),
         problems=tuple(sort_problems(problems)), root=root,
     )  # fmt: skip
 
@@ -229,6 +234,8 @@ def _scan_attributes(tree: nodes.Template, found: _Found, file: str, lines: list
         target = call.node
         if isinstance(target, nodes.Name) and target.name in PRODUCT_QUESTIONS:
             _scan_question(call, target.name, found, _place(file, lines, call.lineno, target.name))
+        elif isinstance(target, nodes.Name) and target.name == "survey":
+            _scan_survey(call, found, _place(file, lines, call.lineno, "survey("))
         elif (
             isinstance(target, nodes.Getattr) and isinstance(target.node, nodes.Name) and target.node.name == "customer"
         ):
@@ -264,6 +271,16 @@ def _scan_question(call: nodes.Call, function: str, found: _Found, place: Place)
         ))  # fmt: skip
     else:
         found.expressions.append(Expression(text=text, place=place))
+
+
+def _scan_survey(call: nodes.Call, found: _Found, place: Place) -> None:
+    name = call.args[0].value if len(call.args) == 1 and isinstance(call.args[0], nodes.Const) else None
+    if isinstance(name, str) and not call.kwargs and call.dyn_args is None and call.dyn_kwargs is None:
+        found.surveys.append(Expression(text=name, place=place))
+        return
+    message = "a survey is asked for by its name, as a literal text"
+    problem = Problem(code="literal-needed", message=message, place=place, help='write survey("csat")')
+    found.problems.append(problem)
 
 
 def _declared_at_top(tree: nodes.Template) -> set[str]:

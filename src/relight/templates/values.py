@@ -6,7 +6,7 @@ A view answers only names it was given; everything else is a Missing, which refu
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
@@ -181,6 +181,21 @@ class Question:
         if condition is None:
             raise jinja2.TemplateRuntimeError(f"customer.{text} was not known when the template was loaded")
         return self.view.answer(text, condition)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyChoices:
+    """`survey`: called with a survey's name it gives one `{score, url}` for each score, lowest first."""
+
+    links: Callable[[str], Sequence[tuple[int, str]]]
+
+    def __call__(self, name: str) -> tuple[NamedView, ...]:
+        """Return the choices; raises TemplateRuntimeError for a survey that the config does not have."""
+        try:
+            found = self.links(name)
+        except KeyError:
+            raise jinja2.TemplateRuntimeError(f"there is no survey '{name}'") from None
+        return tuple(NamedView(name="survey", values={"score": score, "url": url}) for score, url in found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
