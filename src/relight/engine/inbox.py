@@ -28,6 +28,10 @@ INBOX_POSITION = "inbox"
 #: Stream of the dead letters of entries that are no events.
 INBOX_STREAM = "inbox"
 
+#: Entries of one look into the inbox; each holds up to ROWS_MAX rows.
+POLLED_ENTRIES_MAX = 200
+#: Positions in a stream that one entry's rows have between them and the next entry's.
+POSITIONS_PER_ENTRY = 1_000
 #: What an entry becomes.
 InboxRecord = Event | Control | DeadLetter
 #: Carries out a command at an instant (µs) and returns the records that it becomes, in log order. It may be asked again
@@ -61,25 +65,29 @@ class InboxInput:
     _readers: dict[str, RecordReader] = field(default_factory=dict)
 
     def poll(self, earliest: int, latest: int, most: int) -> Polled:
-        """Return at most `most` new entries as records, in order of arrival.
+        """Return new entries as records in order of arrival: no further entry once there are `most` records.
 
         A command comes alone. earliest, latest: ingest times (µs) that the records may have; an entry has the time it
         arrived where it lies between them. The caller makes records and positions durable together.
         """
         if self.place is None:
             self.place = int(self.store.positions().get(INBOX_POSITION, "0"))
-        entries = self.inbox.read_after(self.place, most)
+        entries = self.inbox.read_after(self.place, min(most, POLLED_ENTRIES_MAX))
         if not entries:
             return Polled()
-        command_at = next((i for i, one in enumerate(entries) if one.kind is InboxKind.COMMAND), None)
-        taken = entries if command_at is None else entries[: max(1, command_at)]
         records: list[InboxRecord] = []
-        for entry in taken:
+        taken = 0
+        for entry in entries:
+            if taken and (entry.kind is InboxKind.COMMAND or len(records) >= most):
+                break
             now = max(earliest, min(entry.received, latest))
             earliest = now  # one log, one order: a clock that was set back does not turn it round (H1)
             records += self._read(entry, now)
-        self.place = taken[-1].position
-        has_more = len(taken) < len(entries) or len(entries) == most
+            taken += 1
+            self.place = entry.position
+            if entry.kind is InboxKind.COMMAND:
+                break
+        has_more = taken < len(entries) or len(entries) == min(most, POLLED_ENTRIES_MAX)
         return Polled(records=records, positions={INBOX_POSITION: str(self.place)}, has_more=has_more)
 
     def _read(self, entry: InboxEntry, now: int) -> Sequence[InboxRecord]:
@@ -101,7 +109,13 @@ class InboxInput:
         reader = self._readers.get(entry.name)
         if reader is None:
             reader = self._readers[entry.name] = RecordReader(plan, self.folder)
-        return reader.read(entry.body, position=entry.position, source=source_of(entry), ingest_time=now)
+        rows = entry.body.split(b"\n")
+        records: list[InboxRecord] = []
+        for number, row in enumerate(rows):
+            source = f"{source_of(entry)}#{number + 1}" if len(rows) > 1 else source_of(entry)
+            place = entry.position * POSITIONS_PER_ENTRY + number
+            records += reader.read(row, position=place, source=source, ingest_time=now)
+        return records
 
 
 def _unknown_command(entry: InboxEntry, _now: int) -> Sequence[InboxRecord]:

@@ -23,6 +23,8 @@ from relight.stores.sqlite_connection import BUSY_TIMEOUT_S, sync_folder
 ENTRIES_DEFAULT = 1_000
 #: Largest body of one entry, bytes; a batch over HTTP is put row by row.
 BODY_BYTES_MAX = 8 * 2**20
+#: Raw rows of one entry.
+ROWS_MAX = 100
 #: Marks a file as an inbox (`PRAGMA application_id`): the letters RLIN.
 APPLICATION_ID = 0x524C494E
 #: Version of the tables below.
@@ -47,7 +49,7 @@ class InboxKind(StrEnum):
 
     #: A word that becomes a control record: consent, suppression, pause …; its body is an `inbox_words.Word`.
     WORD = "word"
-    #: A raw row of the stream `name`, as it came.
+    #: Raw rows of the stream `name` as they came, one a line: at most ROWS_MAX, so that one request costs few entries.
     EVENT = "event"
     #: Something for the engine to do, `name` says what: `apply`, `dead-letters-replay`.
     COMMAND = "command"

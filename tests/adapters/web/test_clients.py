@@ -50,7 +50,8 @@ class Place:
         """Return the rows in the inbox, as a process would read them that opens it now."""
         again = Inbox.open(self.inbox.path)
         try:
-            return [json.loads(one.body) for one in again.read_after(0) if one.kind is InboxKind.EVENT]
+            entries = [one for one in again.read_after(0) if one.kind is InboxKind.EVENT]
+            return [json.loads(row) for one in entries for row in one.body.split(b"\n")]
         finally:
             again.close()
 

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from relight.base.errors import BackpressureError, StoreError
-from relight.stores.inbox import InboxKind, NewEntry
+from relight.stores.inbox import ROWS_MAX, InboxKind, NewEntry
 from relight.stores.inbox_words import Word, word_entry
 from relight.streams.decode import RECORD_BYTES_MAX
 from relight.streams.fields import SEGMENT_TYPES
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 KEY_CACHE_SECONDS = 5.0
 #: Keys that are remembered.
 KEY_CACHE_MAX = 10_000
+#: Bytes of rows that one inbox entry aims at; a single row may be longer.
+ENTRY_BYTES_AIM = 2**18
 #: Seconds after which a sender may try again where we cannot write.
 UNWRITABLE_RETRY_SECONDS = 10
 _SERVICE_UNAVAILABLE = 503
@@ -146,15 +148,30 @@ async def _answer(ingestion: Ingestion, request: Request, read: _Reader) -> Resp
 
 def entries_of(rows: Rows, stream: str, now: int) -> list[NewEntry]:
     """Return the inbox entries of a request's rows; a merge comes right after its row, once for ever."""
-    entries = []
+    entries: list[NewEntry] = []
+    part: list[bytes] = []
+
+    def close_part() -> None:
+        if part:
+            body = b"\n".join(part)
+            entries.append(NewEntry(kind=InboxKind.EVENT, name=stream, body=body, received=now))
+            part.clear()
+
+    size = 0
     for number, row in enumerate(rows.rows):
-        body = bytes(row[: RECORD_BYTES_MAX + 1])  # a longer one is a dead letter all the same
-        entries.append(NewEntry(kind=InboxKind.EVENT, name=stream, body=body, received=now))
+        if len(part) >= ROWS_MAX or size + len(row) > ENTRY_BYTES_AIM:
+            close_part()
+            size = 0
+        # A longer one is a dead letter all the same. A line end can only stand between two tokens of JSON.
+        part.append(row[: RECORD_BYTES_MAX + 1].replace(b"\n", b" "))
+        size += len(row)
         merge = rows.merges.get(number)
         if merge is not None:
+            close_part()
             word = Word(kind="merge", customer=merge.customer, subject=merge.anonymous)
             key = msgspec.json.encode(["merge", merge.anonymous, merge.customer]).decode()
             entries.append(word_entry(word, received=now, key=key))
+    close_part()
     return entries
 
 

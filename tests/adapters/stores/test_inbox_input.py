@@ -1,0 +1,69 @@
+"""Entries of several rows: one request costs few entries, and each row is a record with a place of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from relight.engine import inbox as inbox_module
+from relight.engine.inbox import POSITIONS_PER_ENTRY, InboxInput
+from relight.stores.inbox import ROWS_MAX, Inbox, InboxKind, NewEntry
+from relight.stores.memory import MemoryStore
+from relight.streams.envelope import DeadLetter, Event
+from tests.unit.streams.stream_making import plan_of
+
+T0 = 1_767_225_600_000_000
+STREAM = plan_of(
+    "app",
+    source={"http": "app"}, id="id", time=None, customer="customer", name="event", events={"used": {}}, traits={},
+)  # fmt: skip
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Iterator[InboxInput]:
+    inbox = Inbox.open(tmp_path / "relight.inbox.db")
+    yield InboxInput(inbox=inbox, store=MemoryStore(), streams={"app": STREAM}, folder=tmp_path)
+    inbox.close()
+
+
+def put(read: InboxInput, *rows: list[str]) -> None:
+    entries = [
+        NewEntry(kind=InboxKind.EVENT, name="app", body="\n".join(lines).encode(), received=T0) for lines in rows
+    ]
+    read.inbox.put(entries)
+
+
+def row(number: int) -> str:
+    return json.dumps({"id": f"e{number}", "customer": "ann", "event": "used"})
+
+
+def test_each_row_of_an_entry_is_a_record_with_its_own_place(read: InboxInput) -> None:
+    """V2: the row that is no event is a dead letter named by entry and row, and blocks nothing."""
+    put(read, [row(1), "no", row(3)], [row(4)])
+    polled = read.poll(T0, T0, 100)
+    assert [one.id if isinstance(one, Event) else "dead" for one in polled.records] == ["e1", "dead", "e3", "e4"]
+    (dead,) = [one for one in polled.records if isinstance(one, DeadLetter)]
+    assert (dead.source, dead.position) == ("inbox:1#2", POSITIONS_PER_ENTRY + 1)
+    positions = [one.position for one in polled.records if isinstance(one, Event)]
+    assert positions == sorted(set(positions))
+    assert ROWS_MAX <= POSITIONS_PER_ENTRY
+    assert not polled.has_more
+
+
+def test_a_look_ends_with_the_entry_that_fills_the_batch(read: InboxInput) -> None:
+    """A batch of `most` records is not exceeded by more than one entry, and what is left comes next time."""
+    put(read, [row(1), row(2)], [row(3), row(4)], [row(5)])
+    first = read.poll(T0, T0, 3)
+    assert (len(first.records), first.has_more) == (4, True)
+    second = read.poll(T0, T0, 3)
+    assert (len(second.records), second.has_more) == (1, False)
+
+
+def test_a_look_takes_a_bounded_number_of_entries(read: InboxInput, monkeypatch: pytest.MonkeyPatch) -> None:
+    """POLLED_ENTRIES_MAX entries are in memory at once."""
+    monkeypatch.setattr(inbox_module, "POLLED_ENTRIES_MAX", 2)
+    put(read, [row(1)], [row(2)], [row(3)])
+    assert [len(read.poll(T0, T0, 100).records) for _ in range(3)] == [2, 1, 0]
