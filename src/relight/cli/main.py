@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Read events, decide, and hand over mails."),
     "simulate": ("simulate", "Say what recorded events would have sent; nothing is sent."),
     "explain": ("explain", "Say why a customer got a message, or why not."),
+    "metrics": ("metrics", "Say whether customers stay, and what each rule did."),
     "preview": ("preview", "Render a rule's mail without sending it."),
     "dead-letters": ("dead_letters", "List, show and replay records that could not be read."),
     "keys": ("keys", "Make, list and revoke write keys for events over HTTP."),

@@ -37,7 +37,7 @@ class CompiledLetters:
 
 def scan_all_letters(sources: Mapping[str, str], schema: Schema, definitions: Definitions) -> LetterScan:
     """Return what the templates hold; sources: path below templates/ -> text."""
-    names = {*schema.traits, *definitions.values, *definitions.segments, *definitions.lists}
+    names = {*schema.traits, *definitions.values, *definitions.segments, *definitions.lists, *definitions.measures}
     properties = {name for event in schema.events.values() for name in event.properties}
     return scan_letters(sources, names=names, properties=properties)
 

@@ -18,6 +18,8 @@ from relight.config.config_file import ConfigFile, read_config
 from relight.config.folder import DEFINITIONS_FILE, MEASURES_FILE, FolderFiles, read_folder
 from relight.config.letters import compile_all_letters, scan_all_letters
 from relight.config.measure_models import MeasuresModel
+from relight.config.measure_plan import MeasurePlan
+from relight.config.measures import Around, compile_measures, customer_types, default_measures
 from relight.config.model_problems import read_model
 from relight.config.places import settle_places
 from relight.config.policy import compile_policy, partial_topics
@@ -28,6 +30,7 @@ from relight.config.yaml_nodes import YamlNode
 from relight.config.yaml_reader import read_yaml
 from relight.customers.layout import LayoutBuilder
 from relight.rules.compile import RuleSource, Surroundings, compile_rules, slack_of
+from relight.rules.conditions import Scope
 from relight.rules.definitions import Definitions, compile_definitions, read_definitions
 from relight.rules.models import DefinitionsModel, RuleModel
 from relight.rules.plan import MessageClass, Plan, Policy
@@ -54,6 +57,8 @@ class LoadedProject:
     streams: Mapping[str, StreamPlan] = field(default_factory=dict)
     #: None where the config has errors.
     settings: Settings | None = None
+    #: None where there is any error.
+    measures: MeasurePlan | None = None
     #: Sorted by place.
     problems: list[Problem] = field(default_factory=list)
     #: path below the folder -> text, for showing lines.
@@ -99,10 +104,10 @@ def load_files(
         loading.problems += [*problems, *more]
     definitions_model = _load_definitions(loading)
     sources = _load_rules(loading)
-    _load_measures(loading)
+    measures = _load_measures(loading, schema, config)
     made: _Made | None = None
     if schema is not None and (definitions_model is not None or DEFINITIONS_FILE not in files.rules):
-        made = _compile(loading, config, schema, definitions_model, (streams, sources))
+        made = _compile(loading, config, schema, definitions_model, (streams, sources, measures))
     settings = None
     if config.model is not None and config.node is not None:
         settings, found = read_settings(config.model, config.node.place_of)
@@ -114,6 +119,7 @@ def load_files(
         plan=made.plan if made is not None and not failed else None,
         streams=streams,
         settings=None if config.model is None else settings,
+        measures=made.measures if made is not None and not failed else None,
         problems=problems,
         sources=texts,
         rules_found=sum(path != DEFINITIONS_FILE for path in files.rules),
@@ -149,6 +155,7 @@ class _Made:
     """What was compiled."""
 
     plan: Plan
+    measures: MeasurePlan
     letters_found: int
 
 
@@ -243,11 +250,25 @@ def _load_rules(loading: _Loading) -> list[RuleSource]:
     return sources
 
 
-def _load_measures(loading: _Loading) -> None:
+def _load_measures(loading: _Loading, schema: Schema | None, config: ConfigFile) -> MeasurePlan:
+    """Return what measures are computed from; the definitions are added once they are read."""
+    rules = frozenset(_stem(path) for path in loading.files.rules if path != DEFINITIONS_FILE)
+    around = Around(schema=schema or Schema(), config=config.model, rules=rules)
     text = loading.files.config.get(MEASURES_FILE)
     node = loading.read(MEASURES_FILE, text) if text is not None else None
-    if node is not None:
-        loading.problems += read_model(MeasuresModel, node, "the measures")[1]
+    if node is None:
+        return default_measures(around)
+    if isinstance(node.value, dict):
+        # Targets and boards change no decision.
+        loading.mean(MEASURES_FILE, {key: node.value.get(key) for key in ("sources", "period", "lifetime")})
+    model, problems = read_model(MeasuresModel, node, "the measures")
+    loading.problems += problems
+    if model is None or schema is None:
+        return default_measures(around)
+    texts = Texts(scope=Scope(schema=schema), binder=LayoutBuilder(schema), place_of=node.place_of)
+    measures = compile_measures(model, texts, around)
+    loading.problems += texts.problems
+    return measures
 
 
 def _stem(path: str) -> str:
@@ -260,13 +281,14 @@ def _compile(
     config: ConfigFile,
     schema: Schema,
     definitions_model: tuple[DefinitionsModel, YamlNode] | None,
-    files: tuple[Mapping[str, StreamPlan], list[RuleSource]],
+    files: tuple[Mapping[str, StreamPlan], list[RuleSource], MeasurePlan],
 ) -> _Made:
-    streams, sources = files
-    definitions = Definitions()
+    streams, sources, measures = files
+    served = customer_types(measures)
+    definitions = Definitions(measures=served)
     if definitions_model is not None:
         model, node = definitions_model
-        definitions, problems = read_definitions(model, node.place_of, schema)
+        definitions, problems = read_definitions(model, node.place_of, schema, served)
         loading.problems += problems
     lateness = max((stream.lateness for stream in streams.values()), default=LATENESS_DEFAULT.elapsed)
     builder = LayoutBuilder(schema, lateness=lateness, slack=slack_of(sources))
@@ -300,7 +322,8 @@ def _compile(
         segments=segments,
         lists=definitions.lists,
     )
-    return _Made(plan=plan, letters_found=len(scan.letters))
+    measures = replace(measures, definitions=definitions, lateness=lateness)
+    return _Made(plan=plan, measures=measures, letters_found=len(scan.letters))
 
 
 def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, scan: LetterScan) -> Surroundings:

@@ -91,6 +91,8 @@ class Layout:
     activities: Mapping[str, ActivitySpec] = field(default_factory=dict)
     traits: frozenset[str] = ALWAYS_KEPT_TRAITS
     trait_kinds: Mapping[str, Kind] = field(default_factory=dict)
+    #: Measures of the customer that are read, served by control records; no history brings them back.
+    measures: Mapping[str, Kind] = field(default_factory=dict)
     #: event -> property -> kind, to read values back.
     kinds: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
     #: How far back a reading may stand: settle + grace (µs).
@@ -121,11 +123,16 @@ class LayoutBuilder:
         self._trail: dict[str, set[str]] = {}
         self._looking_back: set[str] = set()
         self._traits: set[str] = set(ALWAYS_KEPT_TRAITS)
+        self._measures: dict[str, Kind] = {}
 
     # ------------------------------------------------------------ the binder
     def trait(self, name: str) -> None:
         """Keep a trait."""
         self._traits.add(name)
+
+    def measure(self, name: str, kind: Kind) -> None:
+        """Have a measure of the customer served."""
+        self._measures[name] = kind
 
     def reader(self, fact: Fact, predicate: Filter | None, keys: ReaderKeys = ()) -> Callable[[Reading], object]:
         """Keep what a fact needs and return the closure that reads it.
@@ -231,6 +238,7 @@ class LayoutBuilder:
             activities=dict(self._activities),
             traits=frozenset(self._traits),
             trait_kinds={n: t.kind for n, t in self.schema.traits.items()},
+            measures=dict(sorted(self._measures.items())),
             kinds={n: {p: t.kind for p, t in e.properties.items()} for n, e in self.schema.events.items()},
             slack=self.slack,
             trail_keep=self.lateness + self.slack,

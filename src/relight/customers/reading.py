@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relight.base.instants import INSTANT_MAX, is_zone
-from relight.base.kinds import UNKNOWN
+from relight.base.kinds import UNKNOWN, revive_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from relight.base.kinds import Kind
     from relight.customers.profile import Profile
     from relight.streams.envelope import Event
 
@@ -102,6 +103,11 @@ class Reading:
     def trait(self, name: str) -> object:
         """Return the last write of a trait by event time up to `at`, or UNKNOWN."""
         return trait_of(self.profile, name, self.at)
+
+    def measure(self, name: str, kind: Kind) -> object:
+        """Return the measure as the last control record served it, or UNKNOWN."""
+        value = self.profile.measures.get(name)
+        return UNKNOWN if value is None else revive_value(value, kind)
 
     def note_change(self, instant: int) -> None:
         """Let a fact say when time alone changes it next."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from relight.base.kinds import Kind
 from relight.base.problems import Place, Problem
 from relight.customers.facts import Function
 from relight.customers.layout import LayoutBuilder
 from relight.rules.conditions import Checked, Node, Scope, check_condition, compile_condition, parse_condition
+from relight.rules.conditions.types import Type
 from relight.rules.models import DefinitionsModel
 from relight.rules.plan import Condition
 from relight.rules.texts import PlaceOf
@@ -31,16 +32,25 @@ class Definitions:
     values: Mapping[str, Node] = field(default_factory=dict)
     segments: Mapping[str, Node] = field(default_factory=dict)
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Measures of a customer: those that can be computed with their types, others with None.
+    measures: Mapping[str, Type | None] = field(default_factory=dict)
     #: Typed trees of those values and segments that are without mistake.
     checked: Mapping[str, Checked] = field(default_factory=dict)
 
     def scope(self, schema: Schema) -> Scope:
         """Return what every condition of the project may name."""
-        return Scope(schema=schema, values=self.values, segments=self.segments, lists=self.lists)
+        return Scope(
+            schema=schema, values=self.values, segments=self.segments, lists=self.lists, measures=self.measures
+        )
 
 
-def read_definitions(model: DefinitionsModel, place_of: PlaceOf, schema: Schema) -> tuple[Definitions, list[Problem]]:
-    """Return the definitions and every problem of them; a broken one is left out of `checked` only."""
+def read_definitions(
+    model: DefinitionsModel, place_of: PlaceOf, schema: Schema, measures: Mapping[str, Type | None] | None = None
+) -> tuple[Definitions, list[Problem]]:
+    """Return the definitions and every problem of them; a broken one is left out of `checked` only.
+
+    measures: those of a customer, which definitions may name.
+    """
     problems: list[Problem] = []
     nodes: dict[str, dict[str, Node]] = {"values": {}, "segments": {}}
     seen: dict[str, Place] = {}
@@ -58,6 +68,7 @@ def read_definitions(model: DefinitionsModel, place_of: PlaceOf, schema: Schema)
         values=nodes["values"],
         segments=nodes["segments"],
         lists={name: tuple(members) for name, members in model.lists.items()},
+        measures=measures or {},
     )
     scope = definitions.scope(schema)
     checked: dict[str, Checked] = {}
@@ -67,9 +78,7 @@ def read_definitions(model: DefinitionsModel, place_of: PlaceOf, schema: Schema)
             problems += found
             if tree is not None:
                 checked[name] = tree
-    return Definitions(
-        values=nodes["values"], segments=nodes["segments"], lists=definitions.lists, checked=checked
-    ), problems
+    return replace(definitions, checked=checked), problems
 
 
 def _name_problems(name: str, place: Place, seen: Mapping[str, Place], schema: Schema) -> list[Problem]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import StoreError
 from relight.stores.interface import EventIdentity
-from relight.stores.record_codec import open_record
+from relight.stores.record_codec import check_bodies, open_record
 from relight.stores.sqlite_connection import Connection
 from relight.streams.envelope import Event, Record
 
@@ -43,6 +43,8 @@ HASH_BITS = 64
 CUSTOMER_HASHES_MAX = 50_000
 #: Records read from the log at a time.
 LOG_PAGE = 1_000
+#: Records read from the log at a time where they stay encoded.
+SEALED_PAGE = 20_000
 
 #: Bytes of an entry of a segment, as in id_segments (which needs numpy, loaded late).
 ENTRY_BYTES = 24
@@ -244,6 +246,17 @@ def read_pages(cursor: sqlite3.Cursor, after: int, limit: int | None = None) -> 
             return
         after = rows[-1][0]
         left = None if left is None else left - len(rows)
+
+
+def read_sealed_page(cursor: sqlite3.Cursor, after: int) -> list[tuple[int, bytes]]:
+    """Return (rank, body) of the next records after a position, checked but not decoded; none at the end."""
+    rows = cursor.execute(
+        "SELECT pos, kind, body, crc FROM log WHERE pos > ? ORDER BY pos LIMIT ?", (after, SEALED_PAGE)
+    ).fetchall()
+    if rows and rows[-1][0] - after != len(rows):
+        raise StoreError(f"the log has a gap after record {after}: it is never edited, so the file is damaged")
+    check_bodies(rows)
+    return [(kind, body) for _, kind, body, _ in rows]
 
 
 def read_record(cursor: sqlite3.Cursor, position: int) -> Record | None:

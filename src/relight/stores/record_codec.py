@@ -46,6 +46,14 @@ def open_record(position: int, kind: int, body: bytes, crc: int) -> Record:
     return _decode(_EVENT, body, place)
 
 
+def check_bodies(rows: list[tuple[int, int, object, int]]) -> None:
+    """Raise StoreError for the first damaged one of some rows of the log: position, kind, body, CRC."""
+    checksum = zlib.crc32
+    for position, kind, body, crc in rows:
+        if not isinstance(body, bytes) or checksum(body, (position * _RANK_SPACE + kind) & 0xFFFF_FFFF) != crc:
+            raise _damage(f"log record {position}")
+
+
 def _is_sound(body: object, seed: int, crc: int) -> bool:
     # A flipped bit in SQLite's own type byte makes a blob come back as text, a number or nothing.
     return isinstance(body, bytes) and zlib.crc32(body, seed) == crc

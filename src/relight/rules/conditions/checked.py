@@ -53,6 +53,13 @@ class TraitRead(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureRead(Part):
+    """A measure of the customer, as the last control record served it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ViewRead(Part):
     """`now`, `today`, `local_time`, `first_seen`, `threshold`, `arm`, `milestone`."""
 
@@ -146,6 +153,7 @@ class NegativeOf(Part):
 Checked = (
     Constant
     | TraitRead
+    | MeasureRead
     | ViewRead
     | PropertyRead
     | FactRead

@@ -17,6 +17,7 @@ from relight.rules.conditions.checked import (
     KnownOf,
     ListOf,
     LogicOf,
+    MeasureRead,
     Named,
     NegativeOf,
     NotOf,
@@ -57,6 +58,9 @@ class Binder(Protocol):
     def trait(self, name: str) -> None:
         """Take note that a trait is read."""
 
+    def measure(self, name: str, kind: Kind) -> None:
+        """Take note that a measure of the customer is read."""
+
 
 class Compiler:
     """Compiles the parts of one condition: over a reading, or (`own_only`) over an event's own properties."""
@@ -72,7 +76,7 @@ class Compiler:
                 return constant(part.value)
             case Named():
                 return self.compile(part.inner)
-            case TraitRead() | ViewRead() | PropertyRead() | FactRead():
+            case TraitRead() | MeasureRead() | ViewRead() | PropertyRead() | FactRead():
                 return self._read(part)
             case LogicOf():
                 tests = tuple(self.compile(operand) for operand in part.operands)
@@ -91,11 +95,14 @@ class Compiler:
             case ListOf():
                 return _listed(tuple(self.compile(item) for item in part.items))
 
-    def _read(self, part: TraitRead | ViewRead | PropertyRead | FactRead) -> Evaluator:
+    def _read(self, part: TraitRead | MeasureRead | ViewRead | PropertyRead | FactRead) -> Evaluator:
         match part:
             case TraitRead():
                 self.binder.trait(part.name)
                 return _trait_reader(part.name)
+            case MeasureRead():
+                self.binder.measure(part.name, part.type.kind)
+                return _measure_reader(part.name, part.type.kind)
             case ViewRead():
                 return view_reader(part.name)
             case PropertyRead():
@@ -125,6 +132,10 @@ class Compiler:
 
 def _trait_reader(name: str) -> Evaluator:
     return lambda reading: reading.trait(name)
+
+
+def _measure_reader(name: str, kind: Kind) -> Evaluator:
+    return lambda reading: reading.measure(name, kind)
 
 
 def _property_reader(part: PropertyRead, *, own_only: bool) -> Evaluator:

@@ -12,6 +12,7 @@ from relight.rules.conditions.checked import (
     Checked,
     Constant,
     FactRead,
+    MeasureRead,
     Named,
     PropertyRead,
     Source,
@@ -61,8 +62,20 @@ def check_name(node: Name, walk: Walk) -> Checked | None:
     trait = walk.scope.schema.traits.get(word)
     if trait is not None:
         return TraitRead(type=property_type(trait), text=node.dotted, place=node.place, name=word)
+    if word in walk.scope.measures:
+        return _measure(node, walk)
     _report_unknown(node, walk)
     return None
+
+
+def _measure(node: Name, walk: Walk) -> Checked | None:
+    word = node.parts[0]
+    kind = walk.scope.measures[word]
+    if kind is None:
+        message = f"'{word}' is a measure, and `sources` in config/measures.yaml does not say what it is computed from"
+        walk.report("missing-source", message, node.place, "docs/measures.md says what it needs")
+        return None
+    return MeasureRead(type=kind, text=word, place=node.place, name=word)
 
 
 class _Refused:
@@ -205,6 +218,7 @@ def _report_unknown(node: Name, walk: Walk) -> None:
         walk.report("not-here", f"'{word}' exists only in templates", node.place)
         return
     allowed = {*scope.schema.traits, *scope.values, *scope.segments, *scope.lists, *VIEW_NAMES, "silent", *scope.allow}
+    allowed |= {name for name, kind in scope.measures.items() if kind is not None}
     allowed |= set(scope.row or ())
     near = nearest_word(word, sorted(allowed))
     tail = f"; did you mean '{near}'?" if near else ""

@@ -8,6 +8,7 @@ from enum import Enum
 
 from relight.base.problems import Place, Problem
 from relight.rules.conditions.checked import Checked
+from relight.rules.conditions.types import Type
 from relight.streams.expressions.nodes import Node
 from relight.streams.schema import PropertyType, Schema
 
@@ -26,6 +27,8 @@ class Scope:
     values: Mapping[str, Node] = field(default_factory=dict)
     segments: Mapping[str, Node] = field(default_factory=dict)
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Measures of a customer that can be computed, by name; None for one that cannot, with no source for it.
+    measures: Mapping[str, Type | None] = field(default_factory=dict)
     #: Properties of the entry's triggering event; None: there is no entry here.
     entry: Mapping[str, PropertyType] | None = None
     #: Properties of the event at hand; None: there is none here.

@@ -160,6 +160,9 @@ class Scanner:
         self.facts: list[Fact] = []
         self.traits: list[str] = []
 
+    def measure(self, name: str, kind: Kind) -> None:
+        pass
+
     def trait(self, name: str) -> None:
         self.traits.append(name)
 
