@@ -244,6 +244,8 @@ class _Compiler:
         elif name in MEASURES or name in plan.efforts:
             message = f"'{name}' is measured, so it has a value and is not done or undone"
             self.texts.report("wrong-value", message, (*path, "done"), "write `below: …` or `at_least: …`")
+        if one.alert is not None:
+            self.texts.report("not-yet", "targets cannot alert yet", (*path, "alert"), "leave `alert` out")
         if one.alert is not None and config is not None and one.alert not in config.alerts:
             message = f"config's `alerts` has no '{one.alert}'"
             report_unknown(self.texts, "unknown-alert", message, (*path, "alert"), (one.alert, dict(config.alerts)))

@@ -177,7 +177,7 @@ def test_funnels() -> None:
 TARGETS = """
 sources: {order: bought, revenue: bought.total, signup: signed_up, left: left}
 targets:
-  churn: {below: 3%, per: month, owner: Deniz, alert: team}
+  churn: {below: 3%, per: month, owner: Deniz}
   revenue: {at_least: 200 USD, from: 100}
   apf: {at_least: 1}
   first_survey: {done: false, owner: Mert}
