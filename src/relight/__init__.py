@@ -2,3 +2,10 @@
 
 #: The same as in pyproject.toml; a test compares. Read from here, `relight version` needs no package metadata.
 __version__ = "0.1.0"
+
+
+def faust_app(folder: str = ".") -> object:
+    """Return the Faust app of a project folder: `app = relight.faust_app(".")`, then `faust -A streams.app worker`."""
+    from relight.engine.cluster_worker import faust_app as make  # noqa: PLC0415  # relight itself imports nothing
+
+    return make(folder)

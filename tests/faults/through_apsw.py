@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import apsw
 import pytest
 
-from relight.stores import inbox, sqlite_connection
+from relight.stores import sqlite_connection
 from tests.faults.disk import Disk, WatchedVfs
 
 _T = TypeVar("_T")
@@ -42,10 +39,6 @@ class Cursor:
         _translated(lambda: self._cursor.executemany(statement, [tuple(row) for row in rows]))
         self.rowcount = self._connection.real.total_changes() - before
         return self
-
-    @property
-    def lastrowid(self) -> int:
-        return self._connection.real.last_insert_rowid()
 
     def fetchone(self) -> Any:
         return _translated(self._cursor.fetchone)
@@ -78,8 +71,7 @@ class Connection:
         self.real.create_scalar_function(name, function, arguments, deterministic=deterministic)
 
     def close(self) -> None:
-        with suppress(apsw.Error):  # Python's sqlite3 keeps what goes wrong here to itself
-            self.real.close()
+        _translated(self.real.close)
 
 
 def _translated(call: Callable[[], _T]) -> _T:
@@ -93,43 +85,17 @@ def _translated(call: Callable[[], _T]) -> _T:
 
 @contextmanager
 def stores_on(disk: Disk, patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let every store and inbox that is opened inside keep its files on `disk`; at the end nothing is open any more.
-
-    What the block left open is left as a process that ended leaves it: closing it writes nothing.
-    """
+    """Let every store that is opened inside keep its files on `disk`."""
     vfs = WatchedVfs(f"disk{next(_NUMBERS)}", disk)
-    opened: list[Connection] = []
 
     def connect(path: Path, *, read_only: bool) -> Connection:
         assert not read_only
-        opened.append(Connection(path, vfs.vfs_name))
+        opened = Connection(path, vfs.vfs_name)
         for setting in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
-            opened[-1].execute(f"PRAGMA {setting}")
-        return opened[-1]
-
-    def connect_inbox(address: str, **_: Any) -> Connection:
-        opened.append(Connection(Path(urlsplit(address).path), vfs.vfs_name))
-        return opened[-1]
-
-    known = sys.unraisablehook
-
-    def hear(told: sys.UnraisableHookArgs) -> None:
-        if not isinstance(told.exc_value, apsw.Error):  # a fault of the disk that SQLite keeps to itself
-            known(told)
+            opened.execute(f"PRAGMA {setting}")
+        return opened
 
     with patch.context() as changed:
-        changed.setattr(sys, "unraisablehook", hear)
         changed.setattr(sqlite_connection, "_connect", connect)
-        changed.setattr(inbox, "sqlite3", SimpleNamespace(**{**vars(sqlite3), "connect": connect_inbox}))
-        try:
-            yield
-        finally:
-            disk.may = _refuse
-            for one in opened:
-                with suppress(apsw.Error):
-                    one.real.close()
+        yield
     vfs.unregister()
-
-
-def _refuse(_: object) -> None:
-    raise apsw.IOError("the process has ended")

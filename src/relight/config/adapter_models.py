@@ -145,6 +145,7 @@ class KafkaModel(FileModel):
     noun: ClassVar[str] = "the Kafka settings"
     brokers: list[str] = Field(min_length=1, description="Addresses of brokers.")
     partitions: int = Field(default=12, ge=1, le=1000, description="Partitions of the topics that relight makes.")
+    replication: int = Field(default=1, ge=1, le=10, description="Copies of each of those topics; 3 in production.")
     max_wait: ElapsedField | None = Field(
         default=None, description="How long a silent partition may hold time back; 15 minutes if left out."
     )

@@ -113,6 +113,8 @@ class KafkaSettings:
 
     brokers: tuple[str, ...]
     partitions: int
+    #: Copies of each topic that relight makes.
+    replication: int
     #: µs.
     max_wait: int
     user: str | None
@@ -213,6 +215,7 @@ def _kafka(model: ConfigModel) -> KafkaSettings | None:
     return KafkaSettings(
         brokers=tuple(found.brokers),
         partitions=found.partitions,
+        replication=found.replication,
         max_wait=found.max_wait.elapsed if found.max_wait else MAX_WAIT_DEFAULT,
         user=found.user,
         password=found.password,

@@ -55,7 +55,7 @@ class Progress:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Work:
+class Work:
     """One batch while it is made."""
 
     log: list[tuple[Record, bytes]] = field(default_factory=list)
@@ -132,7 +132,7 @@ class Engine:
     def _take(
         self, records: Sequence[Event | Control | DeadLetter], positions: Mapping[str, str], reached: int | None
     ) -> Effects:
-        work = _Work()
+        work = Work()
         last = INSTANT_MIN
         known = self._find_known(records)
         for record, copy_of in zip(records, known, strict=True):
@@ -155,7 +155,7 @@ class Engine:
     def advance(self, until: int) -> Effects:
         """Let time come to `until` (µs): every deadline with j < until is judged, durably."""
         with self._all_or_nothing():
-            work = _Work()
+            work = Work()
             self._advance(work, until)
             self._commit(work, {}, until)
             return work.effects
@@ -198,14 +198,14 @@ class Engine:
             found.append(position if position is not None else first if first is not record else None)
         return found
 
-    def _count_copy(self, work: _Work, record: Event | Control, copy_of: Event | int) -> None:
+    def _count_copy(self, work: Work, record: Event | Control, copy_of: Event | int) -> None:
         """A copy is no record for any check; a body that differs from the first is counted (V1)."""
         work.duplicates += 1
         first = revive_record(self.layout, self.store.body_at(copy_of)) if isinstance(copy_of, int) else copy_of
         if isinstance(first, Event) and isinstance(record, Event) and not is_same_body(first, record):
             work.differing += 1
 
-    def _take_global(self, work: _Work, record: Event | Control) -> None:
+    def _take_global(self, work: Work, record: Event | Control) -> None:
         work.log.append((record, encode_record(record)))
         self._position += 1
         self.world.append(record)
@@ -215,7 +215,7 @@ class Engine:
         else:
             self._visit_all |= record.kind not in _QUIET_CONTROLS
 
-    def _take_own(self, work: _Work, record: Event | Control) -> None:
+    def _take_own(self, work: Work, record: Event | Control) -> None:
         customer = record.customer
         assert customer is not None
         if isinstance(record, Control) and is_unfilled_merge(record):
@@ -245,11 +245,11 @@ class Engine:
         """Return whether a rule, or everything, is paused at the end of the log."""
         return self.world.states[-1].is_paused(rule)
 
-    def _fill_merge(self, work: _Work, record: Control) -> DeadLetter | None:
+    def _fill_merge(self, work: Work, record: Control) -> DeadLetter | None:
         anonymous = self.profiles.get(self._layout_at, record.subject)
         return fill_merge(record, log=self._own_log(work, record.subject), anonymous=anonymous)
 
-    def _own_log(self, work: _Work, customer: str) -> Iterator[Record]:
+    def _own_log(self, work: Work, customer: str) -> Iterator[Record]:
         """Yield the customer's own records so far, in log order, in memory form."""
         for _, record in self.store.customer_log(customer):
             yield revive_record(self.layout, record)
@@ -257,12 +257,12 @@ class Engine:
             if logged.customer == customer:
                 yield logged
 
-    def _history(self, work: _Work, customer: str) -> Iterator[Event]:
+    def _history(self, work: Work, customer: str) -> Iterator[Event]:
         """Yield the customer's own events so far, those of merged profiles among them (V4)."""
         return own_events(self._own_log(work, customer), self.layout)
 
     # ------------------------------------------------------------ time
-    def _advance(self, work: _Work, until: int) -> None:
+    def _advance(self, work: Work, until: int) -> None:
         if self._visit_all:
             self._visit_all = False
             for customer in self.timers.names():
@@ -270,7 +270,7 @@ class Engine:
         for customer in self.timers.due(until):
             self._live(work, customer, until)
 
-    def _live(self, work: _Work, customer: str, until: int) -> None:
+    def _live(self, work: Work, customer: str, until: int) -> None:
         profile = self.profiles.get(self._layout_at, customer)
         # Global records of this very instant may still be followed by control records of it; own ones take them along.
         live_until(
@@ -279,7 +279,7 @@ class Engine:
         self.timers.arm(customer, profile.wake)
 
     # ------------------------------------------------------------ durability
-    def _commit(self, work: _Work, positions: Mapping[str, str], until: int) -> None:
+    def _commit(self, work: Work, positions: Mapping[str, str], until: int) -> None:
         effects = work.effects
         policy = self.plan.policy if self.plan is not None else None
         batch = Batch(
@@ -336,7 +336,7 @@ class Engine:
         folded = self._fold_forward(begin)
         reached = self.store.reached()
         if reached is not None:
-            work = _Work()
+            work = Work()
             # A checkpoint may be older than a global event or plan that everybody was visited for.
             self._visit_all = True
             self._advance(work, reached)
@@ -345,7 +345,7 @@ class Engine:
 
     def _fold_forward(self, begin: int) -> int:
         folded = 0
-        work = _Work()
+        work = Work()
         for position, record in self.store.read_log(begin):
             if record.customer is None:
                 continue
@@ -365,7 +365,7 @@ class Engine:
             self.timers.arm(record.customer, profile.wake)
             if len(work.effects.rows) > ROWS_AT_ONCE_MAX:
                 self._settle_again(work)
-                work = _Work()
+                work = Work()
         self._settle_again(work)
         return folded
 
@@ -373,7 +373,7 @@ class Engine:
         log = self.store.customer_log(customer)
         return own_events((revive_record(self.layout, record) for at, record in log if at < position), self.layout)
 
-    def _settle_again(self, work: _Work, reached: int = INSTANT_MIN) -> None:
+    def _settle_again(self, work: Work, reached: int = INSTANT_MIN) -> None:
         """Write rows that a crash left undecided; those that stand already are known by their keys.
 
         Tallies were counted before.

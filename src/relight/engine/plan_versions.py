@@ -43,6 +43,11 @@ def known_plans(store: Store, current: Plan) -> list[Plan]:
     return list(plans.values())
 
 
+def plan_of_version(store: Store, version: str) -> Plan:
+    """Return a plan whose sources a store keeps; raises ProjectError where they cannot be compiled any more."""
+    return _compile_again(version, store.note(PLAN_NOTE + version))
+
+
 def _compile_again(version: str, kept: str | None) -> Plan:
     """Return a plan compiled from its kept sources; raises ProjectError where they give no such version any more."""
     problems: list[Problem] = []

@@ -15,6 +15,7 @@ from relight.messages.ledger import LedgerRow
 from relight.messages.life import MessageState
 from relight.stores import postgres_ledger, postgres_outbox
 from relight.stores.crash import crash_point
+from relight.stores.identity_hash import customer_hash, event_hash, identity_hashes
 from relight.stores.interface import (
     Appended,
     Attempt,
@@ -30,8 +31,9 @@ from relight.stores.interface import (
     Suppression,
     Tally,
 )
-from relight.stores.postgres_batch import customer_hash, event_hash, identity_hashes, write_decisions
+from relight.stores.postgres_batch import write_decisions
 from relight.stores.postgres_connection import Connection, Cursor
+from relight.stores.postgres_partition import partition_states
 from relight.stores.record_codec import encode_record, open_record, open_sealed, profile_place, seal, seal_record
 from relight.streams.envelope import Event, Record
 
@@ -171,6 +173,11 @@ class PostgresStore:
         with self._connection.reading() as cursor:
             row = cursor.execute("SELECT value FROM numbers WHERE name = %s", (name,)).fetchone()
         return None if row is None else int(row[0])
+
+    def partitions(self) -> list[tuple[int, int, int, int, str]]:
+        """Return (partition, epoch, next offset, reached, owner) of each partition of a cluster."""
+        with self._connection.reading() as cursor:
+            return partition_states(cursor)
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
     def save_checkpoints(

@@ -1,18 +1,13 @@
-"""What one transaction writes beside the log, and by which hashes the log finds a customer and an event."""
+"""What one transaction writes beside the log."""
 
 from __future__ import annotations
-
-import hashlib
 
 from relight.messages.ledger import LedgerRow
 from relight.stores import postgres_ledger, postgres_outbox
 from relight.stores.delivery_moves import suppression_of
 from relight.stores.interface import Batch
 from relight.stores.postgres_connection import Cursor
-from relight.streams.envelope import Control, Event, Record
-
-_GLOBAL_HASH = 0
-_CONTROL_HASH = -1
+from relight.streams.envelope import Control
 
 
 def write_decisions(cursor: Cursor, batch: Batch) -> tuple[int, tuple[LedgerRow, ...]]:
@@ -41,25 +36,3 @@ def write_decisions(cursor: Cursor, batch: Batch) -> tuple[int, tuple[LedgerRow,
             (batch.duplicates_differing,),
         )
     return known, conflicts
-
-
-def identity_hashes(record: Record) -> tuple[int, int]:
-    """Return what the log finds a record by: hashes of its customer and of its identity among the customer's."""
-    if isinstance(record, Event):
-        return customer_hash(record.customer), event_hash(record.stream, record.id)
-    return customer_hash(record.customer), _CONTROL_HASH
-
-
-def customer_hash(customer: str | None) -> int:
-    """Return the hash of a customer, None for what concerns everybody."""
-    return _GLOBAL_HASH if customer is None else _hash(customer)
-
-
-def event_hash(stream: str, event_id: str) -> int:
-    """Return the hash of an event among those of one customer."""
-    return _hash(f"{stream}\x1f{event_id}")
-
-
-def _hash(text: str) -> int:
-    raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(raw, "big", signed=True)

@@ -81,6 +81,12 @@ class Connection:
         crash_point(after)
 
     @contextlib.contextmanager
+    def plain_transaction(self) -> Iterator[Cursor]:
+        """The same without crash points: for a caller that has its own."""
+        with self._translated(), self.sql.transaction():
+            yield self.sql.cursor(binary=True)
+
+    @contextlib.contextmanager
     def reading(self) -> Iterator[Cursor]:
         """Translate the faults of a block that only reads."""
         with self._translated():

@@ -24,6 +24,8 @@ class RecordReader:
     def __init__(self, plan: StreamPlan, base: Path, counts: Counts | None = None) -> None:
         """Load the stream's map from `base`/streams; raises ProjectError where it cannot be loaded."""
         self.plan = plan
+        #: The project folder.
+        self.base = base
         self.counts = Counts() if counts is None else counts
         self._map: RowMap | None = (
             None if plan.mapping is None else load_map(plan.mapping, base / "streams", plan.place)

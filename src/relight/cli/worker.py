@@ -1,0 +1,30 @@
+"""`relight worker`: the Faust worker of a project, the same as `faust -A streams.app worker`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from relight.cli.project import find_folder, project_options
+
+
+@click.command("worker", short_help="Decide on partitions of the log on Kafka (a Faust worker).")
+@click.option(
+    "--member",
+    metavar="NAME",
+    envvar="RELIGHT_WORKER",
+    help="This worker's name, kept over restarts and unique: its partitions wait for it.",
+)
+@project_options
+def command(*, member: str | None, project: Path | None, environment: str | None) -> None:
+    """Decide on partitions of the log on Kafka, until Ctrl-C; what a worker leaves is decided by the next."""
+    from relight.cli.router import start_logging
+    from relight.engine.cluster_worker import WORKER_VARIABLE, faust_app
+
+    if member:
+        os.environ[WORKER_VARIABLE] = member
+    app = faust_app(find_folder(project), environment=environment)
+    start_logging()
+    app.Worker(loglevel="WARN", redirect_stdouts=False).execute_from_commandline()

@@ -1,0 +1,179 @@
+"""The router of a project: puts the plan in force by a control record, then routes until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from relight.base.errors import ProjectError
+from relight.decide.decide import needs_history
+from relight.engine.cluster_worker import needs_of_cluster
+from relight.engine.feed import Feed
+from relight.engine.plan_versions import keep_plan, plan_of_version
+from relight.streams.envelope import Control, Event
+from relight.transports.kafka_clients import control_topic, open_admin, open_consumer
+from relight.transports.kafka_publish import publish_control
+from relight.transports.kafka_router import Router
+from relight.transports.kafka_source import SourceState
+from relight.transports.kafka_topics import live_topics
+from relight.transports.records import RecordReader
+
+if TYPE_CHECKING:
+    from relight.config.loader import LoadedProject
+    from relight.config.settings import KafkaSettings
+    from relight.rules.plan import Plan
+    from relight.stores.interface import Store
+    from relight.stores.postgres import PostgresStore
+
+#: Note of the plan version that the control topic was told last.
+PLAN_TOLD_NOTE = "cluster plan"
+#: Seconds between two looks for a first record.
+LOOK_SECONDS = 1.0
+_LOG = logging.getLogger("relight.router")
+
+
+def run_router(
+    project: LoadedProject,
+    *,
+    stop: threading.Event,
+    member: str | None = None,
+    on_step: Callable[[int], None] | None = None,
+    clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
+) -> None:
+    """Route a project's topics until `stop` is set.
+
+    Args:
+        project: a loaded project.
+        stop: ends after the packs at hand.
+        member: this router's name among several, kept over restarts.
+        on_step: told how many records each step routed.
+        clock: µs UTC.
+
+    Raises:
+        ProjectError: where the plan needs history that workers do not read.
+        BrakeError: where a stream had too many records that could not be read.
+    """
+    from relight.stores.postgres import PostgresStore
+
+    plan, settings, kafka = needs_of_cluster(project)
+    assert settings.store.postgres is not None
+    store = PostgresStore.open(settings.store.postgres.reveal(), exclusive=False)
+    try:
+        if not _tell_plan(project, plan, kafka, store, stop=stop, clock=clock):
+            return
+        feed = Feed(streams=project.streams, folder=project.folder)
+        router = Router(
+            kafka=kafka,
+            project=settings.project,
+            streams=project.streams,
+            folder=project.folder,
+            admit=lambda records: _admit(feed, store, records),
+            member=member,
+            clock=clock,
+        )
+        try:
+            while not stop.is_set():
+                routed = router.step()
+                while router.notices:
+                    _LOG.warning(router.notices.popleft())
+                if on_step is not None:
+                    on_step(routed)
+        finally:
+            router.close()
+    finally:
+        store.close()
+
+
+def _admit(feed: Feed, store: PostgresStore, records: list[Any]) -> list[Any]:
+    return feed.admit(store, records) if records else []
+
+
+def _tell_plan(  # noqa: PLR0913  # the project, where it runs, and when to stop
+    project: LoadedProject,
+    plan: Plan,
+    kafka: KafkaSettings,
+    store: Store,
+    *,
+    stop: threading.Event,
+    clock: Callable[[], int],
+) -> bool:
+    """Put the plan in force where another or none is; return False where it was stopped before a record came."""
+    assert project.settings is not None
+    told = store.note(PLAN_TOLD_NOTE)
+    if told == plan.version:
+        return True
+    at: int | None = None
+    if told is None:
+        at = _first_instant(project, kafka, stop=stop, clock=clock)
+        if at is None:
+            return False
+    elif needs_history(plan_of_version(store, told), plan):
+        raise ProjectError(
+            [],
+            "the plan keeps more of customers than the one in force, and workers on Kafka do not read their history "
+            "again; start a new log topic and store for it, or keep what the rules read as it was",
+        )
+    keep_plan(store, project, plan)
+    # Said twice after a crash here, which the worker passes over.
+    record = Control(kind="plan", ingest_time=at or 0, subject=plan.version)
+    publish_control(kafka, control_topic(project.settings.project), [record], at=at)
+    store.set_note(PLAN_TOLD_NOTE, plan.version)
+    return True
+
+
+def _first_instant(
+    project: LoadedProject, kafka: KafkaSettings, *, stop: threading.Event, clock: Callable[[], int]
+) -> int | None:
+    """Return the smallest ingest time of the first records of all sources (µs); waits for one where there is none.
+
+    Where every topic stamps records as they arrive and none has one, it is now. None where it was stopped.
+    """
+    from kafka import TopicPartition
+
+    readers = {name: RecordReader(stream, project.folder) for name, stream in project.streams.items()}
+    topics = sorted({stream.source.channel for stream in project.streams.values()})
+    admin = open_admin(kafka)
+    try:
+        live = live_topics(admin, topics)
+    finally:
+        admin.close()
+    consumer = open_consumer(kafka)
+    try:
+        while not stop.is_set():
+            places = [TopicPartition(t, n) for t in topics for n in sorted(consumer.partitions_for_topic(t) or ())]
+            begins, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
+            filled = [tp for tp in places if ends[tp] > begins[tp]]
+            found = _first_instants(consumer, filled, readers, live)
+            if found:
+                return min(found)
+            if set(topics) == live:
+                return clock()
+            stop.wait(LOOK_SECONDS)
+        return None
+    finally:
+        consumer.close()
+
+
+def _first_instants(consumer: Any, places: list[Any], readers: dict[str, RecordReader], live: set[str]) -> list[int]:
+    """Return the ingest time of the first event of each place that has one among its first records."""
+    found: list[int] = []
+    missing = set(places)
+    consumer.assign(places)
+    if places:
+        consumer.seek_to_beginning(*places)
+    deadline = time.monotonic() + 30
+    while missing and time.monotonic() < deadline:
+        for tp, records in consumer.poll(timeout_ms=500).items():
+            if tp not in missing:
+                continue
+            missing.discard(tp)
+            for name, reader in readers.items():
+                if reader.plan.source.channel != tp.topic:
+                    continue
+                quiet = RecordReader(reader.plan, reader.base)
+                state = SourceState(source=(name, tp.partition), reader=quiet, live=tp.topic in live, first=0, next=0)
+                found += [one.ingest_time for _, one in state.read(records) if isinstance(one, Event)][:1]
+    return found

@@ -1,0 +1,107 @@
+"""A sender on a cluster: several share the outbox in PostgreSQL; what they learn goes to the control topic."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from relight.base.errors import ServiceError
+from relight.delivery.files import FilesTransport
+from relight.engine.cluster_worker import needs_of_cluster
+from relight.engine.dispatch import CONFIGURATION_WAIT, Dispatcher, SenderIdentity
+from relight.engine.outcomes import JOURNAL_LINES_MAX, OUTCOMES_POSITION, outcome_records
+from relight.engine.way_out import open_delivery
+from relight.stores.interface import Batch
+from relight.transports.kafka_clients import control_topic
+from relight.transports.kafka_publish import publish_control
+
+if TYPE_CHECKING:
+    from relight.config.loader import LoadedProject
+    from relight.config.settings import KafkaSettings
+    from relight.stores.postgres import PostgresStore
+
+#: Seconds between two looks into the outbox.
+IDLE_SECONDS = 0.5
+_LOG = logging.getLogger("relight.sender")
+
+
+def run_sender(
+    project: LoadedProject,
+    *,
+    clock: Callable[[], int],
+    stop: threading.Event,
+    once: bool = False,
+    on_sent: Callable[[int], None] | None = None,
+) -> int:
+    """Send what the outbox holds until `stop` is set, or what is due now with `once`; return how many left.
+
+    Several senders take different messages. While PostgreSQL is away they wait.
+    """
+    from relight.stores.postgres import PostgresStore
+
+    _, settings, kafka = needs_of_cluster(project)
+    assert settings.store.postgres is not None
+    store = PostgresStore.open(settings.store.postgres.reveal(), exclusive=False)
+    transport = open_delivery(settings.delivery, project.folder)
+    sender = settings.sender
+    dispatcher = Dispatcher(
+        store=store,
+        transport=transport,
+        sender=SenderIdentity(name=sender.name, address=sender.address, reply_to=sender.reply_to),
+        owner=f"{socket.gethostname()}-{os.getpid()}",
+        lease=settings.delivery.lease,
+        retries_unknown=settings.delivery.on_unknown == "retry",
+        is_stopped=stop.is_set,
+        configuration_wait=0 if isinstance(transport, FilesTransport) else CONFIGURATION_WAIT,
+    )
+    sent = 0
+    try:
+        while not stop.is_set():
+            try:
+                left = dispatcher.drain(clock())
+                tell_outcomes(store, kafka, settings.project)
+            except ServiceError as error:
+                if once:
+                    raise
+                _LOG.warning("%s", error)
+                stop.wait(IDLE_SECONDS)
+                _connect_again(store)
+                continue
+            sent += left
+            if on_sent is not None:
+                on_sent(sent)
+            if once:
+                break
+            stop.wait(IDLE_SECONDS)
+    finally:
+        store.close()
+    return sent
+
+
+def _connect_again(store: PostgresStore) -> None:
+    try:
+        store.reconnect()
+    except ServiceError as error:
+        _LOG.warning("%s", error)
+
+
+def tell_outcomes(store: PostgresStore, kafka: KafkaSettings, project: str) -> int:
+    """Hand what the journal says since last time to the control topic, each once at least; return how many records.
+
+    Two senders may tell the same line; the second says nothing new.
+    """
+    told = 0
+    while True:
+        place = int(store.positions().get(OUTCOMES_POSITION, "0"))
+        lines = list(store.attempts(place, limit=JOURNAL_LINES_MAX))
+        if not lines:
+            return told
+        records = outcome_records(lines, now=0)
+        if records:
+            publish_control(kafka, control_topic(project), list(records))
+        store.append(Batch(positions={OUTCOMES_POSITION: str(lines[-1].number)}))
+        told += len(records)

@@ -1,0 +1,161 @@
+"""What a worker on Kafka does with its partitions of the log: claim, load, fold forward, decide, save.
+
+Knows nothing of Faust, which calls it (transports/faust_worker), and nothing of brokers.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relight.base.errors import ProjectError, UsageError
+from relight.base.instants import SECOND
+from relight.config.loader import LoadedProject, load_project
+from relight.engine.log_partition import LogPartition
+from relight.engine.plan_versions import keep_plan, plan_of_version
+from relight.engine.profiles import CACHED_PROFILES_DEFAULT
+from relight.stores.crash import crash_point
+from relight.stores.partition import PartitionStore
+from relight.transports.faust_worker import make_app
+
+if TYPE_CHECKING:
+    from relight.config.settings import KafkaSettings, Settings
+    from relight.rules.plan import Plan
+    from relight.stores.checkpoint_blobs import Writing
+    from relight.stores.postgres import PostgresStore
+    from relight.stores.postgres_connection import Connection
+
+#: Variable that names a worker: it keeps the name over restarts, and no two share it.
+WORKER_VARIABLE = "RELIGHT_WORKER"
+_LOG = logging.getLogger("relight.worker")
+
+
+class ClusterWorker:
+    """The partitions of one worker process."""
+
+    def __init__(self, project: LoadedProject, *, mails_expire: bool) -> None:
+        """Connect to PostgreSQL; raises ServiceError where it does not answer."""
+        from relight.stores.postgres import PostgresStore
+        from relight.stores.postgres_connection import Connection
+
+        plan, settings, _ = needs_of_cluster(project)
+        url = settings.store.postgres
+        assert url is not None
+        self._plan, self._mails_expire = plan, mails_expire
+        self._connection: Connection = Connection(url.reveal())
+        self._store: PostgresStore = PostgresStore.open(url.reveal(), exclusive=False)
+        keep_plan(self._store, project, plan)
+        self._plans: dict[str, Plan] = {plan.version: plan}
+        self._partitions: dict[int, LogPartition] = {}
+        self._stores: dict[int, PartitionStore] = {}
+        self._saved: dict[int, int] = {}
+        self._owner = f"{os.environ.get(WORKER_VARIABLE) or socket.gethostname()}-{os.getpid()}"
+
+    def open(self, partition: int, blobs: Mapping[bytes, bytes]) -> int:
+        """Claim a partition and stand at its newest whole checkpoint; return the offset of the message wanted next."""
+        from relight.stores.postgres_partition import PartitionSink
+
+        store = PartitionStore(PartitionSink.claim(self._connection, partition, self._owner))
+        found = store.load(blobs)
+        log = LogPartition(
+            store,
+            plan_of=self._plan_of,
+            mails_expire=self._mails_expire,
+            cached_profiles=int(os.environ.get("RELIGHT_CACHED_PROFILES", str(CACHED_PROFILES_DEFAULT))),
+        )
+        _LOG.info(
+            "partition %d: epoch %d, checkpoint %s, decisions durable up to offset %d",
+            partition, log.epoch, f"at offset {log.next}" if found else "none", log.durable,
+        )  # fmt: skip
+        self._partitions[partition], self._stores[partition] = log, store
+        self._saved[partition] = log.next if found else -1
+        return log.next
+
+    def take(self, partition: int, messages: Sequence[tuple[int, bytes]]) -> bool:
+        """Decide on messages, durably; False where another worker owns the partition by now."""
+        from relight.stores.postgres_partition import FencedError
+
+        log = self._partitions.get(partition)
+        if log is None:
+            return False
+        crash_point("before_batch")
+        try:
+            for offset, value in messages:
+                log.add(offset, value)
+                if log.next == log.durable:
+                    log.decide()  # what stands here was counted; from the next message on it is not
+            log.decide()
+        except FencedError:
+            self.release(partition)
+            return False
+        crash_point("after_batch")
+        return True
+
+    def checkpoint(self, partition: int) -> Writing | None:
+        """Return the blobs that make everything so far a checkpoint; None where nothing is new."""
+        log, store = self._partitions.get(partition), self._stores.get(partition)
+        if log is None or store is None or log.next == self._saved[partition] or log.next < log.durable:
+            return None
+        if not store.sink.is_owner():
+            return None
+        log.save()
+        self._saved[partition] = log.next
+        crash_point("before_checkpoint_commit")
+        return store.write_checkpoint()
+
+    def release(self, partition: int) -> None:
+        """Forget a partition; its next owner stands at its checkpoint."""
+        self._partitions.pop(partition, None)
+        self._stores.pop(partition, None)
+
+    def _plan_of(self, version: str) -> Plan:
+        found = self._plans.get(version)
+        if found is None:
+            found = self._plans[version] = plan_of_version(self._store, version)
+        return found
+
+
+def needs_of_cluster(project: LoadedProject) -> tuple[Plan, Settings, KafkaSettings]:
+    """Return what a sound project for a cluster has; raises ProjectError or UsageError naming what is missing."""
+    if project.plan is None or project.settings is None:
+        raise ProjectError([p for p in project.problems if p.severity == "error"])
+    settings = project.settings
+    if settings.kafka is None:
+        raise UsageError("the config has no `kafka`", help_text="kafka: {brokers: [localhost:9092]}")
+    if settings.store.postgres is None:
+        raise UsageError(
+            "on Kafka the ledger is in PostgreSQL, and the config names another store",
+            help_text='store: {postgres: "${DATABASE_URL}"}',
+        )
+    for name, stream in project.streams.items():
+        if stream.source.kind != "kafka":
+            raise UsageError(
+                f"stream '{name}' reads {stream.source.kind}, which workers on Kafka do not",
+                help_text=f"give it `source: {{kafka: {name}}}`, and bring files in with `relight publish`",
+            )
+        if stream.source.format != "ndjson":
+            raise UsageError(
+                f"stream '{name}': the value of a record of Kafka is one JSON object, not {stream.source.format}"
+            )
+        if stream.group is not None:
+            raise UsageError(f"stream '{name}': `group_by` is for finished files; a topic has no end")
+    return project.plan, settings, settings.kafka
+
+
+def faust_app(folder: str | Path = ".", *, environment: str | None = None) -> Any:
+    """Return the Faust app of a project folder, for `faust -A streams.app worker`."""
+    project = load_project(
+        Path(folder), environment=environment or os.environ.get("RELIGHT_ENVIRONMENT"), env=dict(os.environ)
+    )
+    _, settings, kafka = needs_of_cluster(project)
+    return make_app(
+        kafka,
+        settings.project,
+        lambda: ClusterWorker(project, mails_expire=settings.delivery.files is None),
+        checkpoint_seconds=settings.engine.checkpoint_every / SECOND,
+        member=os.environ.get(WORKER_VARIABLE),
+    )

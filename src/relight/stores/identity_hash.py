@@ -1,0 +1,32 @@
+"""Hashes of 64 bits by which stores find a customer and an event; equal on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+
+from relight.streams.envelope import Event, Record
+
+_GLOBAL_HASH = 0
+_CONTROL_HASH = -1
+
+
+def identity_hashes(record: Record) -> tuple[int, int]:
+    """Return what the log finds a record by: hashes of its customer and of its identity among the customer's."""
+    if isinstance(record, Event):
+        return customer_hash(record.customer), event_hash(record.stream, record.id)
+    return customer_hash(record.customer), _CONTROL_HASH
+
+
+def customer_hash(customer: str | None) -> int:
+    """Return the hash of a customer, None for what concerns everybody."""
+    return _GLOBAL_HASH if customer is None else _hash(customer)
+
+
+def event_hash(stream: str, event_id: str) -> int:
+    """Return the hash of an event among those of one customer."""
+    return _hash(f"{stream}\x1f{event_id}")
+
+
+def _hash(text: str) -> int:
+    raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(raw, "big", signed=True)

@@ -1,0 +1,98 @@
+"""Which events one partition of a log has seen: exact for 128 bits of hash, without a time window, in memory.
+
+24 bytes an event beside a dictionary of the newest: a million events of a partition take 24 MB. Written as parts of a
+checkpoint that never change once they are full.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import numpy.typing as npt
+
+#: Events of one part of a checkpoint: 480 kB.
+PART_EVENTS = 20_000
+#: Events in the dictionary before they are sorted into the arrays.
+RECENT_EVENTS_MAX = 50_000
+
+#: One event: hash of its customer, of its identity among the customer's, and of its body.
+_ENTRY = struct.Struct(">qqQ")
+_DTYPE = np.dtype([("who", ">i8"), ("what", ">i8"), ("body", ">u8")])
+
+_Key = tuple[int, int]
+
+
+class SeenIds:
+    """The events seen, by (hash of the customer, hash of the identity)."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._recent: dict[_Key, int] = {}
+        self._what: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._who: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._body: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
+        self._full = 0
+        self._tail = bytearray()
+        self._changed: set[int] = set()
+        self._ready: dict[int, bytes] = {}
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return len(self._recent) + len(self._what)
+
+    def find(self, key: _Key) -> int | None:
+        """Return the body's hash of a known event, None for a new one."""
+        found = self._recent.get(key)
+        if found is not None or not len(self._what):
+            return found
+        who, what = key
+        at = int(np.searchsorted(self._what, what))
+        while at < len(self._what) and self._what[at] == what:
+            if self._who[at] == who:
+                return int(self._body[at])
+            at += 1
+        return None
+
+    def add(self, key: _Key, body: int) -> None:
+        """Note an event that is new."""
+        self._recent[key] = body
+        self._tail += _ENTRY.pack(*key, body)
+        self._changed.add(self._full)
+        if len(self._tail) == PART_EVENTS * _ENTRY.size:
+            self._ready[self._full] = bytes(self._tail)
+            self._full, self._tail = self._full + 1, bytearray()
+        if len(self._recent) >= RECENT_EVENTS_MAX:
+            self._sort()
+
+    def _sort(self) -> None:
+        who = np.fromiter((key[0] for key in self._recent), np.int64, len(self._recent))
+        what = np.fromiter((key[1] for key in self._recent), np.int64, len(self._recent))
+        body = np.fromiter(self._recent.values(), np.uint64, len(self._recent))
+        self._merge(who, what, body)
+        self._recent = {}
+
+    def _merge(self, who: npt.NDArray[np.int64], what: npt.NDArray[np.int64], body: npt.NDArray[np.uint64]) -> None:
+        who, what = np.concatenate((self._who, who)), np.concatenate((self._what, what))
+        body = np.concatenate((self._body, body))
+        order = np.argsort(what, kind="stable")
+        self._who, self._what, self._body = who[order], what[order], body[order]
+
+    def take_changed(self) -> dict[int, bytes]:
+        """Return the parts that changed since this was called last, by number."""
+        found = {number: self._ready.get(number, bytes(self._tail)) for number in sorted(self._changed)}
+        self._changed.clear()
+        self._ready.clear()
+        return found
+
+    def load(self, parts: dict[int, bytes]) -> None:
+        """Take over the parts of a checkpoint, all of them."""
+        for number in sorted(parts):
+            entries = np.frombuffer(parts[number], _DTYPE)
+            self._merge(
+                entries["who"].astype(np.int64), entries["what"].astype(np.int64), entries["body"].astype(np.uint64)
+            )
+            if len(entries) == PART_EVENTS:
+                self._full = number + 1
+            else:
+                self._full, self._tail = number, bytearray(parts[number])

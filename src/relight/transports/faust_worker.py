@@ -1,0 +1,294 @@
+"""Faust: which worker owns which partition of the log topic, its messages in order, and the table of checkpoints.
+
+The only file that knows Faust; imported when a worker starts. It decides nothing: a LogReader does, in a thread, so
+that heartbeats go on. Rules that measurements forced: acknowledge by hand, in order, and only what a checkpoint
+includes, since Faust's committed offset is where a successor begins; never let an exception reach Faust, which would
+skip the message and go on: leave the process instead. One agent, one message at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from relight.transports.kafka_clients import MESSAGE_BYTES_MAX, log_topic, worker_group
+
+if TYPE_CHECKING:
+    from relight.config.settings import KafkaSettings
+
+#: Messages that are decided together; fewer when none follow within a tick.
+BATCH_MESSAGES_MAX = 20
+#: Seconds between two looks for what has come.
+TICK_SECONDS = 0.1
+#: Messages (packs) that Faust reads ahead.
+AHEAD_MESSAGES_MAX = 64
+#: Seconds without a sign of life after which a worker's partitions are given to others.
+SESSION_SECONDS = 10.0
+#: What a worker leaves with when nothing helped; it is to be started again.
+EXIT_CODE = 70
+
+_T = TypeVar("_T")
+_LOG = logging.getLogger("relight.worker")
+
+
+class Blobs(Protocol):
+    """The blobs of one checkpoint, to be written in this order."""
+
+    @property
+    def offset(self) -> int:
+        """Everything before this offset of the log topic is included."""
+
+    @property
+    def parts(self) -> Sequence[tuple[bytes, bytes]]:
+        """Key and value of each part."""
+
+    @property
+    def head(self) -> tuple[bytes, bytes]:
+        """What makes the parts a checkpoint."""
+
+    @property
+    def removals(self) -> Sequence[bytes]:
+        """Keys that are needed no more."""
+
+
+class LogReader(Protocol):
+    """Who reads the partitions of the log topic. Called by one thread at a time."""
+
+    def open(self, partition: int, blobs: Mapping[bytes, bytes]) -> int:
+        """Take a partition over; return the offset of the message it wants first."""
+
+    def take(self, partition: int, messages: Sequence[tuple[int, bytes]]) -> bool:
+        """Decide on messages, durably; False where another worker owns the partition by now."""
+
+    def checkpoint(self, partition: int) -> Blobs | None:
+        """Return what makes everything so far a checkpoint, None where nothing is new or the partition is not ours."""
+
+    def release(self, partition: int) -> None:
+        """Forget a partition."""
+
+
+@dataclass(slots=True)
+class _Owned:
+    """A partition while it is ours."""
+
+    #: Offset of the message that is wanted next.
+    next: int
+    #: Messages to decide on.
+    buffer: list[tuple[int, bytes]] = field(default_factory=list)
+    #: Faust's events that no checkpoint includes yet, in order.
+    unacked: deque[Any] = field(default_factory=deque)
+    #: The reader was sent back to `next`.
+    is_seeking: bool = False
+
+
+def make_app(
+    kafka: KafkaSettings,
+    project: str,
+    make_reader: Callable[[], LogReader],
+    *,
+    checkpoint_seconds: float,
+    member: str | None,
+) -> Any:
+    """Return the Faust app of a project; nothing is connected before a worker starts it.
+
+    make_reader: called once, when the worker starts; member: a name that a worker keeps over restarts, unique among the
+    workers: its partitions wait for it for a session.
+    """
+    import faust
+
+    app = faust.App(
+        worker_group(project),
+        broker=[f"kafka://{address}" for address in kafka.brokers],
+        broker_credentials=_credentials(kafka),
+        store="memory://",
+        datadir=tempfile.mkdtemp(prefix="relight-faust-"),
+        topic_partitions=kafka.partitions,
+        topic_replication_factor=kafka.replication,
+        topic_allow_declare=True,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=member,
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=SESSION_SECONDS / 10,
+        broker_commit_interval=1.0,
+        producer_max_request_size=MESSAGE_BYTES_MAX,
+        # The default waits for held messages before it gives partitions away, and never comes back.
+        stream_wait_empty=False,
+        stream_buffer_maxsize=AHEAD_MESSAGES_MAX,
+        web_enabled=False,
+    )
+    topic = app.topic(
+        log_topic(project), partitions=kafka.partitions, key_serializer="raw", value_serializer="raw", internal=False
+    )
+    table = app.Table(
+        "checkpoints",
+        partitions=kafka.partitions,
+        key_type=bytes,
+        value_type=bytes,
+        extra_topic_configs={
+            "max.message.bytes": str(MESSAGE_BYTES_MAX),
+            # Superseded blobs are read at every start until they are compacted away.
+            "segment.bytes": "50000000",
+            "min.cleanable.dirty.ratio": "0.1",
+        },
+    )
+    worker = _Worker(app, topic.get_topic_name(), table, make_reader, checkpoint_seconds)
+    app.agent(topic, concurrency=1, name="relight.decide")(worker.read)
+    app.timer(TICK_SECONDS)(worker.tick)
+    app.on_partitions_revoked.connect(worker.on_revoked)
+    app.on_rebalance_complete.connect(worker.on_ready)
+    return app
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    if kafka.security == "none":
+        return None
+    import ssl
+
+    import faust
+
+    context = ssl.create_default_context() if kafka.security.endswith("tls") else None
+    if kafka.security == "tls":
+        return faust.SSLCredentials(context)
+    password = None if kafka.password is None else kafka.password.reveal()
+    return faust.SASLCredentials(username=kafka.user, password=password, mechanism="PLAIN", ssl_context=context)
+
+
+class _Worker:
+    """One worker process."""
+
+    def __init__(
+        self, app: Any, topic: str, table: Any, make_reader: Callable[[], LogReader], checkpoint_seconds: float
+    ) -> None:
+        self._app, self._topic, self._table = app, topic, table
+        self._make_reader = make_reader
+        self._reader: LogReader | None = None
+        self._seconds = checkpoint_seconds
+        self._owned: dict[int, _Owned] = {}
+        self._lock: asyncio.Lock | None = None
+        self._checkpointed = time.monotonic()
+
+    # ------------------------------------------------------------ what Faust calls
+    async def read(self, stream: Any) -> None:
+        """Take the messages of our partitions into their buffers; decide when one is full."""
+        await self._or_leave(self._read(stream))
+
+    async def _read(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            await self._receive(event)
+
+    async def tick(self) -> None:
+        """Decide on what has come, and write checkpoints when it is time."""
+        await self._or_leave(self._flush())
+
+    async def on_revoked(self, *_: Any, **__: Any) -> None:
+        """Forget what was ours: Faust takes everything away at each rebalance, and gives it back from its offsets."""
+        await self._or_leave(self._release())
+
+    async def on_ready(self, *_: Any, **__: Any) -> None:
+        """The table has been read again: take over what is assigned."""
+        await self._or_leave(self._take_over())
+
+    async def _or_leave(self, work: Any) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except BaseException:  # noqa: BLE001  # whatever it is, it must not reach Faust
+            # An exception that reaches Faust makes it skip the message; a process that leaves loses nothing.
+            _LOG.exception("the worker leaves; what it had not made durable is decided again by the next")
+            logging.shutdown()
+            os._exit(EXIT_CODE)
+
+    # ------------------------------------------------------------ ownership
+    @property
+    def _locked(self) -> asyncio.Lock:
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        return self._lock
+
+    async def _release(self) -> None:
+        async with self._locked:
+            for partition in list(self._owned):
+                await self._call(lambda reader: reader.release, partition)
+            self._owned.clear()
+
+    async def _take_over(self) -> None:
+        async with self._locked:
+            assigned = {tp.partition for tp in self._app.consumer.assignment() if tp.topic == self._topic}
+            for partition in sorted(assigned - set(self._owned)):
+                prefix = f"{partition}/".encode()
+                blobs = {k: v for k, v in dict(self._table.data).items() if k.startswith(prefix) and v is not None}
+                following = await self._call(lambda reader: reader.open, partition, blobs)
+                self._owned[partition] = _Owned(following)
+                _LOG.info("partition %d taken over at offset %d", partition, following)
+            self._checkpointed = time.monotonic()
+
+    async def _call(self, method_of: Callable[[LogReader], Callable[..., _T]], *arguments: Any) -> _T:
+        """Return what a method of the reader returns, called in a thread."""
+        if self._reader is None:
+            self._reader = await asyncio.to_thread(self._make_reader)
+        return await asyncio.to_thread(method_of(self._reader), *arguments)
+
+    # ------------------------------------------------------------ messages
+    async def _receive(self, event: Any) -> None:
+        partition, offset = event.message.partition, event.message.offset
+        owned = self._owned.get(partition)
+        if owned is None:
+            return  # not ours any more; it comes to its owner again
+        if offset < owned.next:
+            # A checkpoint includes it, and so may the group's offset; or it is waiting for its checkpoint already.
+            if not owned.unacked or offset < owned.unacked[0].message.offset:
+                event.ack()
+            return
+        if offset > owned.next:
+            if not owned.is_seeking:
+                owned.is_seeking = True
+                _LOG.warning("partition %d goes back from offset %d to %d", partition, offset, owned.next)
+                await self._app.consumer.seek(event.message.tp, owned.next)
+            return
+        owned.is_seeking = False
+        owned.next = offset + 1
+        owned.buffer.append((offset, event.value))
+        owned.unacked.append(event)
+        if len(owned.buffer) >= BATCH_MESSAGES_MAX:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        async with self._locked:
+            for partition, owned in list(self._owned.items()):
+                if not owned.buffer:
+                    continue
+                messages, owned.buffer = owned.buffer, []
+                if not await self._call(lambda reader: reader.take, partition, messages):
+                    _LOG.warning("partition %d belongs to another worker", partition)
+                    self._owned.pop(partition, None)
+            if time.monotonic() - self._checkpointed >= self._seconds:
+                for partition, owned in list(self._owned.items()):
+                    await self._checkpoint(partition, owned)
+                self._checkpointed = time.monotonic()
+
+    async def _checkpoint(self, partition: int, owned: _Owned) -> None:
+        blobs = await self._call(lambda reader: reader.checkpoint, partition)
+        if blobs is None:
+            return
+        await asyncio.gather(*[self._put(partition, key, value) for key, value in blobs.parts])
+        await self._put(partition, *blobs.head)
+        await asyncio.gather(*[self._put(partition, key, None) for key in blobs.removals])
+        while owned.unacked and owned.unacked[0].message.offset < blobs.offset:
+            owned.unacked.popleft().ack()
+
+    async def _put(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Write one blob; durable at the broker when it returns. The event's own partition would be the wrong one."""
+        await self._table.send_changelog(partition, key, value)
+        if value is None:
+            self._table.data.pop(key, None)
+        else:
+            self._table.data[key] = value

@@ -1,0 +1,87 @@
+"""One source of a router: what it brought, how far it was read, up to which instant it has spoken."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from relight.base.instants import INSTANT_MIN
+from relight.streams.envelope import Control
+from relight.transports.errors import InputError
+from relight.transports.kafka_publish import PUBLISHED_HEADER, UNTIL_HEADER, Published
+
+if TYPE_CHECKING:
+    from relight.streams.envelope import DeadLetter, Event
+    from relight.transports.log_pack import Routed, Source
+    from relight.transports.records import RecordReader
+
+
+@dataclass(slots=True, kw_only=True)
+class SourceState:
+    """One source while it is assigned to this router."""
+
+    source: Source
+    #: Decodes its records; None for control records.
+    reader: RecordReader | None
+    #: Its topic stamps records as they arrive.
+    live: bool
+    #: First offset that no pack covers yet, and the first that was not read.
+    first: int
+    next: int
+    #: Instant up to which the source has spoken (µs), and what of it packs have said.
+    until: int = INSTANT_MIN
+    told: int = INSTANT_MIN
+    #: It lags too much to be waited for.
+    behind: bool = False
+    #: (ingest time of the last, number) of records written that may wait for a slower source.
+    ahead: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def read(self, records: Iterable[Any]) -> list[Routed]:
+        """Return what records of a topic give, with their offsets.
+
+        Raises InputError for a topic that keeps its producers' time.
+        """
+        found: list[Routed] = []
+        for record in records:
+            if record.offset < self.next:
+                continue
+            headers = dict(record.headers)
+            if UNTIL_HEADER in headers:
+                self.until = max(self.until, int(headers[UNTIL_HEADER]))
+            else:
+                told = headers.get(PUBLISHED_HEADER)
+                said = None if told is None else msgspec.msgpack.decode(told, type=Published)
+                if self.reader is None:
+                    found.append((record.offset, self._control(record, said)))
+                else:
+                    found.extend((record.offset, one) for one in self._events(self.reader, record, said))
+            self.next = record.offset + 1
+        return found
+
+    def _events(self, reader: RecordReader, record: Any, said: Published | None) -> Iterable[Event | DeadLetter]:
+        value = record.value or b""
+        if said is not None:
+            self.until = max(self.until, said.ingest_time)
+            return reader.read(value, position=said.position, source=said.source, ingest_time=None)
+        if not self.live:
+            raise InputError(
+                f"topic {record.topic} keeps the time that producers set, and offset {record.offset} of partition "
+                f"{record.partition} was not written by `relight publish`",
+                help_text="set message.timestamp.type=LogAppendTime on the topic: then the broker says when it arrived",
+            )
+        self.until = max(self.until, record.timestamp * 1_000)
+        where = f"{record.topic}:{record.partition}:{record.offset}"
+        return reader.read(value, position=record.offset, source=where, ingest_time=self.until)
+
+    def _control(self, record: Any, said: Published | None) -> Control:
+        control = msgspec.msgpack.decode(record.value, type=Control)
+        if said is not None:
+            control.ingest_time = said.ingest_time
+        else:
+            self.until = max(self.until, record.timestamp * 1_000)
+            control.ingest_time = self.until
+        return control

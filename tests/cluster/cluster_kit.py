@@ -1,0 +1,162 @@
+"""A project on a cluster: topics, router, workers and sender as real processes, and the same project embedded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from relight.messages.ledger import LedgerRow
+from relight.simulate import simulate_folder
+from relight.stores.postgres import PostgresStore
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.postgres_server import PostgresServer
+
+#: Longest that a cluster may take to come to its end (s).
+SETTLE_SECONDS = 60
+
+
+class Cluster:
+    """One project on one cluster; its processes end with `close`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        broker: KafkaBroker,
+        postgres: PostgresServer,
+        *,
+        partitions: int = 12,
+        source_partitions: int = 3,
+    ) -> None:
+        self.folder, self.partitions = folder, partitions
+        self.url = postgres.new_schema()
+        self.name = broker.new_name("project")
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs = folder / "logs"
+        self._logs.mkdir()
+        _to_kafka(folder, self.name, broker.address, partitions)
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("RELIGHT_W")} | {
+            "DATABASE_URL": self.url,
+            "PYTHONWARNINGS": "ignore",
+        }
+        self.relight("topics", "create", "--recorded", "--source-partitions", str(source_partitions))
+
+    def relight(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "relight", *arguments],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def start(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> None:
+        with (self._logs / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "relight", *arguments],
+                cwd=self.folder,
+                env=self.env | (env or {}),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def kill(self, name: str) -> None:
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def is_running(self, name: str) -> bool:
+        return self._processes[name].poll() is None
+
+    def process(self, name: str) -> subprocess.Popen[bytes]:
+        return self._processes[name]
+
+    def log(self, name: str) -> str:
+        return (self._logs / f"{name}.log").read_text()
+
+    def wait_until(self, reached: int, *, seconds: float = SETTLE_SECONDS) -> None:
+        """Wait until every partition's time has come to an instant."""
+        deadline = time.monotonic() + seconds
+        while True:
+            with contextlib.closing(PostgresStore.open(self.url, exclusive=False)) as store:
+                states = store.partitions()
+            if len(states) == self.partitions and all(one[3] >= reached for one in states):
+                return
+            if time.monotonic() > deadline:
+                tails = "\n".join(f"--- {n}\n{self.log(n)[-3000:]}" for n in self._processes)
+                raise AssertionError(f"time did not come to {reached}: {states}\n{tails}")
+            time.sleep(0.1)
+
+    def ledger(self) -> list[LedgerRow]:
+        with contextlib.closing(PostgresStore.open(self.url, read_only=True)) as store:
+            return sorted(store.ledger(), key=lambda row: row.occurrence_key)
+
+    def tallies(self) -> dict[tuple[str, str, int], int]:
+        with contextlib.closing(PostgresStore.open(self.url, read_only=True)) as store:
+            return {(one.rule, one.reason, one.day): one.count for one in store.tallies()}
+
+    def close(self) -> None:
+        for process in self._processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self._processes.values():
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _to_kafka(folder: Path, name: str, address: str, partitions: int) -> None:
+    """Make a project read topics instead of files, and keep its ledger in PostgreSQL."""
+    config = folder / "config/default.yaml"
+    text = re.sub(r"^store: .*$", 'store: {postgres: "${DATABASE_URL}"}', config.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"(project: \{name: )([^,]+)", rf"\g<1>{name}", text)
+    text += f"\nkafka: {{brokers: ['{address}'], partitions: {partitions}}}\nengine: {{checkpoint_every: 1 second}}\n"
+    config.write_text(text)
+    for stream in (folder / "streams").glob("*.yaml"):
+        text = stream.read_text()
+        text = re.sub(
+            r"^source:\n(  .*\n)+|^source: .*\n", f"source: {{kafka: {name}.{stream.stem}}}\n", text, flags=re.MULTILINE
+        )
+        text = re.sub(r"^format: csv\n", "", text, flags=re.MULTILINE)
+        stream.write_text(text)
+
+
+def embedded_rows(folder: Path, cluster: Cluster) -> tuple[list[LedgerRow], dict[tuple[str, str, int], int]]:
+    """Return the ledger of the same project read from its files, under the cluster's project name."""
+    config = folder / "config/default.yaml"
+    config.write_text(re.sub(r"(project: \{name: )([^,]+)", rf"\g<1>{cluster.name}", config.read_text()))
+    result = simulate_folder(folder)
+    return sorted(result.rows, key=lambda row: row.occurrence_key), dict(result.counted)
+
+
+def without_version(rows: list[LedgerRow]) -> list[tuple[object, ...]]:
+    """Return everything of rows but the plan's version and place, which differ with the files' bytes."""
+    names = [n for n in LedgerRow.__struct_fields__ if n != "plan_version"]
+    return [tuple(getattr(row, n) for n in names) for row in rows]
+
+
+@contextlib.contextmanager
+def cluster_of(
+    source: Path, work: Path, broker: KafkaBroker, postgres: PostgresServer, **options: int
+) -> Iterator[tuple[Cluster, Path]]:
+    """Give a cluster on a copy of a project, and another copy to run embedded."""
+    there = Path(shutil.copytree(source, work / "cluster"))
+    here = Path(shutil.copytree(source, work / "embedded"))
+    cluster = Cluster(there, broker, postgres, **options)
+    try:
+        yield cluster, here
+    finally:
+        cluster.close()

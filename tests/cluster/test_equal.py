@@ -1,0 +1,27 @@
+"""I10: the decision ledger of a cluster is the embedded one, row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cluster.cluster_kit import cluster_of, embedded_rows, without_version
+from tests.recorded.generated import HORIZON, generate, write_project
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.postgres_server import PostgresServer
+
+HORIZON_US = int(HORIZON.timestamp()) * 1_000_000
+
+
+def test_one_worker(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
+    """A made-up log with everything that makes time hard, through one worker: rows and counts are the embedded ones."""
+    project = write_project(tmp_path / "project", generate(3))
+    with cluster_of(project, tmp_path, broker, postgres) as (cluster, here):
+        for stream in ("app", "till"):
+            cluster.relight("publish", stream, f"{stream}.ndjson", "--until", "2016-05-01T00:00:00+00:00")
+        cluster.start("router", "router", "--member", "r1")
+        cluster.start("w1", "worker", "--member", "w1")
+        cluster.wait_until(HORIZON_US + 1)
+        rows, counted = embedded_rows(here, cluster)
+        assert len(rows) > 500
+        assert without_version(cluster.ledger()) == without_version(rows)
+        assert cluster.tallies() == counted
