@@ -79,11 +79,10 @@ def _select(fact: Fact, key: str, keys: ReaderKeys, keyed: tuple[int, ...]) -> C
             return (), None
         after, until = _bounds(fact, reading)
         found = entries_between(series, after, until)
-        if not whole:
-            if found:
-                _note_expiry(fact, found[0], reading)
-            if fact.ago is not None:
-                _note_arrival(series, until, reading)
+        if not whole and found:
+            _note_expiry(fact, found[0], reading)
+        if fact.ago is not None:
+            _note_arrival(fact, [e[0] for e in series.recent], until, reading)
         return found, (series if whole else None)
 
     if not keyed:
@@ -108,14 +107,22 @@ def _note_expiry(fact: Fact, oldest: Entry, reading: Reading) -> None:
         leaves = fact.window.after(leaves, reading.zone)
     if fact.ago is not None:
         leaves = fact.ago.after(leaves, reading.zone)
-    reading.note_change(leaves)
+    _note_or_midnight(leaves, reading)
 
 
-def _note_arrival(series: Series, until: int, reading: Reading) -> None:
+def _note_arrival(fact: Fact, instants: Sequence[int], until: int, reading: Reading) -> None:
     """Note when a younger entry enters a window that lies back."""
-    at = bisect_right(series.recent, until, key=lambda e: e[0])
-    if at < len(series.recent):
-        reading.note_change(reading.at + (series.recent[at][0] - until))
+    at = bisect_right(instants, until)
+    if at < len(instants) and fact.ago is not None:
+        _note_or_midnight(fact.ago.after(instants[at], reading.zone), reading)
+
+
+def _note_or_midnight(instant: int, reading: Reading) -> None:
+    """Note an instant; where a month has no such day it has passed already, and the change comes at a midnight."""
+    if instant > reading.at:
+        reading.note_change(instant)
+    else:
+        reading.note_midnight()
 
 
 def _select_global(fact: Fact, predicate: Filter | None) -> Callable[[Reading], Selected]:
@@ -134,6 +141,8 @@ def _select_global(fact: Fact, predicate: Filter | None) -> Callable[[Reading], 
         found.sort(key=lambda e: e[:2])
         if found and fact.window is not None:
             _note_expiry(fact, found[0], reading)
+        if fact.ago is not None:
+            _note_arrival(fact, sorted(e.event_time for e in reading.globals if e.name == name), until, reading)
         return found, None
 
     return select
@@ -254,6 +263,8 @@ def _read_news(fact: Fact) -> ReadFact:
         after, until = _bounds(fact, reading)
         found = [e for e in reading.globals if word in e.name and after < e.event_time <= until]
         found.sort(key=lambda e: e.order, reverse=True)
+        if found and fact.window is not None:
+            _note_or_midnight(fact.window.after(found[-1].event_time, reading.zone), reading)
         return tuple({**e.properties, "at": e.event_time} for e in found)
 
     return read

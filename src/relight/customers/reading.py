@@ -5,9 +5,10 @@ Conditions read events with event time <= `at`; caps, quiet hours and pauses use
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
-from relight.base.instants import INSTANT_MAX, is_zone
+from relight.base.instants import INSTANT_MAX, day_start, is_zone, to_local
 from relight.base.kinds import UNKNOWN, revive_value
 
 if TYPE_CHECKING:
@@ -113,6 +114,11 @@ class Reading:
         """Let a fact say when time alone changes it next."""
         if self.at < instant < self.watch:
             self.watch = instant
+
+    def note_midnight(self) -> None:
+        """Let a fact say that it changes at the customer's next midnight, if no earlier."""
+        day = to_local(self.at, self.zone).date()
+        self.note_change(day_start(day + dt.timedelta(days=1), self.zone))
 
 
 def trait_of(profile: Profile, name: str, at: int) -> object:

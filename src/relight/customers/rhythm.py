@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import median_low
 from typing import TYPE_CHECKING
 
-from relight.base.instants import DAY, MINUTE, day_start, local_day, to_local
+from relight.base.instants import MINUTE, local_day
 from relight.base.kinds import UNKNOWN
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def read_active_days(fact: Fact, key: str) -> Callable[[Reading], object]:
             return 0
         until = reading.at if fact.ago is None else fact.ago.before(reading.at, reading.zone)
         after = None if fact.window is None else fact.window.before(until, reading.zone)
-        _note_midnight(reading)
+        reading.note_midnight()
         return len(_days(slots, after, until, reading.zone))
 
     return read
@@ -47,7 +47,7 @@ def read_streak(key: str) -> Callable[[Reading], object]:
             return 0
         days = _days(slots, None, reading.at, reading.zone)
         today = local_day(reading.at, reading.zone)
-        _note_midnight(reading)
+        reading.note_midnight()
         day = today if today in days else today - 1
         length = 0
         while day - length in days:
@@ -77,12 +77,6 @@ def _days(slots: dict[int, tuple[int, int]], after: int | None, until: int, zone
         if first <= until and (after is None or last > after):
             found.add(local_day(max(first, min(last, until)), zone))
     return found
-
-
-def _note_midnight(reading: Reading) -> None:
-    """Days change at the next local midnight."""
-    tomorrow = to_local(reading.at + DAY, reading.zone).date()
-    reading.note_change(day_start(tomorrow, reading.zone))
 
 
 def read_usual_interval(key: str) -> Callable[[Reading], object]:

@@ -92,7 +92,8 @@ def _fold(turn: Turn, event: Event) -> None:
     if event.traits or is_new:
         turn.rearm = True
         follow_zone(turn)
-    if turn.index.has_never and never_before != (profile.first_on_time, profile.first_any):
+    is_earlier = never_before != (profile.first_on_time, profile.first_any)
+    if turn.index.has_never and is_earlier:
         turn.rearm = True
     if event.name in turn.index.personal_events:
         turn.rearm = True
@@ -107,7 +108,7 @@ def _fold(turn: Turn, event: Event) -> None:
                 meet_event(turn, entry, event)
     pull_triggers(turn, event)
     if turn.index.watched:
-        check_watches(turn, None if event.traits or is_new else event.name, is_new=is_new)
+        check_watches(turn, None if event.traits or is_earlier else event.name, is_new=is_new)
 
 
 def _control(turn: Turn, old: Plan | None, control: Control, history: Callable[[], Iterable[Event]] | None) -> None:

@@ -59,7 +59,7 @@ def live_until(  # noqa: PLR0913 - one customer up to one instant
 def _concerns(world: World, profile: Profile, event: Event) -> bool:
     """Return whether a global event can do anything for this customer now; without it only the marks move (H8)."""
     index = world.states[profile.world].index
-    if index is None:
+    if index is None or event.name in index.watched_globals:
         return True
     return any(
         not isinstance(rule.trigger, ReleasedTrigger) or rule.id in profile.asks

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from relight.customers.profile import Ask
 from relight.customers.rhythm import longest_run
 from relight.decide.occurrences import Happening, occur
+from relight.decide.watches import look
 from relight.messages.gate import Verdict
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import (
@@ -167,8 +168,11 @@ def _pull_request(turn: Turn, rule: Rule, trigger: ReleasedTrigger, event: Event
 def pull_global(turn: Turn, event: Event) -> None:
     """Look at a global event for this customer, for every rule that reads its name (H8).
 
-    A late one triggers nothing.
+    A late one triggers nothing, but what it is counted by changes: that is looked at.
     """
+    if turn.profile.first_any is not None:
+        for rule in turn.index.watched_globals.get(event.name, ()):
+            look(turn, rule)
     if event.late:
         return
     for rule in turn.index.by_global.get(event.name, ()):

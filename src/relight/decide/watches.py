@@ -8,19 +8,20 @@ can change it: the facts note them while they are read, and a change in between 
 
 from __future__ import annotations
 
+import datetime as dt
 from bisect import bisect_left
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from relight.base.instants import INSTANT_MAX
+from relight.base.instants import HOUR, INSTANT_MAX, MINUTE, SECOND, to_instant, to_local
 from relight.base.kinds import UNKNOWN
 from relight.customers.profile import Flag
 from relight.decide.occurrences import Happening, occur
 from relight.rules.plan import DeclinedTrigger, MilestoneTrigger, SegmentTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from relight.customers.reading import Reading
     from relight.decide.turn import Turn
@@ -32,6 +33,8 @@ DECLINE_MEAN_MIN = 1
 MOVES_AHEAD_MAX = 64
 #: How far ahead a change that no fact announces is searched for (µs): two years.
 SEARCH_AHEAD = 2 * 366 * 86_400_000_000
+#: Longest local day (µs): one on which a clock is set back by more than an hour included.
+DAY_LONGEST = 28 * HOUR
 
 
 def check_watches(turn: Turn, event: str | None, *, is_new: bool) -> None:
@@ -84,25 +87,68 @@ def _turned(turn: Turn, rule: Rule, was: bool | None, state: bool | None, *, wan
 def _truth(turn: Turn, condition: Condition) -> tuple[bool | None, int]:
     reading = turn.reading()
     state = _known(condition.evaluate(reading))
-    limit = min(reading.watch, turn.now + SEARCH_AHEAD)
     # A leaf such as `since(E) < 10 days` changes once; the whole may change and change back before the limit.
     tests = [leaf.test for leaf in condition.leaves] or [condition.evaluate]
-    changes = [at for test in tests if (at := _first_change(turn, test, limit)) is not None]
-    return state, min(changes, default=reading.watch)
+    return state, _next_change(turn, condition, tests, reading.watch)
 
 
-def _first_change(turn: Turn, test: Callable[[Reading], object], limit: int) -> int | None:
-    """Return the instant in (now, limit] from which a test differs, found by bisection.
+def _next_change(turn: Turn, condition: Condition, tests: Sequence[Callable[[Reading], object]], watch: int) -> int:
+    """Return when to look again: the first instant at which a test differs, else where what is known of it ends.
 
-    None when it is the same at the limit.
+    watch: the next instant at which a fact changes.
+    """
+    limit = min(watch, turn.now + SEARCH_AHEAD)
+    points = [*_clock_points(turn, condition, limit), limit]
+    changes = [at for test in tests if (at := _first_change(turn, test, points)) is not None]
+    return min(changes, default=limit if condition.reads_time else watch)
+
+
+def _first_change(turn: Turn, test: Callable[[Reading], object], points: Sequence[int]) -> int | None:
+    """Return the instant from which a test differs, found by bisection before the first point at which it does.
+
+    Between two points it changes once at the most. None when it is the same at all of them.
     """
     now = _known(test(turn.reading()))
-    if _known(test(turn.reading(limit))) is now:
+    low = turn.now
+    for high in points:
+        if _known(test(turn.reading(high))) is not now:
+            break
+        low = high
+    else:
         return None
-    low, high = turn.now, limit
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if _known(test(turn.reading(middle))) is now else (low, middle)
+    return high
+
+
+def _clock_points(turn: Turn, condition: Condition, limit: int) -> list[int]:
+    """Return the instants up to a limit at which comparisons with `local_time` may turn, a jump of the clock included.
+
+    Such a condition is looked at again at midnight, so they lie on one local day.
+    """
+    if not condition.clocks or limit - turn.now > DAY_LONGEST:
+        return []
+    begin, end = to_local(turn.now, turn.zone), to_local(limit - 1, turn.zone)
+    offsets = {int((local.utcoffset() or dt.timedelta()).total_seconds()) * SECOND for local in (begin, end)}
+    midnight = dt.datetime.combine(begin.date(), dt.time(), dt.UTC)
+    found = {
+        to_instant(midnight) + minute * MINUTE - offset
+        for clock in condition.clocks
+        for minute in (clock, clock + 1)
+        for offset in offsets
+    }
+    if len(offsets) > 1:
+        found.add(_clock_jump(turn.now, limit - 1, turn.zone))
+    return sorted(at for at in found if turn.now < at < limit)
+
+
+def _clock_jump(low: int, high: int, zone: str) -> int:
+    """Return the instant in (low, high] at which the zone's offset changes."""
+    before = to_local(low, zone).utcoffset()
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if to_local(middle, zone).utcoffset() == before else (low, middle)
     return high
 
 
@@ -175,4 +221,11 @@ def _reach_value(turn: Turn, rule: Rule, trigger: MilestoneTrigger, *, is_new: b
             if is_new:
                 what = Happening(occurrence=occurrence, instant=turn.now, anchor=turn.now, milestone=label)
                 occur(turn, rule, what)
-    return True, reading.watch
+    compute, ahead = trigger.value.evaluate, next((mark for mark in trigger.at if value < mark), None)
+    if ahead is None:
+        return True, INSTANT_MAX
+    return True, _next_change(turn, trigger.value, [lambda at: _reaches(compute(at), ahead)], reading.watch)
+
+
+def _reaches(value: object, mark: object) -> object:
+    return value if value is UNKNOWN else value >= mark  # type: ignore[operator]  # both are numbers

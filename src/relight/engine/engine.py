@@ -211,7 +211,9 @@ class Engine:
         self.world.append(record)
         if isinstance(record, Event):
             index = self.world.states[-1].index
-            self._visit_all |= index is not None and record.name in index.by_global
+            self._visit_all |= index is not None and (
+                record.name in index.by_global or record.name in index.watched_globals
+            )
         else:
             self._visit_all |= record.kind not in _QUIET_CONTROLS
 

@@ -40,8 +40,16 @@ class Condition:
     blame: Callable[[Reading], Leaf | None] = lambda _reading: None
     #: Traits it reads, by name: a change of one of them can change the condition.
     traits: frozenset[str] = frozenset()
-    #: Events whose history it reads.
+    #: Events whose history it reads, global ones included.
     events: frozenset[str] = frozenset()
+    #: It reads all that counts as activity: `silent`, `active_days(W)`.
+    reads_activity: bool = False
+    #: Words in the names of global events that it lists: `release`, `incident`.
+    news: frozenset[str] = frozenset()
+    #: Time alone changes it without any fact to say when: `now`, `today`, `local_time`, `since(E)`, `silent`.
+    reads_time: bool = False
+    #: Minutes of the day that `local_time` is compared with.
+    clocks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

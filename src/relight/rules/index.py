@@ -54,6 +54,8 @@ class PlanIndex:
     moved_by_any: frozenset[str]
     #: Watched rule -> events whose history it reads; a record of another name changes nothing in it.
     watched_events: Mapping[str, frozenset[str]]
+    #: Global event -> watched rules that read it.
+    watched_globals: Mapping[str, tuple[Rule, ...]]
     #: trait -> watched rules that read it.
     watched_traits: Mapping[str, tuple[str, ...]]
 
@@ -93,9 +95,10 @@ def index_plan(plan: Plan) -> PlanIndex:
             for trigger in triggers
             for threshold in trigger.thresholds
             if threshold.personal is not None
-            for name in trigger.activity | threshold.personal.events
+            for name in trigger.activity | read_events(threshold.personal, plan)
         ),
-        watched_events={r.id: _watched_events(r) for r in rules if _is_watched(r)},
+        watched_events={r.id: _watched_events(r, plan) for r in rules if _is_watched(r)},
+        watched_globals=_watched_globals(rules, plan),
         watched_traits=_watched_traits(rules),
         moved_by=_moved_by(rules, conditional),
         moved_by_any=conditional,
@@ -152,13 +155,29 @@ def _watched_traits(rules: Sequence[Rule]) -> dict[str, tuple[str, ...]]:
     return {trait: tuple(ids) for trait, ids in found.items()}
 
 
-def _watched_events(rule: Rule) -> frozenset[str]:
-    match rule.trigger:
-        case DeclinedTrigger(of=of):
-            return frozenset({of.event})
-        case SegmentTrigger(condition=condition):
-            return condition.events
-        case MilestoneTrigger(value=value) if value is not None:
-            return value.events
-        case _:
-            return frozenset()
+def _watched_events(rule: Rule, plan: Plan) -> frozenset[str]:
+    if isinstance(rule.trigger, DeclinedTrigger):
+        return frozenset({rule.trigger.of.event})
+    condition = watched_condition(rule)
+    return frozenset() if condition is None else read_events(condition, plan)
+
+
+def read_events(condition: Condition, plan: Plan) -> frozenset[str]:
+    """Return every event that can change a condition: those it names, all activity, and the news it lists."""
+    found = set(condition.events)
+    for name, event in plan.schema.events.items():
+        if condition.reads_activity and event.activity and not event.is_global:
+            found.add(name)
+        if event.is_global and any(word in name for word in condition.news):
+            found.add(name)
+    return frozenset(found)
+
+
+def _watched_globals(rules: Sequence[Rule], plan: Plan) -> dict[str, tuple[Rule, ...]]:
+    found: dict[str, list[Rule]] = {}
+    for rule in rules:
+        for name in _watched_events(rule, plan) if _is_watched(rule) else ():
+            declared = plan.schema.events.get(name)
+            if declared is not None and declared.is_global:
+                found.setdefault(name, []).append(rule)
+    return {name: tuple(reading) for name, reading in found.items()}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
-from relight.base.instants import DAY
+from relight.base.instants import DAY, MINUTE
+from relight.base.kinds import UNKNOWN
+from relight.customers.reading import Reading
 from tests.support.story import Story, make_plan, story
 
 
@@ -173,3 +176,87 @@ def test_a_new_value_milestone_spends_what_was_reached() -> None:
     told.event("order", "2026-01-03").event("order", "2026-01-04").change("2026-01-05", make_plan(plan("[2, 4]")))
     told.event("order", "2026-01-06").change("2026-01-07", make_plan(plan("[3, 4]"))).event("order", "2026-01-08")
     assert [r.occurrence for r in told.until("2026-02-01").rows() if not r.step] == ["milestone:4"]
+
+
+# ---------------------------------------------------------------- nothing is missed
+#: Conditions that turn by events, by time alone, by the wall clock, by what concerns everybody, and back again.
+TURNING = [
+    "today == 2026-03-29",
+    "today >= 2026-03-27 and today < 2026-03-30",
+    "local_time >= 09:00 and local_time < 17:30",
+    "local_time == 02:30",
+    "local_time >= 02:30 and local_time < 03:00 and today == 2026-10-25",
+    "count(shipped, 3 days) >= 2",
+    'ever(shipped where feature == "a") and count(order, 2 days) == 0',
+    "count(order, 1 month) >= 2",
+    "count(order, 2 days, ago: 1 month) >= 1",
+    "active_days(3 days) >= 2",
+    "streak(order) >= 2",
+    "silent >= 2 days and silent < 4 days",
+    "since(order) > 1 day or count(shipped, 1 day) > 0",
+    "first_seen < now - 3 days and local_time > 22:15",
+]
+
+
+def truth_by_scan(condition: str, build: Callable[[Story], None], begin: str, end: str) -> list[tuple[int, bool]]:
+    """Return (instant, truth) of each change, found by looking at every quarter of an hour and beside it."""
+    told = watched(condition)
+    build(told)
+    made = told.plan.segments["band"]
+    found: list[tuple[int, bool]] = []
+    known = False
+    for quarter in range(told.instant(begin), told.instant(end), 15 * MINUTE):
+        for at in (quarter, quarter + 1, quarter + MINUTE, quarter + MINUTE + 1):
+            reading = Reading(
+                profile=told.profiles["ann"], global_events=[e for e in told.world.events if e.ingest_time <= at],
+                at=at, now=at, default_zone=told.plan.policy.zone,
+            )  # fmt: skip
+            truth = made.evaluate(reading)
+            if truth is not UNKNOWN and (truth is True) is not known:
+                known = truth is True
+                found.append((at, known))
+    return found
+
+
+def watched(condition: str, zone: str = "Europe/Berlin") -> Story:
+    rules = {"in": "{trigger: {enters: band}, reentry: every, class: internal, steps: [stop]}",
+             "out": "{trigger: {leaves: band}, reentry: every, class: internal, steps: [stop]}"}  # fmt: skip
+    # Readings may stand back far, so that one profile answers for every instant.
+    rules["slack"] = "{trigger: {inactive: 900 days}, settle: 400 days, class: internal, steps: [stop]}"
+    return story(rules, definitions="{segments: {band: '" + condition + "'}}", zone=zone, begins="2025-12-01")
+
+
+@pytest.mark.parametrize("condition", TURNING)
+@pytest.mark.parametrize("season", ["2026-03-2", "2026-10-2"])
+def test_no_turn_of_a_segment_is_missed(condition: str, season: str) -> None:
+    """R7: enters and leaves fire at every instant at which the truth changes, by whatever it does, and at no other."""
+
+    def build(told: Story) -> None:
+        told.known(f"{season}3 10:00").event("order", f"{season}4 08:15").everybody(
+            "shipped", f"{season}4 12:00", feature="b"
+        )
+        told.event("order", f"{season}5 21:45").everybody("shipped", f"{season}6 23:30", feature="a")
+        told.event("session", f"{season}7 01:15")
+
+    begin, end = f"{season}3 10:00", f"{season[:5]}{int(season[5:7]) + 1:02}-28"
+    told = watched(condition)
+    build(told)
+    told.until(told.instant(end) - 1)
+    ours = sorted(
+        (row.instant, row.rule == "in") for row in told.rows() if row.rule in {"in", "out"} and row.state == "entered"
+    )
+    assert ours == truth_by_scan(condition, build, begin, end)
+
+
+def test_a_value_reaches_its_mark_by_time_alone() -> None:
+    """R3, R7: a value that grows with time is seen at the instant it reaches its mark."""
+    rule = "{trigger: {milestone: {value: since(order) / 1 day, at: [2, 30]}}, send: hello}"
+    told = story({"v": rule}).known("2026-01-02").event("order", "2026-01-05").event("order", "2026-01-09")
+    assert entered(told.until("2026-03-01")) == ["01-07 00:00", "02-08 00:00"]
+
+
+def test_a_release_turns_the_segment_of_somebody_who_does_nothing() -> None:
+    """H8, R7: a global event is looked at by every watch that reads it, also for who does nothing."""
+    told = segment("count(shipped, 2 days) > 0").known("2026-01-02").everybody("shipped", "2026-01-05", feature="a")
+    told.until("2026-02-01")
+    assert (entered(told, "in"), entered(told, "out")) == (["01-05 00:00"], ["01-07 00:00"])

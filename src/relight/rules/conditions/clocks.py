@@ -24,10 +24,12 @@ def view_reader(name: str) -> Evaluator:
 
 
 def _read_today(reading: Any) -> Any:
+    reading.note_midnight()
     return to_local(reading.at, reading.zone).date()
 
 
 def _read_local_time(reading: Any) -> Any:
+    reading.note_midnight()
     local = to_local(reading.at, reading.zone)
     return local.hour * 60 + local.minute
 

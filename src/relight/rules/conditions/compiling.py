@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from relight.base.kinds import Kind
+from relight.customers.facts import Function
 from relight.rules.conditions.checked import (
     Checked,
     CheckedPattern,
+    ComparisonOf,
+    Constant,
     FactRead,
     TraitRead,
+    ViewRead,
     walk_parts,
 )
 from relight.rules.conditions.evaluate import Binder, Compiler
 from relight.rules.conditions.explain import explain_condition
+from relight.rules.conditions.types import CLOCK
 from relight.rules.plan import Condition, EventMatch
+
+#: Questions that read all activity where they name no event.
+_OF_ACTIVITY = frozenset({Function.SILENT, Function.ACTIVE_DAYS, Function.STREAK})
+#: Questions that list global events, and the word in the names of those.
+_NEWS = {Function.RELEASES: "release", Function.INCIDENTS: "incident"}
 
 
 def compile_condition(checked: Checked, binder: Binder) -> Condition:
@@ -22,24 +33,36 @@ def compile_condition(checked: Checked, binder: Binder) -> Condition:
     compiler = Compiler(binder)
     traits = frozenset(part.name for part in walk_parts(checked) if isinstance(part, TraitRead))
     events = frozenset(_events(checked))
-    if checked.type.kind is not Kind.BOOLEAN:
-        return Condition(
-            text=checked.text,
-            place=checked.place,
-            evaluate=compiler.compile(checked),
-            traits=traits,
-            events=events,
-        )
-    explained = explain_condition(checked, compiler)
-    return Condition(
+    facts = [part.fact for part in walk_parts(checked) if isinstance(part, FactRead)]
+    plain = Condition(
         text=checked.text,
         place=checked.place,
-        evaluate=explained.evaluate,
-        leaves=explained.leaves,
-        blame=explained.why_not,
+        evaluate=lambda _reading: None,
         traits=traits,
         events=events,
+        reads_activity=any(fact.function in _OF_ACTIVITY and fact.selector is None for fact in facts),
+        news=frozenset(_NEWS[fact.function] for fact in facts if fact.function in _NEWS),
+        reads_time=any(_is_moved_by_time(part) for part in walk_parts(checked)),
+        clocks=tuple(sorted({minute for part in walk_parts(checked) for minute in _clocks(part)})),
     )
+    if checked.type.kind is not Kind.BOOLEAN:
+        return replace(plain, evaluate=compiler.compile(checked))
+    explained = explain_condition(checked, compiler)
+    return replace(plain, evaluate=explained.evaluate, leaves=explained.leaves, blame=explained.why_not)
+
+
+def _is_moved_by_time(part: Checked) -> bool:
+    if isinstance(part, FactRead):
+        return part.fact.function in {Function.SINCE, Function.SILENT}
+    return isinstance(part, ViewRead) and part.name in {"now", "today", "local_time"}
+
+
+def _clocks(part: Checked) -> Iterator[int]:
+    if isinstance(part, Constant) and part.type == CLOCK:
+        yield part.value
+    elif isinstance(part, ComparisonOf) and part.left.type == CLOCK and isinstance(part.right, Constant):
+        values = part.right.value if isinstance(part.right.value, tuple) else (part.right.value,)
+        yield from (value for value in values if isinstance(value, int))
 
 
 def _events(checked: Checked) -> Iterator[str]:
