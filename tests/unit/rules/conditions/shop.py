@@ -152,6 +152,9 @@ class View:
     def trait(self, name: str) -> object:
         return self.traits.get(name, UNKNOWN)
 
+    def note_midnight(self) -> None:
+        """Nothing is watched here."""
+
 
 class Scanner:
     """A binder that answers each question by scanning the whole history."""
