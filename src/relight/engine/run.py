@@ -80,6 +80,8 @@ class RunSummary:
     handed_over: int = 0
     #: Records folded again after the last stop.
     recovered: int = 0
+    #: Profiles that made room in memory for others.
+    evictions: int = 0
     outcomes: dict[Outcome, int] = field(default_factory=dict)
     counts: Mapping[str, Counts] = field(default_factory=dict)
     #: Instant that time came to (µs).
@@ -304,5 +306,6 @@ class _Run:
         summary.events, summary.duplicates, summary.differing = done.events, done.duplicates, done.differing
         summary.dead, summary.rows, summary.mails = done.dead, done.rows, done.mails
         summary.outcomes, summary.counts = dict(self.dispatcher.sent), self.feed.counts
+        summary.evictions = self.engine.profiles.evictions
         summary.end = max(summary.end, done.reached)
         summary.trouble = self.dispatcher.trouble

@@ -1,0 +1,111 @@
+"""One measurement in a process of its own: CPU, wall and the most memory it held, and how often it asked the disk to sync.
+
+`python -m bench.measure MODULE FUNCTION JSON` is the child; `measured` starts it and waits.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: How many times strace may be asked to count syncs: it stops at those calls alone.
+_TRACE = ("strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=fsync,fdatasync,sync", "-o")
+_SYNC = re.compile(r"\b(?:fsync|fdatasync|sync)\(")
+#: Marks the line of a child's output that holds its figures.
+_MARK = "figures: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What one child did."""
+
+    #: CPU seconds of its own work (user and system, children included), set-up left out.
+    cpu: float
+    #: Seconds on the wall.
+    wall: float
+    #: The most memory it held (bytes).
+    memory: int
+    #: Calls of fsync, fdatasync and sync; None where strace is not there.
+    syncs: int | None = None
+    #: What the function returned.
+    told: dict[str, float] = field(default_factory=dict)
+
+
+def measured(function: str, *, trace: bool = False, **arguments: object) -> Measured:
+    """Run `module:name` with arguments in a fresh process and return what it cost."""
+    module, _, name = function.partition(":")
+    command = [sys.executable, "-m", "bench.measure", module, name, json.dumps(arguments)]
+    log = Path(str(arguments["folder"])) / "syncs.txt" if trace and shutil.which("strace") else None
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        command = [*_TRACE, str(log), *command]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own module
+    found = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
+    if done.returncode or not found:
+        raise RuntimeError(f"{function} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
+    figures = json.loads(found[-1].removeprefix(_MARK))
+    syncs = None if log is None else len(_SYNC.findall(log.read_text(encoding="utf-8")))
+    return Measured(**figures, syncs=syncs)
+
+
+def _cpu_now() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+class Stopwatch:
+    """CPU and wall of what runs between `start` and `stop`; set-up before `start` is left out."""
+
+    def __init__(self) -> None:
+        """Start."""
+        self.cpu = self.wall = 0.0
+        self.start()
+
+    def start(self) -> None:
+        """Begin anew: what was done until now is set-up."""
+        self._cpu, self._wall = _cpu_now(), time.perf_counter()
+
+    def stop(self) -> None:
+        """Add what was done since `start`."""
+        self.cpu += _cpu_now() - self._cpu
+        self.wall += time.perf_counter() - self._wall
+        self.start()
+
+
+#: The stopwatch of this child; functions start it when their set-up is done, and may stop it before tidying up.
+WATCH = Stopwatch()
+
+
+def most_memory() -> int:
+    """Return the most memory this process has held (bytes)."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
+    return int(found[1]) * 1024 if found else 0
+
+
+def memory_now() -> int:
+    """Return the memory this process holds (bytes)."""
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _child() -> None:
+    module, name, arguments = sys.argv[1:4]
+    function = getattr(importlib.import_module(module), name)
+    watch = importlib.import_module("bench.measure").WATCH  # this file runs as __main__: the functions see another one
+    watch.start()
+    told = function(**json.loads(arguments))
+    if not watch.cpu:
+        watch.stop()
+    print(_MARK + json.dumps({"cpu": watch.cpu, "wall": watch.wall, "memory": most_memory(), "told": told}))
+
+
+if __name__ == "__main__":
+    _child()

@@ -1,0 +1,79 @@
+"""What relight does, measured: the code that `relight run` and `relight simulate` start, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.measure import WATCH
+from bench.workload import BEGIN, DAY
+from relight.config.loader import load_project
+from relight.engine.run import run_project
+from relight.simulate import simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from relight.config.loader import LoadedProject
+
+#: Records of one transaction.
+BATCH = 1_000
+
+
+def load(folder: str) -> LoadedProject:
+    """Return the project, compiled."""
+    project = load_project(Path(folder), env=dict(os.environ), lint=False)
+    errors = [p for p in project.problems if p.severity == "error"]
+    assert not errors, errors[:3]
+    return project
+
+
+def stepping_clock(step: int, first: int = BEGIN) -> Callable[[], int]:
+    """Return a clock that each look at it moves on by the time of one batch (µs): a live run as fast as it can."""
+    now = first
+
+    def clock() -> int:
+        nonlocal now
+        now += step
+        return now
+
+    return clock
+
+
+def live(folder: str, events: int, days: int) -> dict[str, float]:
+    """`relight run` on a growing file, at a clock that the file's own times drive."""
+    project = load(folder)
+    clock = stepping_clock(days * DAY * BATCH // events)
+    WATCH.start()
+    summary = run_project(project, clock=clock, once=True)
+    WATCH.stop()
+    assert not summary.trouble, summary.trouble
+    return {
+        "events": summary.events,
+        "rows": summary.rows,
+        "mails": summary.mails,
+        "evictions": summary.evictions,
+        "ids": ids_indexed(Path(folder) / "relight.db"),
+        "recovered": summary.recovered,
+    }
+
+
+def simulation(folder: str) -> dict[str, float]:
+    """`relight simulate` on a finished file."""
+    project = load(folder)
+    WATCH.start()
+    result = simulate(project)
+    WATCH.stop()
+    done = result.progress
+    return {"events": done.events, "rows": len(result.rows), "mails": done.mails, "ids": done.events}
+
+
+def ids_indexed(store: Path) -> int:
+    """Return how many events the store can tell a duplicate of."""
+    with sqlite3.connect(store) as sql:
+        inside, last = sql.execute("SELECT coalesce(sum(entries), 0), coalesce(max(last_pos), 0) FROM segments").fetchone()
+        newer = sql.execute("SELECT count(*) FROM log WHERE pos > ?", (last,)).fetchone()[0]
+    return int(inside) + int(newer)
+

@@ -1,0 +1,145 @@
+"""Stores in a state that a long life would leave: many known customers, a run that was killed; and what is measured there."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.measure import WATCH, memory_now
+from bench.ours import BATCH, load, stepping_clock
+from bench.workload import BEGIN, DAY, Size, event_lines
+from relight.customers.codec import decode_profile, encode_profile
+from relight.engine.engine import Engine
+from relight.engine.plan_versions import keep_plan, known_plans
+from relight.engine.run import run_project
+from relight.stores.interface import Profile as StoredProfile
+from relight.stores.memory import MemoryStore
+from relight.stores.sqlite import SqliteStore
+from relight.streams.decode import decode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from relight.config.loader import LoadedProject
+    from relight.customers.profile import Profile
+
+#: Checkpoints written in one transaction while a world of known customers is made.
+KNOWN_AT_ONCE = 50_000
+#: How long ago the known customers were last seen: every silence of theirs was judged.
+DORMANT = 200 * DAY
+
+
+# ---------------------------------------------------------------- many known customers
+def known(folder: str, customers: int) -> dict[str, float]:
+    """Fill a new store with so many customers that were here long ago, as checkpoints."""
+    project = load(folder)
+    assert project.plan is not None
+    pattern = _dormant(project)
+    store = SqliteStore.open(Path(folder) / "relight.db")
+    engine = Engine(store)
+    keep_plan(store, project, project.plan)
+    engine.follow_plan(project.plan, BEGIN - DORMANT - DAY)
+    engine.advance(BEGIN)
+    for start in range(0, customers, KNOWN_AT_ONCE):
+        store.save_checkpoints(_copies(pattern, range(start, min(customers, start + KNOWN_AT_ONCE))), position=1)
+    store.close()
+    return {"events": customers}
+
+
+def _dormant(project: LoadedProject) -> Profile:
+    """Return a profile of somebody with a dozen events, decided by the engine itself."""
+    assert project.plan is not None
+    engine = Engine(MemoryStore(), cached_profiles=2**31)
+    engine.follow_plan(project.plan, BEGIN - DORMANT - DAY)
+    stream = project.streams["app"]
+    lines = event_lines(Size(events=12, customers=1, days=2), begin=BEGIN - DORMANT)
+    for number, line in enumerate(lines):
+        events = decode_record(stream, line.encode(), position=number, source=f"known:{number}", ingest_time=None)
+        assert isinstance(events, list)
+        engine.take(events)
+    engine.advance(BEGIN)
+    profile = engine.profiles.peek("c0000000")
+    assert profile is not None
+    profile.position = 1
+    return profile
+
+
+def _copies(pattern: Profile, numbers: range) -> Iterator[StoredProfile]:
+    for number in numbers:
+        pattern.customer = f"c{number:07d}"
+        yield StoredProfile(customer=pattern.customer, position=1, blob=encode_profile(pattern))
+
+
+def among_known(folder: str, events: int, days: int) -> dict[str, float]:
+    """`relight run` among the known customers; measured from its first batch on, when it has recovered."""
+    project = load(folder)
+    begun: list[int] = []
+
+    def note(progress: object) -> None:  # noqa: ARG001 - the run tells how far it is
+        if not begun:
+            begun.append(memory_now())
+            WATCH.start()
+
+    summary = run_project(project, clock=stepping_clock(days * DAY * BATCH // events), once=True, on_progress=note)
+    WATCH.stop()
+    return {
+        "events": summary.events - BATCH,
+        "rows": summary.rows,
+        "mails": summary.mails,
+        "evictions": summary.evictions,
+        "recovered_memory": begun[0],
+    }
+
+
+# ---------------------------------------------------------------- killed
+def kill(folder: str, events: int, days: int, commits: int) -> dict[str, float]:
+    """Start `relight run` as a process that ends itself with signal 9 in the middle of so many commits."""
+    call = f"from bench.ours import live; live({folder!r}, {events}, {days})"
+    environment = os.environ | {"RELIGHT_CRASH_AT": f"after_append_commit:{commits}"}
+    done = subprocess.run([sys.executable, "-c", call], env=environment, check=False, capture_output=True, text=True)  # noqa: S603 - ours
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return {"events": commits * BATCH}
+
+
+def recover(folder: str) -> dict[str, float]:
+    """Stand again where a killed run stood: what a restart does before it reads its next record."""
+    project = load(folder)
+    assert project.plan is not None and project.settings is not None
+    WATCH.start()
+    store = SqliteStore.open(Path(folder) / "relight.db")
+    engine = Engine(store, cached_profiles=max(1_000, project.settings.engine.cache // 4_000))
+    folded = engine.recover(known_plans(store, project.plan))
+    WATCH.stop()
+    told = {"events": folded, "log": store.last_position(), "customers": len(engine.timers)}
+    store.close()
+    return told
+
+
+# ---------------------------------------------------------------- what one customer weighs
+def weigh(folder: str, most: int) -> dict[str, float]:
+    """Hold the profiles of a run in memory, as the cache does, and say what each weighs there and as a checkpoint."""
+    project = load(folder)
+    plan = project.plan
+    assert plan is not None
+    store = SqliteStore.open(Path(folder) / "relight.db", read_only=True)
+    blobs = [one.blob for one, _ in zip(store.profiles(), range(most), strict=False)]
+    decode_profile(plan.layout, blobs[0])
+    gc.collect()
+    before = memory_now()
+    held = {profile.customer: profile for profile in (decode_profile(plan.layout, blob) for blob in blobs)}
+    gc.collect()
+    size = (memory_now() - before) / len(held)
+    store.close()
+    return {"events": len(held), "bytes": size, "stored": sum(map(len, blobs)) / len(blobs)}
+
+
+def at_rest(folder: str) -> dict[str, float]:
+    """What the program holds when a project is loaded, its store is open, and nothing has come yet."""
+    project = load(folder)
+    run_project(project, clock=stepping_clock(1), once=True)
+    return {"memory": memory_now()}
