@@ -96,7 +96,9 @@ class Bench:
         folder = self.world("simulate", self.size)
         ours = measured("bench.ours:simulation", folder=folder)
         base = measured("bench.baselines:least_loop", folder=folder)
-        return _row("simulate", f"relight simulate: {self.shown(self.size)}", ours, base, name="least loop", target="≥ 0.4")
+        return _row(
+            "simulate", f"relight simulate: {self.shown(self.size)}", ours, base, name="least loop", target="≥ 0.4"
+        )
 
     def jobs(self) -> Row:
         """`relight simulate --jobs 2`, beside one process."""
@@ -111,7 +113,9 @@ class Bench:
 
     def rules(self) -> Row:
         """Many rules, each event read by one in a hundred of them, beside as many as it reads."""
-        size = Size(events=self.sizes.few_events, customers=self.sizes.few_events // 5, days=self.sizes.days, places=True)
+        size = Size(
+            events=self.sizes.few_events, customers=self.sizes.few_events // 5, days=self.sizes.days, places=True
+        )
         many = self.world("many_rules", size, rules=self.sizes.rules, kind="spread")
         few = self.world("few_rules", size, rules=self.sizes.rules // 100, kind="spread")
         ours = measured("bench.ours:simulation", folder=many)
@@ -148,22 +152,30 @@ class Bench:
         folder = self.world("lag", Size(events=0, customers=0))
         ours = measured("bench.parts:lag", folder=folder, customers=self.sizes.lag, rate=1_000)
         more = f"each second's 1,000 are decided within {ours.told['median'] * 1e3:.0f} ms of CPU, p99 {ours.told['p99'] * 1e3:.0f} ms"
-        return _row("lag", f"{self.sizes.lag:,} silences, 1,000 due a second", ours, None, name="", target="reported", more=more)
+        return _row(
+            "lag", f"{self.sizes.lag:,} silences, 1,000 due a second", ours, None, name="", target="reported", more=more
+        )
 
     def recovery(self) -> Row:
         """A start after kill -9, with a long log beside a short one."""
         found = []
         for commits in self.sizes.killed:
             folder = self.world(f"killed_{commits}", self.size, follow=True)
-            measured("bench.worlds:kill", folder=folder, events=self.sizes.events, days=self.sizes.days, commits=commits)
+            measured(
+                "bench.worlds:kill", folder=folder, events=self.sizes.events, days=self.sizes.days, commits=commits
+            )
             found.append(measured("bench.worlds:recover", folder=folder))
         base, ours = found
-        what = f"recovery after kill -9: a log of {ours.told['log']:,.0f} records, {ours.told['customers']:,.0f} customers"
+        what = (
+            f"recovery after kill -9: a log of {ours.told['log']:,.0f} records, {ours.told['customers']:,.0f} customers"
+        )
         more = (
             f"{ours.wall:.1f} s for {ours.told['events']:,.0f} records folded again; the short log: {base.told['log']:,.0f} records, "
             f"{base.told['customers']:,.0f} customers, {base.wall:.1f} s for {base.told['events']:,.0f}"
         )
-        return _row("recovery", what, ours, base, name="short log", target="bounded", more=more, ratio=base.cpu / ours.cpu)
+        return _row(
+            "recovery", what, ours, base, name="short log", target="bounded", more=more, ratio=base.cpu / ours.cpu
+        )
 
     def mail(self) -> Row:
         """MIME to files, beside EmailMessage."""
@@ -172,7 +184,9 @@ class Bench:
         base = measured("bench.baselines:email_messages", folder=folder, mails=self.sizes.mails)
         rendered = measured("bench.parts:rendering", folder=folder, mails=self.sizes.mails)
         more = f"rendering costs {rendered.cpu / self.sizes.mails * 1e6:,.0f} µs a mail before it"
-        return _row("mail", f"{self.sizes.mails:,} mails to files", ours, base, name="EmailMessage", target="≥ 5", more=more)
+        return _row(
+            "mail", f"{self.sizes.mails:,} mails to files", ours, base, name="EmailMessage", target="≥ 5", more=more
+        )
 
     def version(self) -> Row:
         """A start, beside a bare click program."""
@@ -214,7 +228,15 @@ class Bench:
 
 
 def _row(  # noqa: PLR0913 - one row, all of it by keyword
-    row: str, what: str, ours: Measured, base: Measured | None, *, name: str, target: str, ratio: float | None = None, more: str = ""
+    row: str,
+    what: str,
+    ours: Measured,
+    base: Measured | None,
+    *,
+    name: str,
+    target: str,
+    ratio: float | None = None,
+    more: str = "",
 ) -> Row:
     told = ours.told
     baseline = name
@@ -251,7 +273,10 @@ def main() -> None:
             if not wish.quick:
                 print(show(done[-1:]), flush=True)
     print(show(done))
-    print(f"\nPython {platform.python_version()}, {_processor()}, {os.cpu_count()} cores" + (", quick sizes" if wish.quick else ""))
+    print(
+        f"\nPython {platform.python_version()}, {_processor()}, {os.cpu_count()} cores"
+        + (", quick sizes" if wish.quick else "")
+    )
     if wish.json:
         wish.json.write_text(json.dumps([row.plain() for row in done], indent=1), encoding="utf-8")
 

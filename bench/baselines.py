@@ -89,9 +89,7 @@ def polling(folder: str, days: int) -> dict[str, float]:
 
     def write() -> None:
         sql.execute("BEGIN")
-        sql.executemany(
-            "INSERT INTO seen VALUES (?, ?, 0) ON CONFLICT DO UPDATE SET at = excluded.at, told = 0", held
-        )
+        sql.executemany("INSERT INTO seen VALUES (?, ?, 0) ON CONFLICT DO UPDATE SET at = excluded.at, told = 0", held)
         sql.execute("COMMIT")
         held.clear()
 
@@ -103,7 +101,9 @@ def polling(folder: str, days: int) -> dict[str, float]:
             while at >= due:
                 if held:
                     write()
-                silent = sql.execute("SELECT customer FROM seen WHERE told = 0 AND at <= ?", (due - 14 * DAY,)).fetchall()
+                silent = sql.execute(
+                    "SELECT customer FROM seen WHERE told = 0 AND at <= ?", (due - 14 * DAY,)
+                ).fetchall()
                 if silent:
                     sql.execute("BEGIN")
                     sql.executemany("UPDATE seen SET told = 1 WHERE customer = ?", silent)
@@ -128,7 +128,9 @@ def sql_timers(folder: str, timers: int, rearms: int) -> dict[str, float]:
     )
     draw = random.Random(3)
     sql.execute("BEGIN")
-    sql.executemany("INSERT INTO timers VALUES (?, ?)", ((n, BEGIN + int(draw.random() * 90 * DAY)) for n in range(timers)))
+    sql.executemany(
+        "INSERT INTO timers VALUES (?, ?)", ((n, BEGIN + int(draw.random() * 90 * DAY)) for n in range(timers))
+    )
     sql.execute("COMMIT")
     moved = zipf_customers(timers, rearms, seed=5).tolist()
     WATCH.start()

@@ -73,7 +73,8 @@ def simulation(folder: str) -> dict[str, float]:
 def ids_indexed(store: Path) -> int:
     """Return how many events the store can tell a duplicate of."""
     with sqlite3.connect(store) as sql:
-        inside, last = sql.execute("SELECT coalesce(sum(entries), 0), coalesce(max(last_pos), 0) FROM segments").fetchone()
+        inside, last = sql.execute(
+            "SELECT coalesce(sum(entries), 0), coalesce(max(last_pos), 0) FROM segments"
+        ).fetchone()
         newer = sql.execute("SELECT count(*) FROM log WHERE pos > ?", (last,)).fetchone()[0]
     return int(inside) + int(newer)
-

@@ -56,7 +56,12 @@ def lag(folder: str, customers: int, rate: int) -> dict[str, float]:
     engine.follow_plan(plan, BEGIN)
     # One event a customer, spread so that `rate` silences of 14 days fall due in each second.
     for start in range(0, customers, BATCH):
-        engine.take([_seen(number, BEGIN + number * 1_000_000 // rate) for number in range(start, min(customers, start + BATCH))])
+        engine.take(
+            [
+                _seen(number, BEGIN + number * 1_000_000 // rate)
+                for number in range(start, min(customers, start + BATCH))
+            ]
+        )
     lags = []
     WATCH.start()
     first = BEGIN + 14 * DAY
@@ -66,11 +71,18 @@ def lag(folder: str, customers: int, rate: int) -> dict[str, float]:
         lags.append(time.process_time() - began)
     WATCH.stop()
     lags.sort()
-    return {"events": customers, "rows": engine.progress.rows, "p99": lags[int(len(lags) * 0.99)], "median": lags[len(lags) // 2]}
+    return {
+        "events": customers,
+        "rows": engine.progress.rows,
+        "p99": lags[int(len(lags) * 0.99)],
+        "median": lags[len(lags) // 2],
+    }
 
 
 def _seen(number: int, at: int) -> Event:
-    return Event(stream="app", id=f"e{number}", customer=f"c{number}", name="report_created", event_time=at, ingest_time=at)
+    return Event(
+        stream="app", id=f"e{number}", customer=f"c{number}", name="report_created", event_time=at, ingest_time=at
+    )
 
 
 # ---------------------------------------------------------------- mails
@@ -143,7 +155,9 @@ def version(folder: str, times: int) -> dict[str, float]:  # noqa: ARG001 - ever
 def check(folder: str) -> dict[str, float]:
     """`relight check` of a project, its start included."""
     WATCH.start()
-    done = subprocess.run([sys.executable, "-m", "relight", "check"], cwd=folder, check=False, capture_output=True, text=True)  # noqa: S603 - ours
+    done = subprocess.run(
+        [sys.executable, "-m", "relight", "check"], cwd=folder, check=False, capture_output=True, text=True
+    )  # noqa: S603 - ours
     WATCH.stop()
     assert done.returncode == 0, done.stdout[-1000:]
     return {"files": 0}

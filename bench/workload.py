@@ -237,8 +237,12 @@ def event_lines(size: Size, *, seed: int = 7, begin: int = BEGIN) -> Iterator[st
                 known[customer] = 2
                 yield f'{head}signed_up","source":"{SOURCES[int(draw.random() * len(SOURCES))]}"}}\n'
             else:
-                name = f"place_{int(draw.random() * PLACES)}" if size.places else draw.choices(names, cum_weights=weights)[0]
-                yield f"{head}{name}\",{_properties(name, number, draw)}}}\n"
+                name = (
+                    f"place_{int(draw.random() * PLACES)}"
+                    if size.places
+                    else draw.choices(names, cum_weights=weights)[0]
+                )
+                yield f'{head}{name}",{_properties(name, number, draw)}}}\n'
             number += 1
 
 

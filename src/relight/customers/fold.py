@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING
 
-from relight.customers.layout import NO_FOLD
 from relight.customers.profile import Start, Trace, TraitWrite
 from relight.customers.rhythm import SLOT
 from relight.customers.series import Series, insert_event
@@ -35,14 +34,17 @@ def fold_event(layout: Layout, profile: Profile, event: Event, past_gaps: Callab
     """
     if event.traits:
         _fold_traits(layout, profile, event)
-    for topic, given in event.consent.items():
-        write_consent(profile, topic, given=given, order=event.order)
+    if event.consent:
+        for topic, given in event.consent.items():
+            write_consent(profile, topic, given=given, order=event.order)
     if event.account is not None:
         profile.account = event.account
-    fold = layout.folds.get(event.name, NO_FOLD)
     _note_seen(profile, event)
-    for activity in fold.activities:
-        _fold_start(activity, profile, event, past_gaps)
+    fold = layout.folds.get(event.name)
+    if fold is None:
+        return
+    for activity, shortest in zip(fold.activities, fold.shortests, strict=True):
+        _fold_start(activity, shortest, profile, event, past_gaps)
     if fold.series:
         _fold_series(fold, profile, event)
     for thing in fold.things:
@@ -101,20 +103,29 @@ def write_consent(profile: Profile, topic: str, *, given: bool, order: Order) ->
         profile.consent[topic] = (order, given)
 
 
-def _fold_start(activity: ActivitySpec, profile: Profile, event: Event, past_gaps: Callable[[int], int]) -> None:
+def _fold_start(
+    activity: ActivitySpec, shortest: int, profile: Profile, event: Event, past_gaps: Callable[[int], int]
+) -> None:
     """Keep the starts of silences that can still make a deadline (R1, H3)."""
     when, known_at = event.event_time, event.ingest_time
-    first = profile.first_activity.get(activity.key)
+    key = activity.key
+    first = profile.first_activity.get(key)
     if first is None or when < first:
-        profile.first_activity[activity.key] = when
-    starts = profile.starts.setdefault(activity.key, [])
+        profile.first_activity[key] = when
+    starts = profile.starts.get(key)
+    if starts is None:
+        starts = profile.starts[key] = []
+    elif len(starts) == 1 and activity.settle == 0 and 0 < when - starts[0].event_time <= shortest:
+        # The usual case, by the rule of _open_starts: this one cancels every threshold of the only one before it.
+        starts[0] = Start(when, known_at, event.late)
+        return
     at = bisect_left(starts, when, key=lambda s: s.event_time)
     if at < len(starts) and starts[at].event_time == when:
         starts[at].late = starts[at].late and event.late
         return
     starts.insert(at, Start(when, known_at, event.late))
     if len(starts) > 1:
-        profile.starts[activity.key] = _open_starts(activity, starts, known_at, past_gaps)
+        profile.starts[key] = _open_starts(activity, starts, known_at, past_gaps)
 
 
 def _open_starts(activity: ActivitySpec, starts: list[Start], now: int, past_gaps: Callable[[int], int]) -> list[Start]:

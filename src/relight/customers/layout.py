@@ -80,6 +80,8 @@ class EventFold:
     slots: tuple[SlotSpec, ...] = ()
     #: Properties that the trail keeps; None keeps no trace.
     trail: tuple[str, ...] | None = None
+    #: `shortest` of each of the activities.
+    shortests: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +105,6 @@ class Layout:
     looking_back: frozenset[str] = frozenset()
     #: Identity of all of the above.
     version: str = ""
-
-
-NO_FOLD = EventFold()
 
 
 class LayoutBuilder:
@@ -247,9 +246,11 @@ class LayoutBuilder:
         )
 
     def _fold_of(self, name: str) -> EventFold:
+        activities = tuple(a for a in self._activities.values() if name in a.names)
         return EventFold(
             series=tuple(s for s in self._series.values() if name in s.events),
-            activities=tuple(a for a in self._activities.values() if name in a.names),
+            activities=activities,
+            shortests=tuple(a.shortest for a in activities),
             things=tuple(t for t in self._things.values() if name in (t.opened, t.closed)),
             slots=tuple(s for s in self._slots.values() if name in s.events),
             trail=tuple(sorted(self._trail[name])) if name in self._trail else None,

@@ -31,7 +31,9 @@ from relight.streams.envelope import Control, Event
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from relight.customers.layout import Layout
     from relight.customers.profile import Profile
+    from relight.rules.index import PlanIndex
     from relight.rules.plan import Plan
     from relight.rules.world import World
 
@@ -65,6 +67,17 @@ def decide(  # noqa: PLR0913 - the arguments of the theorem, and where to find h
     """
     effects = Effects() if effects is None else effects
     profile.now = max(profile.now, now)
+    state = world.states[profile.world]
+    if (
+        type(occasion) is Event
+        and state.plan is not None
+        and state.index is not None
+        and is_only_folded(state.index, profile, occasion)
+    ):
+        fold_event(state.plan.layout, profile, occasion, state.past_gaps)
+        effects.following = None
+        _look_sooner(state.plan.layout, profile, occasion)
+        return profile, effects
     is_global = not isinstance(occasion, Deadline) and occasion.customer is None
     if is_global:
         profile.world += 1
@@ -83,6 +96,26 @@ def decide(  # noqa: PLR0913 - the arguments of the theorem, and where to find h
 
 
 # ---------------------------------------------------------------- records
+def is_only_folded(index: PlanIndex, profile: Profile, event: Event) -> bool:
+    """Return whether no rule has anything to say about a customer's own event: it changes the profile alone.
+
+    Nothing is triggered, watched, ended or moved on by it; what falls due later may be moved by it, lazily (H6).
+    """
+    if (
+        event.name in index.loud
+        or event.customer is None
+        or profile.first_any is None
+        or event.traits
+        or index.scheduled
+        or (index.has_never and (profile.first_on_time is None or event.event_time < profile.first_any))
+    ):
+        return False
+    if not profile.entries:
+        return True
+    moved = index.moved_by.get(event.name, index.moved_by_any)
+    return not moved or not any(entry.rule in moved for entry in profile.entries)
+
+
 def _fold(turn: Turn, event: Event) -> None:
     """The customer's own event: fold, exits and goals, triggers, watches (E3 before triggers, as in one history)."""
     profile = turn.profile
@@ -102,7 +135,7 @@ def _fold(turn: Turn, event: Event) -> None:
     if profile.entries:
         index = turn.index
         moved = index.moved_by.get(event.name, index.moved_by_any)
-        reached = [e for e in profile.entries if e.rule in moved]
+        reached = [e for e in profile.entries if e.rule in moved] if moved else []
         for entry in sorted(reached, key=lambda e: (e.rule, e.occurrence)):
             if is_inside(entry) and not exit_by_event(turn, entry, event) and not exit_by_condition(turn, entry):
                 meet_event(turn, entry, event)
@@ -196,8 +229,13 @@ def _rearm(turn: Turn, occasion: Event | Control | Deadline) -> Deadline | None:
         profile.wake = INSTANT_MAX if found is None else found.judged
         return found
     if isinstance(occasion, Event) and occasion.customer is not None:
-        fold = turn.plan.layout.folds.get(occasion.name)
-        for activity in fold.activities if fold else ():
-            first = occasion.event_time + activity.shortest
-            profile.wake = min(profile.wake, max(first, turn.now))
+        _look_sooner(turn.plan.layout, profile, occasion)
     return None
+
+
+def _look_sooner(layout: Layout, profile: Profile, event: Event) -> None:
+    """Lower the wake to where a silence that this activity begins could fall due first."""
+    fold = layout.folds.get(event.name)
+    for shortest in fold.shortests if fold is not None else ():
+        first = max(event.event_time + shortest, profile.now)
+        profile.wake = min(profile.wake, first)

@@ -42,9 +42,8 @@ def check_watches(turn: Turn, event: str | None, *, is_new: bool) -> None:
 
     Is_new: it is the customer's first record.
     """
-    for rule in turn.index.watched:
-        if event is None or event in turn.index.watched_events[rule.id]:
-            look(turn, rule, is_new=is_new)
+    for rule in turn.index.watched if event is None else turn.index.watched_by.get(event, ()):
+        look(turn, rule, is_new=is_new)
 
 
 def look(turn: Turn, rule: Rule, *, is_new: bool = False) -> None:

@@ -23,6 +23,7 @@ from relight.rules.plan import (
 )
 
 if TYPE_CHECKING:
+    from relight.customers.layout import Layout
     from relight.rules.plan import Condition, Plan, Rule
 
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 class PlanIndex:
     """Rules by what they wait for, each list in rule-id order."""
 
+    #: What profiles keep under the plan.
+    layout: Layout
     #: event name -> event, count-like milestone and released (asked) rules.
     by_event: Mapping[str, tuple[Rule, ...]]
     #: global event name -> released and global rules.
@@ -52,12 +55,14 @@ class PlanIndex:
     moved_by: Mapping[str, frozenset[str]]
     #: Rules whose entries every event can end: they exit on a condition.
     moved_by_any: frozenset[str]
-    #: Watched rule -> events whose history it reads; a record of another name changes nothing in it.
-    watched_events: Mapping[str, frozenset[str]]
+    #: event name -> watched rules that read its history; a record of another name changes nothing in them.
+    watched_by: Mapping[str, tuple[Rule, ...]]
     #: Global event -> watched rules that read it.
     watched_globals: Mapping[str, tuple[Rule, ...]]
     #: trait -> watched rules that read it.
     watched_traits: Mapping[str, tuple[str, ...]]
+    #: Events that trigger, that a watch reads, or that move a personal threshold: all others are only folded.
+    loud: frozenset[str]
 
 
 def activity_key(names: frozenset[str]) -> str:
@@ -80,28 +85,40 @@ def index_plan(plan: Plan) -> PlanIndex:
     inactive = [r for r in rules if isinstance(r.trigger, InactiveTrigger)]
     conditional = frozenset(r.id for r in rules if r.exits_when)
     triggers = [r.trigger for r in inactive if isinstance(r.trigger, InactiveTrigger)]
+    watched = tuple(r for r in rules if _is_watched(r))
+    watched_by: dict[str, list[Rule]] = {}
+    for rule in watched:
+        for name in _watched_events(rule, plan):
+            watched_by.setdefault(name, []).append(rule)
+    personal = _personal_events(triggers, plan)
     return PlanIndex(
+        layout=plan.layout,
         by_event={n: tuple(found) for n, found in by_event.items()},
         by_global={n: tuple(found) for n, found in by_global.items()},
         inactive=tuple(inactive),
         dated=tuple(r for r in rules if isinstance(r.trigger, DateTrigger)),
         scheduled=tuple(r for r in rules if isinstance(r.trigger, ScheduleTrigger)),
-        watched=tuple(r for r in rules if _is_watched(r)),
+        watched=watched,
         backfilled=tuple(r for r in rules if r.backfill is not None),
         activity_keys={r.id: activity_key(t.activity) for r, t in zip(inactive, triggers, strict=True)},
         has_never=any(t.include_never_active for t in triggers),
-        personal_events=frozenset(
-            name
-            for trigger in triggers
-            for threshold in trigger.thresholds
-            if threshold.personal is not None
-            for name in trigger.activity | read_events(threshold.personal, plan)
-        ),
-        watched_events={r.id: _watched_events(r, plan) for r in rules if _is_watched(r)},
+        personal_events=personal,
+        watched_by={n: tuple(found) for n, found in watched_by.items()},
         watched_globals=_watched_globals(rules, plan),
         watched_traits=_watched_traits(rules),
+        loud=frozenset(by_event) | frozenset(watched_by) | personal,
         moved_by=_moved_by(rules, conditional),
         moved_by_any=conditional,
+    )
+
+
+def _personal_events(triggers: Sequence[InactiveTrigger], plan: Plan) -> frozenset[str]:
+    return frozenset(
+        name
+        for trigger in triggers
+        for threshold in trigger.thresholds
+        if threshold.personal is not None
+        for name in trigger.activity | read_events(threshold.personal, plan)
     )
 
 

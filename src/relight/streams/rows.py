@@ -13,6 +13,7 @@ from relight.base.instants import to_instant
 from relight.streams.envelope import IDENTIFY, SKEW_MAX, Event
 from relight.streams.fields import SEGMENT_FIELDS, SEGMENT_TYPES, flatten, inner_object, read_property
 from relight.streams.ids import CUSTOMER_LENGTH_MAX, content_id, read_identifier
+from relight.streams.plain_rows import make_plain_decoder
 from relight.streams.plan import EventPlan, PropertyPlan, Row, RowDecoder, StreamPlan
 from relight.streams.refusals import Counts, RefusalError
 from relight.streams.row_traits import bad_value, evaluate, read_consent, read_traits
@@ -38,8 +39,12 @@ def make_row_decoder(plan: StreamPlan) -> RowDecoder:
     times_of, identity_of = _times_reader(plan), _identity_reader(plan)
     make_event = _event_maker(plan)
     has_more = bool(plan.traits_anywhere or plan.consents)
+    plain = make_plain_decoder(plan, EVENT_TIME_MIN, EVENT_TIME_END)
 
     def decode(row: Row, position: int, source: str, arrived: int | None, counts: Counts | None) -> list[Event] | None:
+        event = None if plain is None else plain(row, position, arrived)
+        if event is not None:
+            return [event]
         flat = flatten(row) if needs_flat else row
         if rows is not None and evaluate(rows, flat, "rows") is not True:
             return None
