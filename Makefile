@@ -2,6 +2,7 @@
 #   make setup    the tools and the package, editable, in .venv
 #   make run      the demo: a year of made-up customers, decided, with mails to look at
 #   make test     the tests
+#   make bench    how fast it is, each figure beside its baseline
 #   make check    what CI runs: format, lint, types, floors, tests
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ export PIP_NO_CACHE_DIR := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run run test check lock format format-check lint types floors clean
+.PHONY: help setup setup-run run test bench check lock format format-check lint types floors clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -30,6 +31,9 @@ run: setup-run  ## the demo on a year of made-up customers
 
 test: setup  ## the tests (ARGS="-k word" narrows them)
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup  ## each figure of docs/performance.md beside its baseline (ARGS="--row live")
+	$(BIN)/python -m bench $(ARGS)
 
 check: format-check lint types floors test  ## what CI runs
 

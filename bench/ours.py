@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from bench.measure import WATCH
 from bench.workload import BEGIN, DAY
+
 from relight.config.loader import load_project
 from relight.engine.run import run_project
 from relight.simulate import simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from relight.config.loader import LoadedProject
 
 #: Records of one transaction.
@@ -30,24 +29,29 @@ def load(folder: str) -> LoadedProject:
     return project
 
 
-def stepping_clock(step: int, first: int = BEGIN) -> Callable[[], int]:
-    """Return a clock that each look at it moves on by the time of one batch (µs): a live run as fast as it can."""
-    now = first
+class SteppingClock:
+    """A wall clock that each batch moves on by the time its events cover: a live run as fast as it can."""
 
-    def clock() -> int:
-        nonlocal now
-        now += step
-        return now
+    def __init__(self, events: int, days: int) -> None:
+        """Begin where the first batch ends."""
+        self._step = days * DAY * BATCH // events
+        self._now = BEGIN + self._step
 
-    return clock
+    def __call__(self) -> int:
+        """Return the instant (µs)."""
+        return self._now
+
+    def tick(self, progress: object) -> None:  # noqa: ARG002 - the run tells how far it is
+        """Move on; called after each batch."""
+        self._now += self._step
 
 
 def live(folder: str, events: int, days: int) -> dict[str, float]:
     """`relight run` on a growing file, at a clock that the file's own times drive."""
     project = load(folder)
-    clock = stepping_clock(days * DAY * BATCH // events)
+    clock = SteppingClock(events, days)
     WATCH.start()
-    summary = run_project(project, clock=clock, once=True)
+    summary = run_project(project, clock=clock, once=True, on_progress=clock.tick)
     WATCH.stop()
     assert not summary.trouble, summary.trouble
     return {
@@ -71,7 +75,7 @@ def simulation(folder: str) -> dict[str, float]:
 
 
 def ids_indexed(store: Path) -> int:
-    """Return how many events the store can tell a duplicate of."""
+    """Return how many records the store's index holds: every event, and the control records."""
     with sqlite3.connect(store) as sql:
         inside, last = sql.execute(
             "SELECT coalesce(sum(entries), 0), coalesce(max(last_pos), 0) FROM segments"

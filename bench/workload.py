@@ -1,4 +1,4 @@
-"""The made-up world that the bench decides on: a project folder of N rules, and its events with Zipf-distributed customers.
+"""The made-up world that the bench decides on: a project folder of N rules, and the events of its customers (Zipf).
 
 Everything is drawn by seed: the same sizes give the same bytes.
 """
@@ -64,7 +64,7 @@ events:
 
 _CONFIG = """\
 project: {name: Bench, zone: Europe/Berlin, locale: en, currency: EUR}
-sender: {name: Bench, address: bench@mail.bench.example, postal_address: "An invented company, Harbour 1, 20457 Hamburg"}
+sender: {name: Bench, address: bench@mail.bench.example, postal_address: "An invented company, Harbour 1, Hamburg"}
 topics:
   news: {default: opted_out}
   service: {default: opted_out}
@@ -79,39 +79,8 @@ web: {base_url: "https://mail.bench.example"}
 engine: {cache: CACHE}
 """
 
-#: Twenty rules of every kind that customers' own events set off; {n} tells copies apart.
-RULES = (
-    "name: Quiet {n}\ntrigger: {{inactive: [14 days, 40 days], activity: [session_started, report_created]}}\naudience: plan != 'free'\nreentry: {{after: 30 days}}\nsend: quiet\n",
-    "name: Gone {n}\ntrigger: {{inactive: 50 days}}\nreentry: {{after: 60 days}}\nsend: quiet\n",
-    "name: Refill {n}\ntrigger: {{inactive: 21 days, activity: [order_placed]}}\naudience: count(order_placed) >= 2\nsend: refill\n",
-    "name: After the order {n}\ntrigger: {{event: order_placed}}\nreentry: {{per: order_id}}\nsteps: [{{wait: 3 days}}, {{send: thanks}}]\n",
-    "name: Large order {n}\ntrigger: {{event: order_placed where total >= 400}}\nreentry: {{after: 20 days}}\nsend: thanks\n",
-    "name: Welcome {n}\ntrigger: {{event: signed_up where source == 'ad'}}\nexit: [order_placed]\nsteps: [{{wait: 1 day}}, {{send: welcome}}]\n",
-    "name: First week {n}\ntrigger: {{event: signed_up where source == 'friend'}}\nexit: [report_created]\nsteps: [{{wait: 7 days}}, {{branch: [{{when: count(feature_used) >= 3, steps: [{{send: welcome}}]}}]}}]\n",
-    "name: Reports {n}\ntrigger: {{milestone: {{count: report_created, at: [10, 100]}}}}\nsend: milestone\n",
-    "name: Orders {n}\ntrigger: {{milestone: {{count: order_placed, at: [5, 25]}}}}\nsend: milestone\n",
-    "name: Spent {n}\ntrigger: {{milestone: {{sum: order_placed.total, at: [1000, 5000]}}}}\nsend: milestone\n",
-    "name: Every feature {n}\ntrigger: {{milestone: {{distinct: feature_used.feature, at: [5]}}}}\naudience: count(report_created) >= 1\nsend: milestone\n",
-    "name: Ticket {n}\ntrigger: {{event: ticket_resolved}}\nreentry: {{after: 30 days}}\nsteps: [{{wait: 1 day}}, {{send: thanks}}]\n",
-    "name: Export {n}\ntrigger: {{event: feature_used where feature == 'export'}}\nreentry: once\nsend: tip\n",
-    "name: Maps {n}\ntrigger: {{event: feature_used where feature == 'maps'}}\nreentry: once\nsend: tip\n",
-    "name: Regular {n}\ntrigger: {{enters: regular}}\nreentry: {{after: 90 days}}\nsend: tip\n",
-    "name: Less than usual {n}\ntrigger: {{declined: {{of: report_created, window: 7 days, against: 4 weeks, by: 50%}}}}\nreentry: {{after: 60 days}}\nsend: tip\n",
-    "name: Sessions {n}\ntrigger: {{milestone: {{count: session_started, at: [10, 100]}}}}\nsend: milestone\n",
-    "name: No order yet {n}\ntrigger: {{event: item_viewed where seconds >= 110}}\nreentry: {{after: 30 days}}\nexit: [order_placed]\nsteps: [{{wait: 6 hours}}, {{send: refill}}]\n",
-    "name: Asked and released {n}\ntrigger: {{inactive: 30 days, activity: [report_created]}}\naudience: count(report_created) >= 5\nsend: quiet\n",
-    "name: Bundle {n}\ntrigger: {{milestone: {{count: item_viewed, at: [50]}}}}\nsend: refill\n",
-)
-
 #: Events that rules on places read.
 PLACES = 100
-#: Rules on one place each.
-SPREAD = (
-    "name: Long look {n}\ntrigger: {{event: place_{place} where seconds >= 118}}\nreentry: {{after: 30 days}}\nsend: tip\n",
-    "name: Often {n}\ntrigger: {{milestone: {{count: place_{place}, at: [50]}}}}\nsend: milestone\n",
-    "name: Not back {n}\ntrigger: {{inactive: 25 days, activity: [place_{place}]}}\naudience: count(place_{place}) >= 5\nsend: quiet\n",
-)
-
 _DEFINITIONS = "segments:\n  regular: count(order_placed, 30 days) >= 3\n"
 
 _BODY = """\
@@ -142,7 +111,10 @@ Unsubscribe: {{{{ unsubscribe_url }}}}
 _LAYOUT = """\
 <!doctype html>
 <html lang="{{ locale }}"><head><meta charset="utf-8"><title>{{ subject }}</title>
-<style>body { font-family: sans-serif; color: #222 } h1 { font-size: 20px } p { line-height: 1.5 } a { color: #05c }</style>
+<style>
+body { font-family: sans-serif; color: #222 }
+h1 { font-size: 20px } p { line-height: 1.5 } a { color: #05c }
+</style>
 </head><body><div style="display:none">{{ preheader | default("") }}</div>
 {% block body %}{% endblock %}
 <p>{{ sender.name }}, {{ sender.postal_address }}</p>
@@ -179,16 +151,17 @@ def write_project(
 ) -> Path:
     """Write a project folder with that many rules and return it.
 
-    kind: `mixed`, the twenty kinds above again and again; `spread`, each rule on one of a hundred places that only one
-    event in a hundred names.
+    kind: `mixed`, the twenty kinds of mixed_rules.yaml again and again; `spread`, each rule on one of a hundred places
+    that only one event in a hundred names.
     """
     more = "".join(f"  place_{n}: {{properties: {{seconds: integer}}, activity: false}}\n" for n in range(PLACES))
     stream = _STREAM.format(follow=", follow: true" if follow else "", more=more if kind == "spread" else "")
     files = {"streams/app.yaml": stream, "config/default.yaml": _CONFIG.replace("CACHE", cache)}
     files["rules/definitions.yaml"] = _DEFINITIONS
+    patterns = (Path(__file__).parent / f"{kind}_rules.yaml").read_text(encoding="utf-8").split("---\n")
     for number in range(rules):
-        pattern = RULES[number % len(RULES)] if kind == "mixed" else SPREAD[number % len(SPREAD)]
-        files[f"rules/rule_{number:04d}.yaml"] = pattern.format(n=number, place=number % PLACES)
+        text = patterns[number % len(patterns)].replace("NUMBER", str(number)).replace("PLACE", str(number % PLACES))
+        files[f"rules/rule_{number:04d}.yaml"] = text
     files["templates/layouts/mail.html"] = _LAYOUT
     for name, text in TEMPLATES.items():
         files[f"templates/{name}/subject.txt"] = f"{text} For you\n"

@@ -1,4 +1,4 @@
-"""Stores in a state that a long life would leave: many known customers, a run that was killed; and what is measured there."""
+"""Stores as a long life leaves them: many known customers, a run that was killed; and what is measured there."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.measure import WATCH, memory_now
-from bench.ours import BATCH, load, stepping_clock
+from bench.ours import BATCH, SteppingClock, load
 from bench.workload import BEGIN, DAY, Size, event_lines
-from relight.customers.codec import decode_profile, encode_profile
+
+from relight.customers.codec import encode_profile
 from relight.engine.engine import Engine
 from relight.engine.plan_versions import keep_plan, known_plans
+from relight.engine.profiles import ProfileCache
 from relight.engine.run import run_project
 from relight.stores.interface import Profile as StoredProfile
 from relight.stores.memory import MemoryStore
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from relight.config.loader import LoadedProject
     from relight.customers.profile import Profile
+    from relight.rules.plan import Plan
 
 #: Checkpoints written in one transaction while a world of known customers is made.
 KNOWN_AT_ONCE = 50_000
@@ -79,13 +82,15 @@ def among_known(folder: str, events: int, days: int) -> dict[str, float]:
     """`relight run` among the known customers; measured from its first batch on, when it has recovered."""
     project = load(folder)
     begun: list[int] = []
+    clock = SteppingClock(events, days)
 
-    def note(progress: object) -> None:  # noqa: ARG001 - the run tells how far it is
+    def note(progress: object) -> None:
+        clock.tick(progress)
         if not begun:
             begun.append(memory_now())
             WATCH.start()
 
-    summary = run_project(project, clock=stepping_clock(days * DAY * BATCH // events), once=True, on_progress=note)
+    summary = run_project(project, clock=clock, once=True, on_progress=note)
     WATCH.stop()
     return {
         "events": summary.events - BATCH,
@@ -109,10 +114,11 @@ def kill(folder: str, events: int, days: int, commits: int) -> dict[str, float]:
 def recover(folder: str) -> dict[str, float]:
     """Stand again where a killed run stood: what a restart does before it reads its next record."""
     project = load(folder)
-    assert project.plan is not None and project.settings is not None
+    assert project.plan is not None
+    assert project.settings is not None
     WATCH.start()
     store = SqliteStore.open(Path(folder) / "relight.db")
-    engine = Engine(store, cached_profiles=max(1_000, project.settings.engine.cache // 4_000))
+    engine = Engine(store, closed_bytes=project.settings.engine.cache)
     folded = engine.recover(known_plans(store, project.plan))
     WATCH.stop()
     told = {"events": folded, "log": store.last_position(), "customers": len(engine.timers)}
@@ -127,19 +133,27 @@ def weigh(folder: str, most: int) -> dict[str, float]:
     plan = project.plan
     assert plan is not None
     store = SqliteStore.open(Path(folder) / "relight.db", read_only=True)
-    blobs = [one.blob for one, _ in zip(store.profiles(), range(most), strict=False)]
-    decode_profile(plan.layout, blobs[0])
+    names = [name for name, _ in zip(store.customers(), range(most), strict=False)]
+    sizes = [_held(store, plan, names, opened=opened) for opened in (1, most)]
+    stored = sum(len(one.blob) for one, _ in zip(store.profiles(), names, strict=False)) / len(names)
+    store.close()
+    return {"events": len(names), "bytes": sizes[0], "opened": sizes[1], "stored": stored}
+
+
+def _held(store: SqliteStore, plan: Plan, names: list[str], *, opened: int) -> float:
+    """Return the bytes of memory a customer that the cache takes, with so many open and all others closed."""
+    cache = ProfileCache(store, most=opened, closed_bytes=2**40)
     gc.collect()
     before = memory_now()
-    held = {profile.customer: profile for profile in (decode_profile(plan.layout, blob) for blob in blobs)}
+    for name in names:
+        cache.get(lambda _: plan.layout, name)
+        cache.trim()
     gc.collect()
-    size = (memory_now() - before) / len(held)
-    store.close()
-    return {"events": len(held), "bytes": size, "stored": sum(map(len, blobs)) / len(blobs)}
+    return (memory_now() - before) / len(names)
 
 
 def at_rest(folder: str) -> dict[str, float]:
     """What the program holds when a project is loaded, its store is open, and nothing has come yet."""
     project = load(folder)
-    run_project(project, clock=stepping_clock(1), once=True)
+    run_project(project, clock=SteppingClock(BATCH, 1), once=True)
     return {"memory": memory_now()}

@@ -58,15 +58,19 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
+# Looked up as attributes of the class they would cost more than all the rest of reading a value back.
+_NUMBER, _MONEY, _DATE, _LIST = Kind.NUMBER, Kind.MONEY, Kind.DATE, Kind.LIST
+
+
 def revive_value(value: object, kind: Kind) -> Value:
     """Return a value read back from the log or a checkpoint in its memory form, given its declared kind.
 
     Encoders write Decimal and date as text and tuples as lists; everything else comes back as it was.
     """
-    if kind is Kind.NUMBER or kind is Kind.MONEY:
+    if kind is _NUMBER or kind is _MONEY:
         return value if isinstance(value, Decimal) else Decimal(str(value))
-    if kind is Kind.DATE:
+    if kind is _DATE:
         return value if isinstance(value, dt.date) else dt.date.fromisoformat(str(value))
-    if kind is Kind.LIST and isinstance(value, list):
+    if kind is _LIST and isinstance(value, list):
         return tuple(value)
     return value  # type: ignore[return-value]  # already of its kind: str, int, bool or tuple

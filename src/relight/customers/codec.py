@@ -27,26 +27,53 @@ PROFILE_VERSION = 2
 UPGRADES: dict[int, Callable[[list[Any]], list[Any]]] = {1: lambda fields: [*fields, {}]}
 
 _FIELDS = Profile.__struct_fields__
+_SERIES, _TOTALS = _FIELDS.index("series"), _FIELDS.index("totals")
 _ENCODER = msgspec.msgpack.Encoder()
-_PLAIN = frozenset({"series", "totals"})
+#: How bytes of the present version begin: a list of two, the version first.
+_PRESENT = _ENCODER.encode([PROFILE_VERSION, None])[:2]
+
+
+class Standing(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The first fields of a stored profile, all that timers are rebuilt from (H6)."""
+
+    customer: str
+    #: As in the profile.
+    now: int
+    position: int
+    world: int
+    wake: int
 
 
 @lru_cache(maxsize=1)
-def _types() -> dict[str, Any]:
-    return get_type_hints(Profile)
+def _decoder() -> msgspec.msgpack.Decoder[Any]:
+    """Return the reader of a stored profile: the profile's own fields, series and totals as plain lists."""
+    hints = get_type_hints(Profile) | {"series": dict[str, list[Any]], "totals": dict[str, list[Any]]}
+    stored = msgspec.defstruct(
+        "StoredProfile", [(name, hints[name]) for name in _FIELDS], array_like=True, namespace={"__doc__": None}
+    )
+    return msgspec.msgpack.Decoder(tuple[int, stored], strict=False)  # type: ignore[valid-type]  # made just now
+
+
+_STANDING = msgspec.msgpack.Decoder(tuple[int, Standing])
 
 
 def encode_profile(profile: Profile) -> bytes:
     """Return the profile as bytes."""
-    fields: list[object] = []
-    for name in _FIELDS:
-        value = getattr(profile, name)
-        if name == "series":
-            value = {key: _plain_series(series) for key, series in value.items()}
-        elif name == "totals":
-            value = {key: _plain_total(total) for key, total in value.items()}
-        fields.append(value)
-    return _ENCODER.encode([PROFILE_VERSION, fields])
+    fields: list[Any] = list(msgspec.structs.astuple(profile))
+    if fields[_SERIES]:
+        fields[_SERIES] = {key: _plain_series(series) for key, series in fields[_SERIES].items()}
+    if fields[_TOTALS]:
+        fields[_TOTALS] = {key: _plain_total(total) for key, total in fields[_TOTALS].items()}
+    return _ENCODER.encode((PROFILE_VERSION, fields))
+
+
+def read_standing(blob: bytes) -> Standing:
+    """Return the first fields of a stored profile without reading the others. Raises as `decode_profile`."""
+    try:
+        return _STANDING.decode(blob)[1] if blob.startswith(_PRESENT) else _STANDING.decode(_upgraded(blob))[1]
+    except msgspec.MsgspecError as error:
+        message = f"a stored profile cannot be read: {error}"
+        raise StoreError(message) from error
 
 
 def decode_profile(layout: Layout | Callable[[int], Layout], blob: bytes) -> Profile:
@@ -55,26 +82,36 @@ def decode_profile(layout: Layout | Callable[[int], Layout], blob: bytes) -> Pro
     layout: under which it was written, or how to find that by the number of global records the profile has seen.
     """
     try:
+        _, stored = _decoder().decode(blob if blob.startswith(_PRESENT) else _upgraded(blob))
+    except msgspec.MsgspecError as error:
+        message = f"a stored profile cannot be read: {error}"
+        raise StoreError(message) from error
+    profile = Profile(*msgspec.structs.astuple(stored))
+    layout = layout(profile.world) if callable(layout) else layout
+    if profile.series:
+        raw: Mapping[str, Any] = profile.series
+        profile.series = {key: _revive_series(layout.series.get(key), plain) for key, plain in raw.items()}
+    if profile.totals:
+        totals: Mapping[str, Any] = profile.totals
+        profile.totals = {key: _revive_total(plain) for key, plain in totals.items()}
+    _revive(layout, profile)
+    return profile
+
+
+def _upgraded(blob: bytes) -> bytes:
+    """Return the bytes of an older version in the present one. Raises StoreError for what is neither."""
+    try:
         version, fields = msgspec.msgpack.decode(blob)
         while version < PROFILE_VERSION:
             fields = UPGRADES[version](fields)
             version += 1
-        if version != PROFILE_VERSION:
-            message = f"a profile of version {version} needs a newer relight; this one reads up to {PROFILE_VERSION}"
-            raise StoreError(message)
-        values = {
-            name: raw if name in _PLAIN else msgspec.convert(raw, _types()[name], strict=False)
-            for name, raw in zip(_FIELDS, fields, strict=True)
-        }
     except (msgspec.MsgspecError, ValueError, TypeError, KeyError) as error:
         message = f"a stored profile cannot be read: {error}"
         raise StoreError(message) from error
-    layout = layout(values["world"]) if callable(layout) else layout
-    values["series"] = {key: _revive_series(layout.series.get(key), raw) for key, raw in values["series"].items()}
-    values["totals"] = {key: _revive_total(raw) for key, raw in values["totals"].items()}
-    profile = Profile(**values)
-    _revive(layout, profile)
-    return profile
+    if version != PROFILE_VERSION:
+        message = f"a profile of version {version} needs a newer relight; this one reads up to {PROFILE_VERSION}"
+        raise StoreError(message)
+    return _ENCODER.encode((version, fields))
 
 
 # ---------------------------------------------------------------- series and totals
@@ -142,6 +179,7 @@ def revive_properties(kinds: Mapping[str, Kind], properties: Mapping[str, object
 
 
 def _revive(layout: Layout, profile: Profile) -> None:
+    kinds = layout.kinds
     for name, writes in profile.traits.items():
         kind = layout.trait_kinds.get(name)
         for write in writes:
@@ -149,10 +187,12 @@ def _revive(layout: Layout, profile: Profile) -> None:
                 write.value = revive_value(write.value, kind)
     nothing: dict[str, Kind] = {}
     for trace in profile.trail:
-        trace.properties = revive_properties(layout.kinds.get(trace.name, nothing), trace.properties)
+        trace.properties = revive_properties(kinds.get(trace.name, nothing), trace.properties)
     for asks in profile.asks.values():
         for ask in asks.values():
-            ask.properties = revive_properties(layout.kinds.get(ask.event, nothing), ask.properties)
+            ask.properties = revive_properties(kinds.get(ask.event, nothing), ask.properties)
     for entry in profile.entries:
-        entry.properties = revive_properties(layout.kinds.get(entry.trigger_event, nothing), entry.properties)
-        entry.release = revive_properties(layout.kinds.get(entry.release_event, nothing), entry.release)
+        if entry.properties:
+            entry.properties = revive_properties(kinds.get(entry.trigger_event, nothing), entry.properties)
+        if entry.release:
+            entry.release = revive_properties(kinds.get(entry.release_event, nothing), entry.release)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import FaultError
 from relight.base.instants import INSTANT_MIN
+from relight.customers.codec import read_standing
 from relight.customers.layout import Layout
 from relight.customers.revive import revive_record
 from relight.decide import Effects, live_until, own_events, take_record
@@ -69,14 +70,19 @@ class Engine:
     """One project on one store."""
 
     def __init__(
-        self, store: Store, *, cached_profiles: int = CACHED_PROFILES_DEFAULT, mails_expire: bool = True
+        self,
+        store: Store,
+        *,
+        cached_profiles: int = CACHED_PROFILES_DEFAULT,
+        closed_bytes: int = 0,
+        mails_expire: bool = True,
     ) -> None:
         """Stand before `recover` and `follow_plan`."""
         self.store = store
         #: Mails carry their `expires` to the sender; not where sending keeps the records' own time (G3).
         self.mails_expire = mails_expire
         self.world = World()
-        self.profiles = ProfileCache(store, most=cached_profiles)
+        self.profiles = ProfileCache(store, most=cached_profiles, closed_bytes=closed_bytes)
         self.timers = HourBuckets()
         self.progress = Progress()
         self._position = store.last_position()
@@ -209,13 +215,16 @@ class Engine:
         work.log.append((record, encode_record(record)))
         self._position += 1
         self.world.append(record)
+        self._visit_all |= self._asks_for_visits(record)
+
+    def _asks_for_visits(self, record: Event | Control) -> bool:
+        """Return whether everybody is visited for a global record that the world has just taken."""
         if isinstance(record, Event):
             index = self.world.states[-1].index
-            self._visit_all |= index is not None and (
+            return index is not None and (
                 record.name in index.by_global or record.name in index.watched_globals
             )
-        else:
-            self._visit_all |= record.kind not in _QUIET_CONTROLS
+        return record.kind not in _QUIET_CONTROLS
 
     def _take_own(self, work: Work, record: Event | Control) -> None:
         customer = record.customer
@@ -267,9 +276,12 @@ class Engine:
     def _advance(self, work: Work, until: int) -> None:
         if self._visit_all:
             self._visit_all = False
-            for customer in self.timers.names():
-                self._live(work, customer, until)
+            self._visit(work, self.timers.names(), until)
         for customer in self.timers.due(until):
+            self._live(work, customer, until)
+
+    def _visit(self, work: Work, customers: Iterable[str], until: int) -> None:
+        for customer in customers:
             self._live(work, customer, until)
 
     def _live(self, work: Work, customer: str, until: int) -> None:
@@ -329,24 +341,32 @@ class Engine:
         for plan in plans:
             self.world.register(plan)
         begin = self.store.checkpoint_position()
+        visited_at = 0
         for _, record in self.store.global_log():
-            self.world.append(revive_record(self.layout, record))
+            revived = revive_record(self.layout, record)
+            self.world.append(revived)
+            if self._asks_for_visits(revived):
+                visited_at = len(self.world)
+        behind: list[str] = []
         for stored in self.store.profiles():
-            profile = self.profiles.get(self._layout_at, stored.customer)
-            self.timers.arm(stored.customer, profile.wake)
-            self.profiles.trim()
-        folded = self._fold_forward(begin)
+            standing = read_standing(stored.blob)
+            self.timers.arm(stored.customer, standing.wake)
+            if standing.world < visited_at:
+                behind.append(stored.customer)
+        folded, touched = self._fold_forward(begin)
         reached = self.store.reached()
         if reached is not None:
             work = Work()
             # A checkpoint may be older than a global event or plan that everybody was visited for.
-            self._visit_all = True
+            self._visit(work, dict.fromkeys([*behind, *touched]), reached)
             self._advance(work, reached)
             self._settle_again(work, reached)
         return folded
 
-    def _fold_forward(self, begin: int) -> int:
+    def _fold_forward(self, begin: int) -> tuple[int, Iterable[str]]:
+        """Fold the records after a position again; return how many, and of whom."""
         folded = 0
+        touched: dict[str, None] = {}
         work = Work()
         for position, record in self.store.read_log(begin):
             if record.customer is None:
@@ -364,12 +384,13 @@ class Engine:
                 )
                 profile.position = position
                 folded += 1
+            touched[record.customer] = None
             self.timers.arm(record.customer, profile.wake)
             if len(work.effects.rows) > ROWS_AT_ONCE_MAX:
                 self._settle_again(work)
                 work = Work()
         self._settle_again(work)
-        return folded
+        return folded, touched
 
     def _before(self, customer: str, position: int) -> Iterator[Event]:
         log = self.store.customer_log(customer)

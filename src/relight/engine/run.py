@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from relight.stores.interface import Store
     from relight.streams.refusals import Counts
 
-#: Bytes of memory that one cached profile is taken to need.
-PROFILE_BYTES = 4_000
+#: Bytes of memory that one open profile is taken to need.
+PROFILE_BYTES = 6_000
+#: Share of the cache that open profiles may take; the others are closed, as bytes.
+OPEN_SHARE = 0.25
 #: Seconds that a live loop waits when nothing came.
 IDLE_SECONDS = 0.2
 #: Microseconds between two steps of time while nothing comes: how late a deadline is judged at most, and how often an
@@ -138,11 +140,13 @@ class _Run:
         assert project.settings is not None
         settings: Settings = project.settings
         self.project, self.store, self.plan, self.settings = project, store, plan, settings
-        most = max(1_000, settings.engine.cache // PROFILE_BYTES)
+        most = max(1_000, int(settings.engine.cache * OPEN_SHARE) // PROFILE_BYTES)
+        cached = os.environ.get("RELIGHT_CACHED_PROFILES")
         self.transport = open_delivery(settings.delivery, project.folder)
         self.engine = Engine(
             store,
-            cached_profiles=int(os.environ.get("RELIGHT_CACHED_PROFILES", str(most))),
+            cached_profiles=most if cached is None else int(cached),
+            closed_bytes=int(settings.engine.cache * (1 - OPEN_SHARE)) if cached is None else 0,
             mails_expire=not isinstance(self.transport, FilesTransport),
         )
         sender = settings.sender
