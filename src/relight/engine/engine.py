@@ -19,6 +19,7 @@ from relight.customers.codec import read_standing
 from relight.customers.layout import Layout
 from relight.customers.revive import revive_record
 from relight.decide import Effects, live_until, own_events, take_record
+from relight.engine.copies import find_copies
 from relight.engine.merges import fill_merge, is_unfilled_merge
 from relight.engine.outgoing import outbox_message
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT, ProfileCache
@@ -140,7 +141,7 @@ class Engine:
     ) -> Effects:
         work = Work()
         last = INSTANT_MIN
-        known = self._find_known(records)
+        known = find_copies(self.store, records)
         for record, copy_of in zip(records, known, strict=True):
             if isinstance(record, DeadLetter):
                 work.dead.append(record)
@@ -188,21 +189,6 @@ class Engine:
         self._position = self.store.last_position()
         self.recover(plans)
         self._is_ahead = False
-
-    def _find_known(self, records: Sequence[Event | Control | DeadLetter]) -> list[Event | int | None]:
-        """Return for each record what it is a copy of: a position in the log, an event of this batch, or None."""
-        events = [r for r in records if isinstance(r, Event)]
-        stored = iter(self.store.find_known([(r.stream, r.customer, r.id) for r in events]))
-        seen: dict[tuple[str, str | None, str], Event] = {}
-        found: list[Event | int | None] = []
-        for record in records:
-            if not isinstance(record, Event):
-                found.append(None)
-                continue
-            position = next(stored)
-            first = seen.setdefault((record.stream, record.customer, record.id), record)
-            found.append(position if position is not None else first if first is not record else None)
-        return found
 
     def _count_copy(self, work: Work, record: Event | Control, copy_of: Event | int) -> None:
         """A copy is no record for any check; a body that differs from the first is counted (V1)."""
