@@ -207,9 +207,7 @@ class Engine:
         """Return whether everybody is visited for a global record that the world has just taken."""
         if isinstance(record, Event):
             index = self.world.states[-1].index
-            return index is not None and (
-                record.name in index.by_global or record.name in index.watched_globals
-            )
+            return index is not None and (record.name in index.by_global or record.name in index.watched_globals)
         return record.kind not in _QUIET_CONTROLS
 
     def _take_own(self, work: Work, record: Event | Control) -> None:
