@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Read the project and report every problem at once."),
     "test": ("rule_tests", "Run the rule tests of the project."),
     "run": ("run", "Read events, decide, and hand over mails."),
+    "web": ("web", "Serve unsubscribe, preferences and health; works while the engine is down."),
     "simulate": ("simulate", "Say what recorded events would have sent; nothing is sent."),
     "explain": ("explain", "Say why a customer got a message, or why not."),
     "metrics": ("metrics", "Say whether customers stay, and what each rule did."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, note, say, say_json
 from relight.cli.project import Project, open_project, project_options, relative
 from relight.cli.times import instant_of
+from relight.cli.web import pages_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,17 +30,23 @@ if TYPE_CHECKING:
 @project_options
 @click.option("--until", metavar="TIME", help="End recorded time here, inclusive.")
 @click.option("--once", is_flag=True, help="Read what growing inputs hold now, and end.")
+@click.option("--no-web", is_flag=True, help="Do not start `relight web` beside it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def command(*, project: Path | None, environment: str | None, until: str | None, once: bool, as_json: bool) -> int:
+def command(
+    *, project: Path | None, environment: str | None, until: str | None, once: bool, no_web: bool, as_json: bool
+) -> int:
     """Read events, decide, and hand over mails.
 
-    Finished files run at the time their records carry; growing ones and standard input run on. Ctrl-C stops after the
-    batch at hand, loses nothing and exits with 130; the next start continues.
+    Finished files run at the time their records carry; growing ones and standard input run on, with `relight web`
+    beside them where the config has `web`. Ctrl-C stops after the batch at hand, loses nothing and exits with 130; the
+    next start continues.
     """
     found = open_project(project, environment)
     end = None if until is None else instant_of(until, found.plan.policy.zone, "--until")
     began = time.monotonic()
-    summary = carry_out(found, until=end, once=once)
+    has_pages = found.settings.web.base_url is not None and _can_grow(found) and not (once or no_web)
+    with pages_beside(found, environment) if has_pages else nullcontext():
+        summary = carry_out(found, until=end, once=once)
     seconds = time.monotonic() - began
     page = None if summary.stopped or summary.trouble else _write_index(found, summary)
     if as_json:
@@ -49,6 +56,10 @@ def command(*, project: Path | None, environment: str | None, until: str | None,
         if page is not None:
             say(f"Look at them: {relative(page)}")
     return ExitCode.INTERRUPTED if summary.stopped else ExitCode.UNREACHABLE if summary.trouble else ExitCode.FINE
+
+
+def _can_grow(project: Project) -> bool:
+    return any(not stream.source.is_finished for stream in project.loaded.streams.values())
 
 
 def wall_clock() -> int:
@@ -102,8 +113,7 @@ def _write_index(project: Project, summary: RunSummary) -> Path | None:
     from relight.simulate.pages import write_index
 
     folder = outbox_folder(project)
-    grows = any(not stream.source.is_finished for stream in project.loaded.streams.values())
-    if folder is None or grows:
+    if folder is None or _can_grow(project):
         return None
     folder.mkdir(parents=True, exist_ok=True)
     with reading(project) as store:

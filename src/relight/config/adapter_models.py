@@ -120,6 +120,11 @@ class WebModel(FileModel):
     secret: Secret | None = Field(
         default=None, description="Signs unsubscribe links; needed as soon as mails leave: `${RELIGHT_LINK_SECRET}`."
     )
+    old_secrets: list[Secret] = Field(
+        default_factory=list,
+        max_length=8,
+        description="Secrets that `secret` replaced: links that they signed still work.",
+    )
     token: Secret | None = Field(
         default=None, description="Needed for the pages where they listen on another address than 127.0.0.1."
     )

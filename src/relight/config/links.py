@@ -39,12 +39,13 @@ def make_links(model: ConfigModel) -> Links | None:
 
 
 def link_keys(model: ConfigModel) -> tuple[TokenKey, ...]:
-    """Return the key that links are signed with; none where the config has no `web`."""
+    """Return the key that links are signed with, and those it replaced; none where the config has no `web`."""
     if model.web is None:
         return ()
     secret = model.web.secret
-    raw = _KEY_FOR_FILES if secret is None else secret.reveal().encode("utf-8")
-    return (TokenKey(secret=raw.ljust(SECRET_BYTES_MIN, b"\0")),)
+    raw = [_KEY_FOR_FILES if secret is None else secret.reveal().encode("utf-8")]
+    raw += [old.reveal().encode("utf-8") for old in model.web.old_secrets]
+    return tuple(TokenKey(secret=one.ljust(SECRET_BYTES_MIN, b"\0")) for one in raw)
 
 
 def make_survey_links(model: ConfigModel, surveys: Mapping[str, Survey]) -> SurveyLinks | None:

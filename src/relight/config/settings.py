@@ -8,8 +8,10 @@ from typing import Literal
 
 from relight.base.instants import MINUTE, SECOND
 from relight.base.problems import Problem
+from relight.config.links import link_keys
 from relight.config.models import ConfigModel
 from relight.config.secret import Secret
+from relight.messages.identity import TokenKey
 from relight.rules.texts import PlaceOf
 
 #: Default lease of a sender on a message (µs).
@@ -105,6 +107,10 @@ class WebSettings:
     host: str = "127.0.0.1"
     port: int = 8080
     token: Secret | None = None
+    #: The key that links are signed with, and those it replaced.
+    keys: tuple[TokenKey, ...] = ()
+    #: Topic -> what the preference page calls it.
+    topics: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +211,14 @@ def _web(model: ConfigModel) -> WebSettings:
     if model.web is None:
         return WebSettings()
     host, port = model.web.listen
-    return WebSettings(base_url=model.web.base_url.rstrip("/"), host=host, port=port, token=model.web.token)
+    return WebSettings(
+        base_url=model.web.base_url.rstrip("/"),
+        host=host,
+        port=port,
+        token=model.web.token,
+        keys=link_keys(model),
+        topics={name: topic.title or name.replace("_", " ") for name, topic in model.topics.items()},
+    )
 
 
 def _kafka(model: ConfigModel) -> KafkaSettings | None:

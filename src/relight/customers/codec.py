@@ -114,6 +114,20 @@ def _upgraded(blob: bytes) -> bytes:
     return _ENCODER.encode((version, fields))
 
 
+def read_consent(blob: bytes) -> dict[str, tuple[bool, int]]:
+    """Return topic -> (given, when it was said in µs) of a profile's bytes, for who needs no more of it.
+
+    Raises StoreError for bytes that are none.
+    """
+    try:
+        version, fields = msgspec.msgpack.decode(blob)
+        raw = fields[_FIELDS.index("consent")] if version <= PROFILE_VERSION else {}
+        return {topic: (given is True, int(order[0])) for topic, (order, given) in raw.items()}
+    except (msgspec.MsgspecError, ValueError, TypeError, LookupError, AttributeError) as error:
+        message = f"a stored profile cannot be read: {error}"
+        raise StoreError(message) from error
+
+
 # ---------------------------------------------------------------- series and totals
 def _plain_series(series: Series) -> list[object]:
     return [

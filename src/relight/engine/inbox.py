@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight.base.errors import RejectError
+from relight.engine.replies import event_of_reply
 from relight.messages.addresses import address_hash
 from relight.stores.inbox import InboxEntry, InboxKind
 from relight.stores.inbox_words import Word, read_word
 from relight.streams.envelope import Control, DeadLetter, Event
+from relight.streams.schema import Schema
 from relight.transports.records import RecordReader
 
 if TYPE_CHECKING:
     from relight.stores.inbox import Inbox
     from relight.stores.interface import MessageStatus, Store
     from relight.streams.plan import StreamPlan
+    from relight.streams.surveys import Survey
 
 #: Name under which the store keeps the position of the last entry that was taken.
 INBOX_POSITION = "inbox"
@@ -58,6 +61,9 @@ class InboxInput:
     store: Store
     streams: Mapping[str, StreamPlan]
     folder: Path
+    #: What may be the event of a reply.
+    schema: Schema = field(default_factory=Schema)
+    surveys: Mapping[str, Survey] = field(default_factory=dict)
     #: Name of a command -> who carries it out.
     commands: dict[str, CommandHandler] = field(default_factory=dict)
     #: Position of the last entry handed out; None until the store was asked.
@@ -95,6 +101,9 @@ class InboxInput:
             match entry.kind:
                 case InboxKind.EVENT:
                     return self._read_event(entry, now)
+                case InboxKind.REPLY:
+                    event = event_of_reply(self.schema, self.surveys, self.store, entry, now)
+                    return [] if event is None else [event]
                 case InboxKind.WORD:
                     return [resolve_word(self.store, read_word(entry.body), entry.token, now)]
                 case InboxKind.COMMAND:

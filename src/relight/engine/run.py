@@ -162,7 +162,10 @@ class _Run:
             look=self._second_look(inbox),
         )
         self.outcomes = OutcomeInput(engine=self.engine)
-        self.inbox = InboxInput(inbox=inbox, store=store, streams=project.streams, folder=project.folder)
+        self.inbox = InboxInput(
+            inbox=inbox, store=store, streams=project.streams, folder=project.folder, schema=plan.schema,
+            surveys=plan.policy.surveys,
+        )  # fmt: skip
         self.summary = RunSummary()
         self.feed = Feed(streams=project.streams, folder=project.folder)
         self._batches = 0

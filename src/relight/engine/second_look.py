@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import RejectError
 from relight.engine.inbox import INBOX_POSITION, resolve_word
-from relight.messages.addresses import address_hash
+from relight.messages.addresses import LIFTED, UNSUBSCRIBED, address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.life import MessageCause
 from relight.rules.world import ALL_RULES
@@ -41,8 +41,8 @@ class _Pending:
 
     #: Position of the last word read.
     place: int = 0
-    #: address hash -> scope.
-    suppressed: dict[str, str] = field(default_factory=dict)
+    #: address hash -> (scope, cause), in order.
+    suppressed: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     #: (customer, topic) -> given.
     consent: dict[tuple[str, str], bool] = field(default_factory=dict)
     #: rule, or `*` -> paused.
@@ -87,8 +87,9 @@ class SecondLook:
     def _by_address(self, message: OutboxMessage) -> Refusal | None:
         if not self._pending.suppressed:
             return self._by_its_own_link(message)
-        scope = self._pending.suppressed.get(address_hash(message.address))
-        if scope is not None and is_refused(message.message_class, scope):
+        standing = self._pending.suppressed.get(address_hash(message.address), ())
+        scope = next((scope for scope, _ in standing if is_refused(message.message_class, scope)), None)
+        if scope is not None:
             return Refusal(cause=_SUPPRESSED, text=f"the address is suppressed ({scope}): the inbox says so")
         return self._by_its_own_link(message)
 
@@ -98,7 +99,9 @@ class SecondLook:
             return None
         refusal = None
         for word in self._words_of(message):
-            if word.kind == "suppression":
+            if word.kind == "suppression" and word.detail.get("scope") == LIFTED:
+                refusal = None
+            elif word.kind == "suppression":
                 refusal = Refusal(cause=_SUPPRESSED, text="its own link was used to unsubscribe from everything")
             elif word.kind == "consent" and word.subject == message.topic:
                 withdrawn = Refusal(cause=MessageCause.CONSENT_WITHDRAWN, text="its own link was used to unsubscribe")
@@ -133,9 +136,12 @@ class SecondLook:
 def _note_word(pending: _Pending, word: Control) -> None:
     match word.kind:
         case "suppression":
-            scope = str(word.detail.get("scope", "all"))
-            if pending.suppressed.get(word.subject) != "all":
-                pending.suppressed[word.subject] = scope
+            scope, cause = str(word.detail.get("scope", "all")), str(word.detail.get("cause", ""))
+            standing = pending.suppressed.get(word.subject, [])
+            if scope == LIFTED:
+                pending.suppressed[word.subject] = [one for one in standing if one[1] != UNSUBSCRIBED]
+            else:
+                pending.suppressed[word.subject] = [*standing, (scope, cause)]
         case "consent" if word.customer is not None:
             pending.consent[word.customer, word.subject] = word.detail.get("given") is True
         case "pause" | "resume":

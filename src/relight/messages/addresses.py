@@ -12,6 +12,8 @@ from relight.base.ids import digest
 
 _FOLD = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _SHAPE = re.compile(r"[^\s@<>,;:\x00-\x1f]+@[^\s@<>,;:\x00-\x1f]+")
+#: Cause of a suppression that a person asked for by a link, and the scope of a record that lifts it (and no other).
+UNSUBSCRIBED, LIFTED = "unsubscribe", "none"
 #: Longest address of RFC 5321 4.5.3.1.3 (256 octets with its angle brackets).
 ADDRESS_LENGTH_MAX = 254
 

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from urllib.parse import quote
@@ -23,6 +23,8 @@ TOKEN_MAC_BYTES = 15
 TOKEN_KEY_BYTES = 16
 #: Characters of a token: 32 bytes (one of key id) in base64url without padding is 43.
 TOKEN_CHARACTERS_MAX = 44
+#: Characters of the packed address in a click link.
+TARGET_CHARACTERS_MAX = 4_000
 #: Key ids are one byte.
 KEY_ID_MAX = 255
 #: Bytes of a secret below which it is refused.
@@ -34,7 +36,9 @@ class TokenPurpose(StrEnum):
 
     UNSUBSCRIBE = "unsubscribe"
     PREFERENCES = "preferences"
+    CONFIRM = "confirm"
     ANSWER = "answer"
+    CLICK = "click"
     BOUNCE = "bounce"
 
 
@@ -42,7 +46,7 @@ class TokenPurpose(StrEnum):
 class TokenKey:
     """One secret and the number that tokens name it by, so that it can be replaced while old links work."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
     #: 0 to 255.
     id: int = 1
 
@@ -115,10 +119,32 @@ def preferences_url(base_url: str, key: TokenKey, occurrence_key: str) -> str:
     return _link(base_url, "p", make_token(key, TokenPurpose.PREFERENCES, occurrence_key), "")
 
 
+def confirm_url(base_url: str, key: TokenKey, occurrence_key: str, topic: str) -> str:
+    """Return the link by which a person confirms that they asked for a topic (double opt-in)."""
+    return _link(base_url, "c", make_token(key, TokenPurpose.CONFIRM, occurrence_key, topic), topic)
+
+
 def answer_url(base_url: str, key: TokenKey, occurrence_key: str, survey: str, score: int | None = None) -> str:
     """Return the link to the page of a survey, with a score chosen where one is given."""
     chosen = "" if score is None else f"&v={score}"
     return _link(base_url, "s", make_token(key, TokenPurpose.ANSWER, occurrence_key, survey), survey) + chosen
+
+
+def click_url(base_url: str, key: TokenKey, occurrence_key: str, target: str) -> str:
+    """Return the link that counts a click and leads to `target`, which is signed: no other target is led to."""
+    token = make_token(key, TokenPurpose.CLICK, occurrence_key, target)
+    packed = base64.urlsafe_b64encode(target.encode("utf-8")).rstrip(b"=").decode("ascii")
+    return f"{base_url.rstrip('/')}/r/{token}/{packed}"
+
+
+def read_target(packed: str) -> str | None:
+    """Return the address that a click link names, None for what is none; its token says whether it is ours."""
+    if len(packed) > TARGET_CHARACTERS_MAX or not packed.isascii():
+        return None
+    try:
+        return base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _link(base_url: str, page: str, token: str, topic: str) -> str:

@@ -18,6 +18,8 @@ from relight.streams.envelope import Control, Event
 if TYPE_CHECKING:
     from relight.rules.plan import Rule
 
+#: Scope of a suppression record that lifts, and the only cause that it lifts (`messages.addresses` has the same words).
+_LIFTED, _UNSUBSCRIBED = "none", "unsubscribe"
 #: Pauses everything.
 ALL_RULES = "*"
 
@@ -87,8 +89,8 @@ class World:
         self.records: list[Event | Control] = []
         self.states: list[WorldState] = [WorldState()]
         self.events: list[Event] = []
-        #: address hash -> (ingest time, scope).
-        self.suppressions: dict[str, list[tuple[int, str]]] = {}
+        #: address hash -> (ingest time, scope, cause).
+        self.suppressions: dict[str, list[tuple[int, str, str]]] = {}
         self._views: dict[int, tuple[Event, ...]] = {0: ()}
         self._plans: dict[str, Plan] = {}
 
@@ -116,14 +118,23 @@ class World:
 
         None when there is none.
         """
-        scopes = {scope for at, scope in self.suppressions.get(address_hash, ()) if at <= now}
+        found = self.suppressions.get(address_hash)
+        if found is None:
+            return None
+        standing: list[tuple[str, str]] = []
+        for at, scope, cause in found:
+            if at <= now and scope == _LIFTED:
+                standing = [one for one in standing if one[1] != _UNSUBSCRIBED]
+            elif at <= now:
+                standing.append((scope, cause))
+        scopes = {scope for scope, _ in standing}
         return "all" if "all" in scopes else "marketing" if scopes else None
 
     def append(self, record: Event | Control) -> None:
         """Add one global record. Raises KeyError for a plan record whose version was not registered."""
         if isinstance(record, Control) and record.kind == "suppression":
-            scope = str(record.detail.get("scope", "all"))
-            self.suppressions.setdefault(record.subject, []).append((record.ingest_time, scope))
+            scope, cause = str(record.detail.get("scope", "all")), str(record.detail.get("cause", ""))
+            self.suppressions.setdefault(record.subject, []).append((record.ingest_time, scope, cause))
             return
         self.records.append(record)
         self.states.append(self._next_state(self.states[-1], record))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from relight.messages.addresses import UNSUBSCRIBED
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import MessageCause, MessageState, advance_message, may_advance
 from relight.stores.interface import Refusal, Settlement, Suppression
@@ -80,5 +81,15 @@ def suppression_of(record: Record) -> tuple[str, Suppression] | None:
 
 
 def is_wider(new: Suppression, old: Suppression | None) -> bool:
-    """Return whether a suppression replaces the one that stands: the first reason stays, unless a wider scope comes."""
-    return old is None or (old.scope == _MARKETING and new.scope != _MARKETING)
+    """Return whether a suppression replaces the one that stands.
+
+    The first reason stays, unless a wider scope comes, or one that the person cannot lift.
+    """
+    if old is None or old.scope != _MARKETING:
+        return old is None
+    return new.scope != _MARKETING or (old.cause == UNSUBSCRIBED and new.cause != UNSUBSCRIBED)
+
+
+def is_lifted(stands: Suppression | None) -> bool:
+    """Return whether a record of scope `none` takes away what stands: only the person's own unsubscribe."""
+    return stands is not None and stands.cause == UNSUBSCRIBED

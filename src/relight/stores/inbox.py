@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from relight.base.errors import BackpressureError, StoreError
+from relight.base.ids import hash_bytes
 from relight.stores.crash import crash_point
 from relight.stores.record_codec import open_sealed, seal
 from relight.stores.sqlite_connection import BUSY_TIMEOUT_S, sync_folder
@@ -51,6 +52,8 @@ class InboxKind(StrEnum):
     WORD = "word"
     #: Raw rows of the stream `name` as they came, one a line: at most ROWS_MAX, so that one request costs few entries.
     EVENT = "event"
+    #: What a reader did by a link, to become an event; its body is an `inbox_words.Reply`, `name` the event's.
+    REPLY = "reply"
     #: Something for the engine to do, `name` says what: `apply`, `dead-letters-replay`.
     COMMAND = "command"
 
@@ -88,6 +91,11 @@ class InboxEntry:
 def inbox_path(store: Path) -> Path:
     """Return where the inbox of a store's file stands: `data/relight.db` has `data/relight.inbox.db`."""
     return store.with_name(f"{store.stem}.inbox.db")
+
+
+def inbox_name(inbox: Path) -> str:
+    """Return what an inbox is called between processes of one machine, without telling where it stands."""
+    return hash_bytes(str(inbox.resolve()).encode("utf-8", "surrogateescape"))
 
 
 class Inbox:
@@ -157,6 +165,12 @@ class Inbox:
         with self._reading() as cursor:
             found = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
         return 0 if found is None else int(found[0])
+
+    def check_writable(self) -> None:
+        """Ask for a write and leave everything as it is; raises StoreError where none is possible."""
+        with self._reading() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("ROLLBACK")
 
     def forget_events(self, until: int) -> int:
         """Delete the events up to a position that the engine has taken; return how many. Words are kept (S4)."""

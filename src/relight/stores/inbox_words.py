@@ -26,7 +26,18 @@ class Word(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: dict[str, object] = msgspec.field(default_factory=dict)
 
 
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a reader did by a link: an event of the customer whose message it was."""
+
+    #: Name of the event.
+    event: str
+    #: The survey that it answers; empty for a click.
+    survey: str = ""
+    properties: dict[str, object] = msgspec.field(default_factory=dict)
+
+
 _DECODER = msgspec.json.Decoder(Word)
+_REPLY = msgspec.json.Decoder(Reply)
 
 
 def word_entry(word: Word, *, received: int, key: str | None = None, token: str | None = None) -> NewEntry:
@@ -47,3 +58,18 @@ def read_word(body: bytes) -> Word:
     if word.kind not in WORD_KINDS:
         raise RejectError(f"'{word.kind}' is no word of the inbox that this version knows")
     return word
+
+
+def reply_entry(reply: Reply, *, received: int, token: str, key: str | None = None) -> NewEntry:
+    """Return the entry of a reply; with a key, the same reply again is the same entry."""
+    body = msgspec.json.encode(reply, order="deterministic")
+    own = key if key is not None else digest("reply", body.decode(), token, str(received))
+    return NewEntry(kind=InboxKind.REPLY, name=reply.event, body=body, received=received, key=own, token=token)
+
+
+def read_reply(body: bytes) -> Reply:
+    """Return the reply of an entry's body; raises RejectError for one that cannot be read."""
+    try:
+        return _REPLY.decode(body)
+    except msgspec.MsgspecError as error:
+        raise RejectError(f"a reply in the inbox cannot be read: {error}") from error

@@ -11,7 +11,7 @@ from itertools import islice
 
 from relight.base.errors import StoreError
 from relight.base.instants import MINUTE
-from relight.messages.addresses import address_hash
+from relight.messages.addresses import LIFTED, address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import LedgerRow, OutboxMessage
 from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
@@ -19,6 +19,7 @@ from relight.stores.delivery_moves import (
     HANDED_OVER,
     KEEPS_BODY,
     Due,
+    is_lifted,
     is_wider,
     next_state,
     refusal_of,
@@ -328,7 +329,11 @@ class MemoryStore:
 
     # -- suppressions, dead letters, notes -------------------------------------------------------------------------
     def suppress(self, address_hash: str, suppression: Suppression) -> None:
-        if is_wider(suppression, self._suppressions.get(address_hash)):
+        stands = self._suppressions.get(address_hash)
+        if suppression.scope == LIFTED:
+            if is_lifted(stands):
+                del self._suppressions[address_hash]
+        elif is_wider(suppression, stands):
             self._suppressions[address_hash] = suppression
 
     def suppression(self, address_hash: str) -> Suppression | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from relight.messages.addresses import LIFTED, UNSUBSCRIBED
 from relight.messages.ledger import LedgerRow
 from relight.stores.interface import StoredLetter, Suppression, Tally
 from relight.stores.postgres_connection import Cursor
@@ -126,12 +127,15 @@ def _letter_place(stream: str) -> str:
 
 
 def insert_suppressions(cursor: Cursor, found: Iterable[tuple[str, Suppression]]) -> None:
-    """Add addresses; the first reason stays, unless a wider scope comes."""
-    rows = sorted((key, one.scope, one.cause, one.at) for key, one in found)
-    if rows:
-        cursor.executemany(
+    """Add addresses as `delivery_moves.is_wider` says; one of scope `none` lifts the person's own unsubscribe."""
+    for key, one in sorted(found, key=lambda pair: pair[0]):
+        if one.scope == LIFTED:
+            cursor.execute("DELETE FROM suppressions WHERE address_hash = %s AND cause = %s", (key, UNSUBSCRIBED))
+            continue
+        cursor.execute(
             "INSERT INTO suppressions VALUES (%s, %s, %s, %s) ON CONFLICT (address_hash) DO UPDATE"
             " SET scope = excluded.scope, cause = excluded.cause, at = excluded.at"
-            " WHERE suppressions.scope = 'marketing' AND excluded.scope <> 'marketing'",
-            rows,
+            " WHERE suppressions.scope = 'marketing' AND (excluded.scope <> 'marketing'"
+            " OR (suppressions.cause = %s AND excluded.cause <> %s))",
+            (key, one.scope, one.cause, one.at, UNSUBSCRIBED, UNSUBSCRIBED),
         )

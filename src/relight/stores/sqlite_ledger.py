@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from relight.messages.addresses import LIFTED, UNSUBSCRIBED
 from relight.messages.ledger import LedgerRow
 from relight.stores.interface import StoredLetter, Suppression, Tally
 from relight.stores.record_codec import encode_row, open_row, open_sealed, row_place, seal
@@ -115,10 +116,15 @@ def _letter_place(stream: str) -> str:
 
 
 def insert_suppressions(cursor: sqlite3.Cursor, found: Iterable[tuple[str, Suppression]]) -> None:
-    """Add addresses; the first reason stays, unless a wider scope comes."""
-    cursor.executemany(
-        "INSERT INTO suppressions VALUES (?, ?, ?, ?) ON CONFLICT (address_hash) DO UPDATE"
-        " SET scope = excluded.scope, cause = excluded.cause, at = excluded.at"
-        " WHERE suppressions.scope = 'marketing' AND excluded.scope <> 'marketing'",
-        [(key, one.scope, one.cause, one.at) for key, one in found],
-    )
+    """Add addresses as `delivery_moves.is_wider` says; one of scope `none` lifts the person's own unsubscribe."""
+    for key, one in found:
+        if one.scope == LIFTED:
+            cursor.execute("DELETE FROM suppressions WHERE address_hash = ? AND cause = ?", (key, UNSUBSCRIBED))
+            continue
+        cursor.execute(
+            "INSERT INTO suppressions VALUES (?, ?, ?, ?) ON CONFLICT (address_hash) DO UPDATE"
+            " SET scope = excluded.scope, cause = excluded.cause, at = excluded.at"
+            " WHERE suppressions.scope = 'marketing' AND (excluded.scope <> 'marketing'"
+            " OR (suppressions.cause = ? AND excluded.cause <> ?))",
+            (key, one.scope, one.cause, one.at, UNSUBSCRIBED, UNSUBSCRIBED),
+        )

@@ -66,7 +66,8 @@ class Control(msgspec.Struct, array_like=True, gc=False, kw_only=True):
       plan        subject = plan version
       pause, resume   subject = rule id, or `*` for all
       consent     subject = topic, detail = {"given": bool, "source": text}; customer set
-      suppression subject = hash of the normalised address, detail = {"scope": "all"|"marketing", "cause": text}
+      suppression subject = hash of the normalised address, detail = {"scope": "all"|"marketing"|"none", "cause": text};
+                  `none` lifts what the person's own unsubscribe (cause `unsubscribe`) laid down, nothing else
       trait       subject = trait name, detail = {"value": …}; customer set
       outcome     subject = occurrence key, detail = {"state": …, "reason": …}; customer set
       click       subject = occurrence key, detail = {"machine": bool}: somebody, or a scanner, followed a link of a

@@ -1,0 +1,113 @@
+"""`relight web` as a server: a project's site, bound to its address, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from relight.base.errors import ProjectError
+from relight.stores.inbox import inbox_path
+from relight.stores.opening import SQLITE_DEFAULT, open_store
+from relight.stores.write_keys import WriteKeys, keys_path
+from relight.web.app import make_app
+from relight.web.inbox_writer import InboxWriter
+from relight.web.ingest.http import Ingestion
+from relight.web.ingest.quota import Quota
+from relight.web.look_up import StoreLook
+from relight.web.site import Site
+
+if TYPE_CHECKING:
+    from relight.config.loader import LoadedProject
+    from relight.stores.interface import Store
+
+#: Connections at once; beyond it a client gets 503.
+CONNECTIONS_MAX = 1_000
+#: Seconds that an idle connection is kept.
+KEEP_ALIVE_SECONDS = 5
+#: Bytes of a request's head.
+HEAD_BYTES_MAX = 16_384
+#: Events a second that one write key may send; ten seconds of them at once.
+EVENTS_PER_SECOND_MAX = 10_000.0
+#: Seconds that requests at hand may take after a stop.
+STOP_SECONDS = 10
+
+
+def wall_clock() -> int:
+    """Return now in µs UTC."""
+    return time.time_ns() // 1_000
+
+
+def open_site(project: LoadedProject, folder: Path) -> Site:
+    """Return a project's site, its inbox open; raises ProjectError where the config has no `web`."""
+    settings, plan = project.settings, project.plan
+    if settings is None or plan is None or settings.web.base_url is None:
+        raise ProjectError([], "there are no pages without `web: {base_url: …}` in config/default.yaml")
+    web = settings.web
+    store_file = folder / (settings.store.sqlite or SQLITE_DEFAULT)
+    place = inbox_path(store_file)
+    place.parent.mkdir(parents=True, exist_ok=True)
+
+    def read_store() -> Store:
+        return open_store(settings.store, folder, read_only=True)
+
+    inbox = InboxWriter(place)
+    return Site(
+        project=settings.project,
+        sender=settings.sender.name,
+        postal_address=settings.sender.postal_address,
+        locale=settings.locale,
+        base_path=urlsplit(web.base_url or "").path.rstrip("/"),
+        keys=web.keys,
+        topics=web.topics,
+        defaults=plan.policy.topics,
+        surveys=plan.policy.surveys,
+        inbox=inbox,
+        ingestion=_ingestion(project, inbox, keys_path(store_file)),
+        store=StoreLook(open_store=read_store),
+        clock=wall_clock,
+        token=None if web.token is None else web.token.reveal(),
+    )
+
+
+def _ingestion(project: LoadedProject, inbox: InboxWriter, keys: Path) -> Ingestion | None:
+    streams = frozenset(name for name, stream in project.streams.items() if stream.source.kind == "http")
+    if not streams:
+        return None
+    return Ingestion(
+        keys=WriteKeys.open(keys),
+        queue=inbox.queue,
+        quota=Quota(rate=EVENTS_PER_SECOND_MAX, clock=time.monotonic),
+        clock=wall_clock,
+        seconds=time.monotonic,
+        streams=streams,
+    )
+
+
+def serve(project: LoadedProject, folder: Path) -> None:
+    """Serve a project's pages until SIGINT or SIGTERM."""
+    assert project.settings is not None
+    site = open_site(project, folder)
+    web = project.settings.web
+    # Paths hold tokens, so there is no access log; our own lines name routes.
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    config = uvicorn.Config(
+        make_app(site),
+        host=web.host,
+        port=web.port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+        http="h11",
+        ws="none",
+        proxy_headers=False,
+    )
+    uvicorn.Server(config).run()
