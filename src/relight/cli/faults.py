@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import platform
-import re
 import sys
 import tempfile
 import traceback
@@ -27,10 +26,9 @@ from relight.base.errors import (
     TransientError,
     UsageError,
 )
+from relight.base.masking import mask_addresses
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import fail
-
-_ADDRESS = re.compile(r"([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-])[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]*@([A-Za-z0-9.-]+)")
 
 #: The first class that fits decides.
 _CODES: tuple[tuple[type[RelightError], ExitCode], ...] = (
@@ -60,11 +58,6 @@ class NoProjectError(RelightError):
     """There is no project here."""
 
 
-def mask(text: str) -> str:
-    """Return a text with every mail address in it shortened to `e…@domain`."""
-    return _ADDRESS.sub(r"\1…@\2", text)
-
-
 def report(error: Exception) -> ExitCode:
     """Say what went wrong on stderr and return the exit code."""
     if isinstance(error, ProjectError):
@@ -79,14 +72,14 @@ def report(error: Exception) -> ExitCode:
     if isinstance(error, RelightError) and not isinstance(error, FaultError):
         for kind, code in _CODES:
             if isinstance(error, kind):
-                fail(mask(str(error)), error.help_text)
+                fail(mask_addresses(str(error)), error.help_text)
                 return code
     if isinstance(error, OSError) and error.errno in _REFUSED:
         where = f"{error.filename}: " if error.filename else ""
         fail(f"{where}{error.strerror}", _REFUSED[error.errno])
         return ExitCode.UNREACHABLE
     path = write_report(error)
-    click.echo(mask(f"{type(error).__name__}: {error}"), err=True)
+    click.echo(mask_addresses(f"{type(error).__name__}: {error}"), err=True)
     fail(f"this is a fault of relight, not of your project; the report is in {path}", "please send it to us")
     return ExitCode.FAULT
 
@@ -107,5 +100,5 @@ def write_report(error: Exception) -> str:
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", prefix="relight-fault-", suffix=".txt", delete=False
     ) as file:
-        file.write(mask("\n".join(lines)))
+        file.write(mask_addresses("\n".join(lines)))
     return file.name

@@ -1,0 +1,1 @@
+"""What a running engine tells those who operate it: metrics, log lines, traces. It decides nothing."""

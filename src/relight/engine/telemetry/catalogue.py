@@ -1,0 +1,180 @@
+"""Every metric of relight: name, kind, unit, meaning, and what to do when it rises. docs/metrics.md is made from it.
+
+Names follow the Prometheus conventions (prometheus.io/docs/practices/naming): base units, counters end in `_total`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MetricKind(StrEnum):
+    """How a metric moves."""
+
+    #: Only grows while the process lives.
+    COUNTER = "counter"
+    #: Goes up and down.
+    GAUGE = "gauge"
+    #: Observations in buckets.
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One metric."""
+
+    name: str
+    kind: MetricKind
+    #: `events`, `seconds` …; what one is.
+    unit: str
+    #: One sentence.
+    meaning: str
+    #: What to do when it rises, or what it is good for.
+    advice: str
+    labels: tuple[str, ...] = ()
+    #: Upper bounds of a histogram's buckets, in its unit.
+    buckets: tuple[float, ...] = ()
+
+
+EVENTS = Metric(
+    name="relight_events_total",
+    kind=MetricKind.COUNTER,
+    unit="events",
+    meaning="Events taken into the log.",
+    advice="No growth while sources write: look at relight_time_lag_seconds and the log for a stopped stream.",
+)
+DUPLICATES = Metric(
+    name="relight_duplicates_total",
+    kind=MetricKind.COUNTER,
+    unit="events",
+    meaning="Copies of events that were there already, left out.",
+    advice="A client that sends again without end: look for answers it takes for failures.",
+)
+DIFFERING = Metric(
+    name="relight_duplicates_differing_total",
+    kind=MetricKind.COUNTER,
+    unit="events",
+    meaning="Copies whose body differs from the first one; the first one stands.",
+    advice="A producer uses an id twice for two things: choose another `id` in the stream.",
+)
+DEAD_LETTERS = Metric(
+    name="relight_dead_letters_total",
+    kind=MetricKind.COUNTER,
+    unit="records",
+    meaning="Records that could not be read.",
+    advice="See why with `relight dead-letters list`; mend the stream, then `relight dead-letters replay`.",
+)
+LEDGER_ROWS = Metric(
+    name="relight_ledger_rows_total",
+    kind=MetricKind.COUNTER,
+    unit="rows",
+    meaning="Decisions written, by state and by reason where there is one.",
+    labels=("state", "reason"),
+    advice="A reason that grows out of proportion: ask `relight explain` about one of its customers.",
+)
+ATTEMPTS = Metric(
+    name="relight_attempts_total",
+    kind=MetricKind.COUNTER,
+    unit="attempts",
+    meaning="Attempts to hand a message over, by what came of them.",
+    labels=("outcome",),
+    advice="`rejected`, `retry` or `configuration` grow: the provider refuses; `relight doctor` looks at it.",
+)
+BATCHES = Metric(
+    name="relight_batches_total",
+    kind=MetricKind.COUNTER,
+    unit="batches",
+    meaning="Transactions committed.",
+    advice="Events per batch tell how far records are grouped; the disk flushes once a batch.",
+)
+BATCH_SECONDS = Metric(
+    name="relight_batch_seconds",
+    kind=MetricKind.HISTOGRAM,
+    unit="seconds",
+    meaning="Time from one committed batch to the next while records come.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+    advice="Rises with a slow disk or a rule that many customers come due for at once.",
+)
+CHECKPOINTS = Metric(
+    name="relight_checkpoints_total",
+    kind=MetricKind.COUNTER,
+    unit="checkpoints",
+    meaning="Times that changed profiles were written.",
+    advice="None for long: a restart folds everything since again.",
+)
+RECOVERED = Metric(
+    name="relight_recovered_records",
+    kind=MetricKind.GAUGE,
+    unit="records",
+    meaning="Records folded again at this start.",
+    advice="Many: `engine.checkpoint_every` bounds it.",
+)
+TIME_LAG = Metric(
+    name="relight_time_lag_seconds",
+    kind=MetricKind.GAUGE,
+    unit="seconds",
+    meaning="How far the engine's time is behind the clock; 0 for recorded files.",
+    advice="More than a few seconds: the engine cannot keep up, or its store waits for the disk.",
+)
+OUTBOX = Metric(
+    name="relight_outbox_messages",
+    kind=MetricKind.GAUGE,
+    unit="messages",
+    meaning="Messages by where they are in their life.",
+    labels=("state",),
+    advice="`pending` grows: sending is slower than deciding. `unknown` grows: settle them, or wait for the webhook.",
+)
+TROUBLE = Metric(
+    name="relight_sending_stopped",
+    kind=MetricKind.GAUGE,
+    unit="1 or 0",
+    meaning="1 while nothing leaves because our own settings are wrong.",
+    advice="The log says what the provider answered; mend the settings, nothing is lost.",
+)
+PROFILES = Metric(
+    name="relight_profiles_cached",
+    kind=MetricKind.GAUGE,
+    unit="profiles",
+    meaning="Profiles in memory.",
+    advice="At its limit with a low rate: give `engine.cache` more memory.",
+)
+BUILD = Metric(
+    name="relight_build_info",
+    kind=MetricKind.GAUGE,
+    unit="1",
+    meaning="1, with the program's version.",
+    labels=("version",),
+    advice="Tells which version runs where.",
+)
+PLAN = Metric(
+    name="relight_plan_info",
+    kind=MetricKind.GAUGE,
+    unit="1",
+    meaning="1, with the version of the plan in force.",
+    labels=("version",),
+    advice="Changes when a plan is applied.",
+)
+
+#: All of them, in the order of the page.
+CATALOGUE: tuple[Metric, ...] = (
+    EVENTS, DUPLICATES, DIFFERING, DEAD_LETTERS, LEDGER_ROWS, ATTEMPTS, BATCHES, BATCH_SECONDS, CHECKPOINTS, RECOVERED,
+    TIME_LAG, OUTBOX, TROUBLE, PROFILES, BUILD, PLAN,
+)  # fmt: skip
+
+
+def catalogue_page() -> str:
+    """Return the Markdown of docs/metrics.md."""
+    lines = [
+        "# Metrics",
+        "",
+        "What a running engine tells Prometheus at the address that `engine.metrics` names. Made from the catalogue in",
+        "`src/relight/engine/telemetry/catalogue.py`; a test keeps both equal.",
+        "",
+        "| name | kind | unit | meaning | when it rises |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for metric in CATALOGUE:
+        name = metric.name + (f"{{{', '.join(metric.labels)}}}" if metric.labels else "")
+        lines.append(f"| `{name}` | {metric.kind} | {metric.unit} | {metric.meaning} | {metric.advice} |")
+    return "\n".join(lines) + "\n"
