@@ -8,12 +8,13 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from relight.base.errors import ServiceError
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, note, say, say_json
 from relight.cli.project import Project, open_project, project_options, relative
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from relight.engine.run import RunProgress, RunSummary
+    from relight.engine.telemetry.exposition import Exposition
 
 
 @click.command("run", short_help="Read events, decide, and hand over mails.")
@@ -31,9 +33,17 @@ if TYPE_CHECKING:
 @click.option("--until", metavar="TIME", help="End recorded time here, inclusive.")
 @click.option("--once", is_flag=True, help="Read what growing inputs hold now, and end.")
 @click.option("--no-web", is_flag=True, help="Do not start `relight web` beside it.")
+@click.option("--log", "log_form", type=click.Choice(["text", "json"]), help="Write log lines instead of progress.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(
-    *, project: Path | None, environment: str | None, until: str | None, once: bool, no_web: bool, as_json: bool
+    *,
+    project: Path | None,
+    environment: str | None,
+    until: str | None,
+    once: bool,
+    no_web: bool,
+    log_form: Literal["text", "json"] | None,
+    as_json: bool,
 ) -> int:
     """Read events, decide, and hand over mails.
 
@@ -43,10 +53,14 @@ def command(
     """
     found = open_project(project, environment)
     end = None if until is None else instant_of(until, found.plan.policy.zone, "--until")
+    if log_form is not None:
+        from relight.engine.telemetry.log_lines import start_log
+
+        start_log(log_form)
     began = time.monotonic()
     has_pages = found.settings.web.base_url is not None and _can_grow(found) and not (once or no_web)
     with pages_beside(found, environment) if has_pages else nullcontext():
-        summary = carry_out(found, until=end, once=once)
+        summary = carry_out(found, until=end, once=once, shows_progress=log_form is None)
     seconds = time.monotonic() - began
     page = None if summary.stopped or summary.trouble else _write_index(found, summary)
     if as_json:
@@ -68,15 +82,27 @@ def wall_clock() -> int:
 
 
 def carry_out(
-    project: Project, *, until: int | None = None, once: bool = False, total: int | None = None
+    project: Project,
+    *,
+    until: int | None = None,
+    once: bool = False,
+    total: int | None = None,
+    shows_progress: bool = True,
 ) -> RunSummary:
     """Run a project with progress on stderr; Ctrl-C and SIGTERM stop it after the batch at hand."""
     from relight.base.instants import to_local
     from relight.cli.progress import Progress
     from relight.engine.run import run_project
+    from relight.engine.telemetry.tracing import no_spans, open_tracing
 
     zone = project.plan.policy.zone
-    with stopping() as stop, Progress(f"Running {project.plan.policy.project}", total=total) as progress:
+    span = open_tracing() if project.settings.engine.traces else no_spans
+    with ExitStack() as stack:
+        stop = stack.enter_context(stopping())
+        exposition = _exposition(project, stack)
+        progress = Progress(f"Running {project.plan.policy.project}", total=total)
+        if shows_progress:
+            stack.enter_context(progress)
 
         def show(done: RunProgress) -> None:
             day = to_local(done.reached, zone).strftime("%d %b %Y")
@@ -84,7 +110,32 @@ def carry_out(
                 done.events + done.duplicates + done.dead, f"time is at {day}, {count_of(done.mails, 'mail')}"
             )
 
-        return run_project(project.loaded, until=until, once=once, on_progress=show, clock=wall_clock, stop=stop)
+        return run_project(
+            project.loaded,
+            until=until,
+            once=once,
+            on_progress=show if shows_progress else None,
+            clock=wall_clock,
+            stop=stop,
+            exposition=exposition,
+            span=span,
+        )
+
+
+def _exposition(project: Project, stack: ExitStack) -> Exposition | None:
+    """Serve metrics while the stack is open, where the config names an address."""
+    address = project.settings.engine.metrics
+    if address is None:
+        return None
+    from relight.engine.telemetry.exposition import Exposition, exposed
+
+    exposition = Exposition()
+    try:
+        stack.enter_context(exposed(exposition, *address))
+    except OSError as error:
+        message = f"metrics cannot be served at {address[0]}:{address[1]}: {error.strerror}"
+        raise ServiceError(message, help_text="name a free address under `engine: {metrics: …}`") from None
+    return exposition
 
 
 @contextmanager

@@ -139,6 +139,10 @@ class EngineModel(FileModel):
         default=None, description="Time between checkpoints; 30 seconds if left out."
     )
     batch: int = Field(default=1000, ge=1, le=100_000, description="Records in one transaction.")
+    metrics: ListenField | None = Field(
+        default=None, description="Address and port at which Prometheus reads metrics: `127.0.0.1:9464`."
+    )
+    traces: bool = Field(default=False, description="`true`: spans for OpenTelemetry, exported as its variables say.")
     durability: Literal["full", "relaxed"] = Field(
         default="full", description="`relaxed` may lose the last seconds when the power fails."
     )

@@ -96,6 +96,9 @@ class EngineSettings:
     #: Records in one transaction.
     batch: int
     durability: Literal["full", "relaxed"]
+    #: Address and port for Prometheus; None for none.
+    metrics: tuple[str, int] | None = None
+    traces: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +178,8 @@ def read_settings(model: ConfigModel, place_of: PlaceOf) -> tuple[Settings, list
             else CHECKPOINT_DEFAULT,
             batch=model.engine.batch,
             durability=model.engine.durability,
+            metrics=model.engine.metrics,
+            traces=model.engine.traces,
         ),
         kafka=_kafka(model),
         webhooks=model.webhooks,

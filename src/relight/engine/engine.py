@@ -8,6 +8,7 @@ caller say it has come.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ class Progress:
     differing: int = 0
     dead: int = 0
     rows: int = 0
+    #: (state, reason or nothing) -> rows.
+    rows_by: Counter[tuple[str, str]] = field(default_factory=Counter)
     mails: int = 0
     batches: int = 0
     #: Instant that time has come to (µs).
@@ -308,6 +311,7 @@ class Engine:
         self.progress.differing += work.differing
         self.progress.reached = max(self.progress.reached, until)
         self.progress.rows += len(effects.rows)
+        self.progress.rows_by.update((row.state.value, row.reason or "") for row in effects.rows)
         self.progress.mails += len(effects.mails)
         self.profiles.trim()
 

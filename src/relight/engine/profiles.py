@@ -70,6 +70,10 @@ class ProfileCache:
         """Return a profile that is open in memory, unchanged."""
         return self._held.get(customer)
 
+    def __len__(self) -> int:
+        """Return how many profiles are in memory."""
+        return len(self._held)
+
     def forget(self) -> None:
         """Drop everything unsaved: after a batch that could not be made durable."""
         self._held.clear()

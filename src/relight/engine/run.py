@@ -25,6 +25,8 @@ from relight.engine.live import LiveFeed, log_order
 from relight.engine.outcomes import OutcomeInput
 from relight.engine.plan_versions import keep_plan, known_plans
 from relight.engine.second_look import SecondLook
+from relight.engine.telemetry.observing import Observer
+from relight.engine.telemetry.tracing import Span, no_spans
 from relight.engine.way_out import open_delivery
 from relight.stores.crash import crash_point
 from relight.stores.inbox import Inbox, inbox_path
@@ -34,6 +36,7 @@ from relight.streams.envelope import Control
 if TYPE_CHECKING:
     from relight.config.settings import Settings
     from relight.delivery.outgoing import Outcome
+    from relight.engine.telemetry.exposition import Exposition
     from relight.rules.plan import Plan
     from relight.stores.interface import Store
     from relight.streams.refusals import Counts
@@ -102,6 +105,8 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
     once: bool = False,
     stop: threading.Event | None = None,
     on_progress: Callable[[RunProgress], None] | None = None,
+    exposition: Exposition | None = None,
+    span: Span = no_spans,
 ) -> RunSummary:
     """Run a project until its inputs end, or until `stop` is set.
 
@@ -112,6 +117,8 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
         once: read what growing inputs hold now and end.
         stop: set by Ctrl-C; the batch at hand is finished, then the run ends.
         on_progress: called after each batch.
+        exposition: where metrics are read; None shows none.
+        span: opens spans for traces.
     """
     errors = [p for p in project.problems if p.severity == "error"]
     if project.plan is None or project.settings is None:
@@ -121,7 +128,14 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
     place.parent.mkdir(parents=True, exist_ok=True)
     with closing(open_store(settings, project.folder)) as store, closing(Inbox.open(place)) as inbox:
         run = _Run(project, store, inbox, project.plan)
-        run.clock, run.stop, run.on_progress = clock, stop or threading.Event(), on_progress
+        run.clock, run.stop, run.on_progress, run.span = clock, stop or threading.Event(), on_progress, span
+        run.observer = Observer(
+            engine=run.engine,
+            dispatcher=run.dispatcher,
+            clock=clock,
+            exposition=exposition,
+            is_live=any(not stream.source.is_finished for stream in project.streams.values()),
+        )
         return run.go(until=until, once=once)
 
 
@@ -135,6 +149,8 @@ class _Run:
     clock: Callable[[], int]
     stop: threading.Event
     on_progress: Callable[[RunProgress], None] | None
+    observer: Observer
+    span: Span
 
     def __init__(self, project: LoadedProject, store: Store, inbox: Inbox, plan: Plan) -> None:
         assert project.settings is not None
@@ -175,7 +191,9 @@ class _Run:
     def go(self, *, until: int | None, once: bool) -> RunSummary:
         self._checkpointed = self.clock()
         keep_plan(self.store, self.project, self.plan)
-        self.summary.recovered = self.engine.recover(known_plans(self.store, self.plan))
+        with self.span("recover", {}):
+            self.summary.recovered = self.engine.recover(known_plans(self.store, self.plan))
+        self.observer.begin(plan=self.plan.version, recovered=self.summary.recovered)
         crash_point("after_recovery")
         live = LiveFeed.open(self.project, self.store)
         try:
@@ -190,8 +208,9 @@ class _Run:
                 self._send(self.engine.progress.reached)
         finally:
             live.close()
-        self.engine.checkpoint()
+        self._checkpoint()
         self._sum_up()
+        self.observer.end(stopped=self.summary.stopped)
         return self.summary
 
     # ------------------------------------------------------------ inputs
@@ -257,7 +276,8 @@ class _Run:
         """Make what one look gave durable with the place it was read to; time comes to `reached`, else to its last."""
         crash_point("before_inbox_batch")
         records = self.feed.admit(self.store, sorted(polled.records, key=log_order))
-        self.engine.take(records, positions=polled.positions, reached=reached)
+        with self.span("batch", {"records": len(records)}):
+            self.engine.take(records, positions=polled.positions, reached=reached)
         crash_point("after_inbox_batch")
 
     def _second_look(self, inbox: Inbox) -> SecondLook:
@@ -277,17 +297,24 @@ class _Run:
             self._send(self.engine.progress.reached)
         now = self.clock()
         if self._batches % CHECKPOINT_BATCHES == 0 or now - self._checkpointed >= self.settings.engine.checkpoint_every:
-            self.engine.checkpoint()
+            self._checkpoint()
             self._checkpointed = now
+        self.observer.after_batch()
         if self.on_progress is not None:
             self.on_progress(self._progress())
         if self.stop.is_set():
             raise StoppedRunError
 
+    def _checkpoint(self) -> None:
+        with self.span("checkpoint", {}):
+            self.engine.checkpoint()
+        self.observer.after_checkpoint()
+
     def _send(self, recorded_now: int) -> None:
         """Send what is due: to files at the time the records carry, to real mailboxes at the wall clock (G3)."""
-        self.summary.handed_over += self.dispatcher.drain(self._sending_time(recorded_now))
-        self.outcomes.take()
+        with self.span("send", {}):
+            self.summary.handed_over += self.dispatcher.drain(self._sending_time(recorded_now))
+            self.outcomes.take()
 
     def _sending_time(self, recorded_now: int) -> int:
         return recorded_now if isinstance(self.transport, FilesTransport) else max(recorded_now, self.clock())
