@@ -58,6 +58,7 @@ def running(project: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
 
 def scrape(port: int, until: str) -> str:
     """Return the metrics once a text is among them."""
+    text = ""
     for _ in range(200):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:

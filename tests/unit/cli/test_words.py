@@ -8,7 +8,7 @@ import pytest
 
 from relight.base.errors import UsageError
 from relight.base.instants import DAY, from_local, to_utc
-from relight.cli.faults import mask
+from relight.base.masking import mask_addresses
 from relight.cli.output import count_of, say_json, table
 from relight.cli.times import instant_of, instant_or_span
 
@@ -33,8 +33,8 @@ def test_a_length_counts_back_from_the_end() -> None:
 
 def test_addresses_are_masked() -> None:
     """Of an address in a text only its first letter and its domain are left."""
-    assert mask("cannot write to ada.king+x@mail.example: full") == "cannot write to a…@mail.example: full"
-    assert mask("nobody here") == "nobody here"
+    assert mask_addresses("cannot write to ada.king+x@mail.example: full") == "cannot write to a…@mail.example: full"
+    assert mask_addresses("nobody here") == "nobody here"
 
 
 def test_tables_align() -> None:
