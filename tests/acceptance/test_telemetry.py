@@ -62,9 +62,9 @@ def scrape(port: int, until: str) -> str:
     for _ in range(200):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-                text: str = answer.read().decode()
+                text = answer.read().decode()
         except OSError:
-            text = ""
+            continue
         if until in text:
             return text
         time.sleep(0.1)
