@@ -64,7 +64,7 @@ def scrape(port: int, until: str) -> str:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
                 text = answer.read().decode()
         except OSError:
-            continue
+            text = ""
         if until in text:
             return text
         time.sleep(0.1)
