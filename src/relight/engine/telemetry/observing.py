@@ -11,6 +11,7 @@ from relight import __version__
 from relight.base.instants import SECOND
 from relight.engine.telemetry import catalogue as metric
 from relight.engine.telemetry.log_lines import log
+from relight.messages.life import MessageState
 
 if TYPE_CHECKING:
     from relight.engine.dispatch import Dispatcher
@@ -76,7 +77,7 @@ class Observer:
         if now - self._counted >= OUTBOX_EVERY:
             self._counted = now
             counts = self.engine.store.message_counts()
-            self._outbox = {(state.value,): float(count) for state, count in counts.items()}
+            self._outbox = {(state.value,): float(counts.get(state, 0)) for state in MessageState}
         exposition.show(
             {
                 metric.EVENTS: done.events,
