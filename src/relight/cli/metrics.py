@@ -16,7 +16,7 @@ from relight.cli.times import instant_or_span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from relight.metrics import Asked, Effect, Measure, MeasureLog
+    from relight.metrics import Asked, Measure, MeasureLog, RuleEffect
     from relight.streams.envelope import Event
     from relight.streams.plan import StreamPlan
 
@@ -204,7 +204,7 @@ class _Source:
         else:
             say(effect_csv(found) if show == "csv" else effects_text(found, self.plan.currency))
 
-    def _effects(self) -> list[Effect]:
+    def _effects(self) -> list[RuleEffect]:
         from relight.cli.history import reading
         from relight.metrics import effects_of
 

@@ -15,7 +15,7 @@ from relight.cli.output import marked, table
 from relight.config.measure_kinds import Unit
 
 if TYPE_CHECKING:
-    from relight.metrics import CohortTable, Effect, FunnelCounts, Interval, Measure, Period, TargetStatus
+    from relight.metrics import CohortTable, FunnelCounts, Interval, Measure, Period, RuleEffect, TargetStatus
 
 _TICKS = "▁▂▃▄▅▆▇█"
 #: Points of a line of ticks, the newest.
@@ -254,7 +254,7 @@ def funnel_csv(funnel: FunnelCounts) -> str:
 
 
 # ---------------------------------------------------------------- effects
-def effects_text(effects: Sequence[Effect], currency: str) -> str:
+def effects_text(effects: Sequence[RuleEffect], currency: str) -> str:
     """Return what each rule did, with what to know before it is believed."""
     rows = [["rule", "people", "messages", "arrived", "clicked", "goal", "held out", "goal", "uplift", "95 %"]]
     for one in effects:
@@ -281,7 +281,7 @@ def _rate(share: float | None) -> str:
     return "–" if share is None else f"{share * 100:.2f} %"
 
 
-def effect_json(effect: Effect) -> dict[str, object]:
+def effect_json(effect: RuleEffect) -> dict[str, object]:
     """Return an effect with both arms."""
     found = effect.comparison
     arms = {
@@ -315,7 +315,7 @@ def effect_json(effect: Effect) -> dict[str, object]:
     }
 
 
-def effect_csv(effects: Sequence[Effect]) -> str:
+def effect_csv(effects: Sequence[RuleEffect]) -> str:
     """Return a row for each rule and arm."""
     head = ["rule", "arm", "people", "messages", "accepted", "delivered", "bounced", "clicked", "reached", "revenue"]
     rows = [

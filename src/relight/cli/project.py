@@ -23,6 +23,7 @@ from relight.cli.problem_list import show_problems
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject
     from relight.config.settings import Settings
+    from relight.engine.daily import DayMaker
     from relight.rules.plan import Plan
 
 #: What makes a folder a project.
@@ -61,6 +62,15 @@ class Project:
     def has_store(self) -> bool:
         """Whether there is a store to read; a server is taken to have one, and says so itself where it has none."""
         return self.settings.store.sqlite is None or self.store_path.is_file()
+
+
+def day_maker_of(loaded: LoadedProject) -> DayMaker | None:
+    """Return what makes the measures of customers at each beginning of a day; None where nothing reads any."""
+    if loaded.plan is None or loaded.measures is None or not loaded.plan.layout.measures:
+        return None
+    from relight.metrics.customer_values import CustomerMeasures
+
+    return CustomerMeasures(loaded.measures)
 
 
 def project_options(command: _Command) -> _Command:

@@ -17,7 +17,7 @@ import click
 from relight.base.errors import ServiceError
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, note, say, say_json
-from relight.cli.project import Project, open_project, project_options, relative
+from relight.cli.project import Project, day_maker_of, open_project, project_options, relative
 from relight.cli.times import instant_of
 from relight.cli.web import pages_beside
 
@@ -119,6 +119,7 @@ def carry_out(
             stop=stop,
             exposition=exposition,
             span=span,
+            day_maker=day_maker_of(project.loaded),
         )
 
 

@@ -14,7 +14,15 @@ import click
 
 from relight.base.errors import UsageError
 from relight.cli.output import count_of, say, say_json
-from relight.cli.project import Project, complete_rule, known_rules, open_project, project_options, relative
+from relight.cli.project import (
+    Project,
+    complete_rule,
+    day_maker_of,
+    known_rules,
+    open_project,
+    project_options,
+    relative,
+)
 from relight.cli.simulated import remember
 from relight.cli.times import instant_of, instant_or_span
 
@@ -119,13 +127,16 @@ class _Source:
         with reading(self.project) as store:
             reached = store.reached() or 0
             log = (record for _, record in store.read_log())
-            engine = simulate_log(project.plan, log, reached=reached, until=until, on_progress=show)
+            maker = day_maker_of(project.loaded)
+            engine = simulate_log(project.plan, log, reached=reached, until=until, on_progress=show, day_maker=maker)
         return engine.progress.reached - 1, 0
 
     def _files(self, project: Project, until: int | None, show: Callable[[Engine], None]) -> tuple[int, int]:
         from relight.simulate.simulate import simulate
 
-        result = simulate(project.loaded, streams=self._streams(project), until=until, on_progress=show)
+        maker = day_maker_of(project.loaded)
+        streams = self._streams(project)
+        result = simulate(project.loaded, streams=streams, until=until, on_progress=show, day_maker=maker)
         return result.end, result.progress.duplicates
 
     def _streams(self, project: Project) -> dict[str, StreamPlan]:

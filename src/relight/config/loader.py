@@ -19,7 +19,7 @@ from relight.config.folder import DEFINITIONS_FILE, MEASURES_FILE, FolderFiles, 
 from relight.config.letters import compile_all_letters, scan_all_letters
 from relight.config.measure_models import MeasuresModel
 from relight.config.measure_plan import MeasurePlan
-from relight.config.measures import Around, compile_measures, default_measures
+from relight.config.measures import Around, compile_measures, customer_types, default_measures
 from relight.config.model_problems import read_model
 from relight.config.places import settle_places
 from relight.config.policy import compile_policy, partial_topics
@@ -31,7 +31,6 @@ from relight.config.yaml_reader import read_yaml
 from relight.customers.layout import LayoutBuilder
 from relight.rules.compile import RuleSource, Surroundings, compile_rules, slack_of
 from relight.rules.conditions import Scope
-from relight.rules.conditions.types import Type
 from relight.rules.definitions import Definitions, compile_definitions, read_definitions
 from relight.rules.models import DefinitionsModel, RuleModel
 from relight.rules.plan import MessageClass, Plan, Policy
@@ -285,7 +284,7 @@ def _compile(
     files: tuple[Mapping[str, StreamPlan], list[RuleSource], MeasurePlan],
 ) -> _Made:
     streams, sources, measures = files
-    served: dict[str, Type | None] = {}
+    served = customer_types(measures)
     definitions = Definitions(measures=served)
     if definitions_model is not None:
         model, node = definitions_model

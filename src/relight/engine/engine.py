@@ -8,7 +8,6 @@ caller say it has come.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,9 +20,11 @@ from relight.customers.layout import Layout
 from relight.customers.revive import revive_record
 from relight.decide import Effects, live_until, own_events, take_record
 from relight.engine.copies import find_copies
+from relight.engine.daily import Days, Taken, cut_at, last_of
 from relight.engine.merges import fill_merge, is_unfilled_merge
 from relight.engine.outgoing import outbox_message
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT, ProfileCache
+from relight.engine.progress import Progress
 from relight.engine.timers import HourBuckets
 from relight.rules.world import World
 from relight.stores.crash import crash_point
@@ -39,24 +40,6 @@ if TYPE_CHECKING:
 #: Control records that only time and lookups see: nobody has to be visited for them.
 _QUIET_CONTROLS = frozenset({"pause", "resume", "gap", "suppression"})
 _NO_LAYOUT = Layout()
-
-
-@dataclass(slots=True, kw_only=True)
-class Progress:
-    """What the engine has done so far; grows."""
-
-    events: int = 0
-    duplicates: int = 0
-    #: Copies whose body differs from the first (V1).
-    differing: int = 0
-    dead: int = 0
-    rows: int = 0
-    #: (state, reason or nothing) -> rows.
-    rows_by: Counter[tuple[str, str]] = field(default_factory=Counter)
-    mails: int = 0
-    batches: int = 0
-    #: Instant that time has come to (µs).
-    reached: int = INSTANT_MIN
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +72,7 @@ class Engine:
         self.profiles = ProfileCache(store, most=cached_profiles, closed_bytes=closed_bytes)
         self.timers = HourBuckets()
         self.progress = Progress()
+        self.days: Days | None = None  # what local days begin with
         self._position = store.last_position()
         self._visit_all = False
         #: A batch failed half-way: memory may hold what the store does not.
@@ -133,9 +117,25 @@ class Engine:
         acknowledged, and the same batch can be handed in again: the engine stands again where its store stands before
         it takes anything more.
         """
+        if self.days is not None:
+            records = self._begin_days(self.days, records, last_of(records) if reached is None else reached)
+        return self._take_batch(records, positions or {}, reached)
+
+    def _begin_days(self, days: Days, records: Sequence[Taken], until: int) -> Sequence[Taken]:
+        """Take what comes before each beginning of a day, and what that brings; return the rest of a batch."""
+        while (start := days.next_start(self.world.states[-1], self.progress.reached)) is not None and start <= until:
+            earlier, records = cut_at(records, start)
+            self._take_batch(earlier, {}, start)
+            for part in days.parts(self.store, self.layout.measures, start):
+                self._take_batch(part, {}, start)
+        return records
+
+    def _take_batch(
+        self, records: Sequence[Event | Control | DeadLetter], positions: Mapping[str, str], reached: int | None
+    ) -> Effects:
         with self._all_or_nothing():
             crash_point("before_batch")
-            effects = self._take(records, positions or {}, reached)
+            effects = self._take(records, positions, reached)
         crash_point("after_batch")
         return effects
 
@@ -164,6 +164,8 @@ class Engine:
 
     def advance(self, until: int) -> Effects:
         """Let time come to `until` (µs): every deadline with j < until is judged, durably."""
+        if self.days is not None:
+            self._begin_days(self.days, (), until)
         with self._all_or_nothing():
             work = Work()
             self._advance(work, until)

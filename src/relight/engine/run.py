@@ -17,6 +17,7 @@ from relight.base.errors import ProjectError
 from relight.base.instants import INSTANT_MIN
 from relight.config.loader import LoadedProject
 from relight.delivery.files import FilesTransport
+from relight.engine.daily import DayMaker, days_of
 from relight.engine.dispatch import CONFIGURATION_WAIT, Dispatcher, SenderIdentity
 from relight.engine.engine import Engine
 from relight.engine.feed import Feed, feed_finished
@@ -107,6 +108,7 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
     on_progress: Callable[[RunProgress], None] | None = None,
     exposition: Exposition | None = None,
     span: Span = no_spans,
+    day_maker: DayMaker | None = None,
 ) -> RunSummary:
     """Run a project until its inputs end, or until `stop` is set.
 
@@ -119,6 +121,7 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
         on_progress: called after each batch.
         exposition: where metrics are read; None shows none.
         span: opens spans for traces.
+        day_maker: makes what each local day begins with (measures of customers); None for nothing.
     """
     errors = [p for p in project.problems if p.severity == "error"]
     if project.plan is None or project.settings is None:
@@ -136,6 +139,8 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
             exposition=exposition,
             is_live=any(not stream.source.is_finished for stream in project.streams.values()),
         )
+        run.clock, run.stop, run.on_progress = clock, stop or threading.Event(), on_progress
+        run.engine.days = days_of(project.plan, day_maker)
         return run.go(until=until, once=once)
 
 

@@ -6,7 +6,7 @@ Reads stores, decides nothing, sends nothing. Own formulas; tests prove them aga
 from relight.metrics.boards import BoardPart, board_parts
 from relight.metrics.cohorts import Cohort, CohortTable, FunnelCount, FunnelCounts, cohort_table, count_funnel
 from relight.metrics.compute import Asked, compute_measures, measure_names
-from relight.metrics.effects import Arm, Comparison, Effect, compare_arms, effects_of, goal_sources
+from relight.metrics.effects import Arm, Comparison, RuleEffect, compare_arms, effects_of, goal_sources
 from relight.metrics.extract import MeasureLog
 from relight.metrics.measure import Interval, Measure, Point
 from relight.metrics.periods import Period
@@ -19,7 +19,6 @@ __all__ = [
     "Cohort",
     "CohortTable",
     "Comparison",
-    "Effect",
     "FunnelCount",
     "FunnelCounts",
     "Interval",
@@ -27,6 +26,7 @@ __all__ = [
     "MeasureLog",
     "Period",
     "Point",
+    "RuleEffect",
     "TargetStatus",
     "board_parts",
     "cohort_table",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from relight.metrics.cohorts import CohortTable, FunnelCounts, cohort_table, count_funnel
 from relight.metrics.compute import Asked, compute_measures
-from relight.metrics.effects import Effect
+from relight.metrics.effects import RuleEffect
 from relight.metrics.measure import Measure
 from relight.metrics.targets import TargetStatus, target_statuses
 
@@ -29,10 +29,10 @@ class BoardPart:
     target: TargetStatus | None = None
     funnel: FunnelCounts | None = None
     #: None where the rule decided nothing yet.
-    effect: Effect | None = None
+    effect: RuleEffect | None = None
 
 
-def board_parts(log: MeasureLog, asked: Asked, board: str, *, effects: Sequence[Effect] = ()) -> list[BoardPart]:
+def board_parts(log: MeasureLog, asked: Asked, board: str, *, effects: Sequence[RuleEffect] = ()) -> list[BoardPart]:
     """Return what a board shows, in order; effects: those of the rules it names, by `effects_of`."""
     items = log.plan.boards[board]
     names = [one.name for one in items if one.kind in ("measure", "chart")]
@@ -47,7 +47,7 @@ def _part(
     log: MeasureLog,
     asked: Asked,
     item: BoardItem,
-    known: tuple[dict[str, Measure], dict[str, TargetStatus], dict[str, Effect]],
+    known: tuple[dict[str, Measure], dict[str, TargetStatus], dict[str, RuleEffect]],
 ) -> BoardPart:
     measures, targets, rules = known
     match item.kind:

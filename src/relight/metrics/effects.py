@@ -93,7 +93,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class RuleEffect:
     """C13 of one rule."""
 
     rule: str
@@ -143,7 +143,7 @@ def compare_arms(first: Arm, second: Arm) -> Comparison:
 
 
 # ---------------------------------------------------------------- from a store
-def effects_of(log: MeasureLog, store: Store, plan: Plan, *, since: int | None = None) -> list[Effect]:
+def effects_of(log: MeasureLog, store: Store, plan: Plan, *, since: int | None = None) -> list[RuleEffect]:
     """Return what each rule of a plan did, by rule id.
 
     log: read with `goal_sources(plan)`; since: messages and ghosts from here on (µs).
@@ -200,7 +200,7 @@ def _journal(log: MeasureLog, store: Store) -> dict[str, _Sent]:
     return found
 
 
-def _effect(log: MeasureLog, rule: Rule, exposures: _Exposures, sent: _Sent) -> Effect:
+def _effect(log: MeasureLog, rule: Rule, exposures: _Exposures, sent: _Sent) -> RuleEffect:
     codes = np.fromiter(exposures.first, np.int32, len(exposures.first))
     instants = np.fromiter((one[0] for one in exposures.first.values()), np.int64, codes.size)
     held = np.fromiter((one[1] for one in exposures.first.values()), np.bool_, codes.size)
@@ -210,7 +210,7 @@ def _effect(log: MeasureLog, rule: Rule, exposures: _Exposures, sent: _Sent) -> 
     arms = [_arm(chosen, exposures.messages[number], reached, revenue) for number, chosen in enumerate((~held, held))]
     first = _with_journal(arms[0], sent)
     ratio = sample_ratio_p((first.people, arms[1].people), rule.holdout) if rule.holdout else None
-    return Effect(
+    return RuleEffect(
         rule=rule.id,
         title=rule.name or rule.id,
         owner=rule.owner,
@@ -322,7 +322,7 @@ def _rounded(number: int) -> int:
     return -(-number // size) * size
 
 
-def totals(effects: Sequence[Effect]) -> Mapping[str, int]:
+def totals(effects: Sequence[RuleEffect]) -> Mapping[str, int]:
     """Return what all rules did together."""
     return {
         "messages": sum(one.sent.messages for one in effects),

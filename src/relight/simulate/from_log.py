@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.instants import INSTANT_MIN
 from relight.customers.revive import revive_record
+from relight.engine.daily import DayMaker, days_of
 from relight.engine.engine import Engine
 from relight.stores.memory import MemoryStore
 from relight.streams.envelope import Control
@@ -44,31 +45,34 @@ def replay_log(
     return engine
 
 
-def simulate_log(
+def simulate_log(  # noqa: PLR0913 - one simulation, all of it by keyword
     plan: Plan,
     log: Iterable[Record],
     *,
     reached: int,
     until: int | None = None,
     on_progress: Callable[[Engine], None] | None = None,
+    day_maker: DayMaker | None = None,
 ) -> Engine:
     """Return an engine on a memory store that decided a log as if `plan` had been in force from its first record.
 
-    until: leaves out what came after it (µs, inclusive).
+    until: leaves out what came after it (µs, inclusive); day_maker: makes what each local day begins with, in the place
+    of what the log holds of it.
     """
     engine = Engine(MemoryStore(), cached_profiles=2**31)
+    engine.days = days_of(plan, day_maker)
     engine.world.register(plan)
-    _take(engine, _under(plan, log, until), on_progress)
+    _take(engine, _under(plan, log, until, _OF_THE_RUN | ({"measures"} if day_maker else set())), on_progress)
     engine.advance(reached if until is None else min(reached, until + 1))
     return engine
 
 
-def _under(plan: Plan, log: Iterable[Record], until: int | None) -> Iterator[Record]:
+def _under(plan: Plan, log: Iterable[Record], until: int | None, left_out: frozenset[str]) -> Iterator[Record]:
     begun = False
     for record in log:
         if until is not None and record.ingest_time > until:
             return
-        if isinstance(record, Control) and record.kind in _OF_THE_RUN:
+        if isinstance(record, Control) and record.kind in left_out:
             continue
         if not begun:
             begun = True

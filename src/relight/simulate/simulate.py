@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import ProjectError
 from relight.config.loader import LoadedProject, load_project
+from relight.engine.daily import DayMaker, days_of
 from relight.engine.engine import Engine
 from relight.engine.feed import BATCH_RECORDS_DEFAULT, Feed, feed_finished
 from relight.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from relight.engine.engine import Progress
+    from relight.engine.progress import Progress
     from relight.messages.ledger import LedgerRow
     from relight.rules.plan import Plan
     from relight.streams.plan import StreamPlan
@@ -60,14 +61,17 @@ def simulate(
     streams: Mapping[str, StreamPlan] | None = None,
     until: int | None = None,
     on_progress: Callable[[Engine], None] | None = None,
+    day_maker: DayMaker | None = None,
 ) -> SimulationResult:
     """Run recorded events through the engine and return everything it decided; nothing can be sent.
 
-    streams: read these instead of the project's own; until: ends time here (µs).
+    streams: read these instead of the project's own; until: ends time here (µs); day_maker: makes what each local day
+    begins with (measures of customers), as the live run does.
     """
     plan = project.plan
     assert plan is not None
     engine = Engine(MemoryStore(), cached_profiles=2**31)
+    engine.days = days_of(plan, day_maker)
     feed = Feed(streams=project.streams if streams is None else streams, folder=project.folder)
 
     def begin(first: int) -> None:

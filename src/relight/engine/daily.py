@@ -1,0 +1,91 @@
+"""What each local day brings before anything else of it: control records that somebody above makes from the log so far.
+
+Measures of customers are served this way: a function of the log up to the beginning of a day of the project's zone, so
+that decisions stay functions of the log. Cut out of a batch, a beginning is a transaction of its own; after a crash
+the same beginning is made again and brings what is not in the log yet.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from relight.base.errors import FaultError
+from relight.base.instants import INSTANT_MIN, day_start, to_local
+from relight.streams.envelope import Control, DeadLetter, Event
+
+if TYPE_CHECKING:
+    from relight.rules.plan import Plan
+    from relight.rules.world import WorldState
+    from relight.stores.interface import Store
+
+#: What the engine takes.
+Taken: TypeAlias = Event | Control | DeadLetter
+#: Records of a beginning in one transaction.
+DAY_RECORDS_MAX = 5_000
+
+
+class DayMaker(Protocol):
+    """Makes the records of a beginning."""
+
+    def __call__(self, store: Store, names: Collection[str], now: int) -> Iterable[Control]:
+        """Return what changed in the measures `names`, from the records of the store before `now` (µs)."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Days:
+    """The beginnings of days as one engine meets them."""
+
+    maker: DayMaker
+    #: The last beginning that was made (µs).
+    done: int = INSTANT_MIN
+
+    def next_start(self, state: WorldState, reached: int) -> int | None:
+        """Return the next beginning from where time stands (µs); None without a plan that reads measures.
+
+        One inside a gap is passed by: the engine did not run, and the next one brings everything (H9).
+        """
+        plan = state.plan
+        if plan is None or not plan.layout.measures or reached <= INSTANT_MIN:
+            return None
+        zone = plan.policy.zone
+        start = first_midnight(max(reached, self.done), zone)
+        while start <= self.done or state.past_gaps(start) != start:
+            start = first_midnight(start + 1, zone)
+        return start
+
+    def parts(self, store: Store, names: Collection[str], start: int) -> Iterator[list[Control]]:
+        """Yield what a beginning brings, a transaction at a time; then it is done."""
+        brought = iter(self.maker(store, names, start))
+        while part := list(islice(brought, DAY_RECORDS_MAX)):
+            yield part
+        self.done = start
+
+
+def last_of(records: Sequence[Taken]) -> int:
+    """Return the last ingest time of a batch (µs), INSTANT_MIN for an empty one."""
+    return max((one.ingest_time for one in records), default=INSTANT_MIN)
+
+
+def cut_at(records: Sequence[Taken], start: int) -> tuple[list[Taken], list[Taken]]:
+    """Return what came before an instant (µs), and the rest; dead letters stay with the rest, beside its place."""
+    earlier: list[Taken] = [one for one in records if not isinstance(one, DeadLetter) and one.ingest_time < start]
+    return earlier, [one for one in records if isinstance(one, DeadLetter) or one.ingest_time >= start]
+
+
+def days_of(plan: Plan, maker: DayMaker | None) -> Days | None:
+    """Return the days of an engine; raises FaultError where a plan reads measures that nobody makes."""
+    if maker is None and plan.layout.measures:
+        names = ", ".join(sorted(plan.layout.measures))
+        raise FaultError(f"rules read the measures {names}, and nobody was given to make them: pass a day_maker")
+    return None if maker is None else Days(maker=maker)
+
+
+def first_midnight(instant: int, zone: str) -> int:
+    """Return the first beginning of a local day at or after an instant (µs)."""
+    day = to_local(instant, zone).date()
+    start = day_start(day, zone)
+    return start if start >= instant else day_start(day + dt.timedelta(days=1), zone)
