@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
+from relight.config.loader import LoadedProject, load_project
 from relight.messages.ledger import LedgerRow
 from relight.simulate import simulate_folder
 from relight.stores.postgres import PostgresStore
+from relight.transports.kafka_publish import Row, publish, read_published
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.postgres_server import PostgresServer
 
@@ -45,6 +48,7 @@ class Cluster:
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("RELIGHT_W")} | {
             "DATABASE_URL": self.url,
             "PYTHONWARNINGS": "ignore",
+            "PYTHONFAULTHANDLER": "1",
         }
         self.relight("topics", "create", "--recorded", "--source-partitions", str(source_partitions))
 
@@ -60,6 +64,23 @@ class Cluster:
         )
         assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def rows(self, stream: str, file: str) -> list[Row]:
+        """Return the rows of a file as `relight publish` writes them."""
+        return read_published(self.loaded.streams[stream], (self.folder / file).absolute(), self.folder.absolute())
+
+    def publish(self, stream: str, rows: list[Row], until: int | None = None) -> None:
+        """Write rows into a stream's topic; until: as `relight publish --until`, exclusive (µs)."""
+        settings = self.loaded.settings
+        assert settings is not None
+        assert settings.kafka is not None
+        publish(settings.kafka, self.loaded.streams[stream].source.channel, rows, until=until)
+
+    @cached_property
+    def loaded(self) -> LoadedProject:
+        found = load_project(self.folder, env=self.env)
+        assert found.plan is not None, [str(problem) for problem in found.problems]
+        return found
 
     def start(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> None:
         with (self._logs / f"{name}.log").open("ab") as log:
@@ -78,7 +99,10 @@ class Cluster:
         process.wait()
 
     def is_running(self, name: str) -> bool:
-        return self._processes[name].poll() is None
+        return name in self._processes and self._processes[name].poll() is None
+
+    def was_started(self, name: str) -> bool:
+        return (self._logs / f"{name}.log").exists()
 
     def process(self, name: str) -> subprocess.Popen[bytes]:
         return self._processes[name]
@@ -86,7 +110,9 @@ class Cluster:
     def log(self, name: str) -> str:
         return (self._logs / f"{name}.log").read_text()
 
-    def wait_until(self, reached: int, *, seconds: float = SETTLE_SECONDS) -> None:
+    def wait_until(
+        self, reached: int, *, seconds: float = SETTLE_SECONDS, mend: Callable[[], None] = lambda: None
+    ) -> None:
         """Wait until every partition's time has come to an instant."""
         deadline = time.monotonic() + seconds
         while True:
@@ -95,8 +121,19 @@ class Cluster:
             if len(states) == self.partitions and all(one[3] >= reached for one in states):
                 return
             if time.monotonic() > deadline:
+                if self.is_running("router"):
+                    self._processes["router"].send_signal(signal.SIGABRT)
+                    time.sleep(1)
                 tails = "\n".join(f"--- {n}\n{self.log(n)[-3000:]}" for n in self._processes)
                 raise AssertionError(f"time did not come to {reached}: {states}\n{tails}")
+            mend()
+            time.sleep(0.1)
+
+    def wait_for(self, name: str, text: str, *, seconds: float) -> None:
+        """Wait until a process has said something."""
+        deadline = time.monotonic() + seconds
+        while text not in self.log(name):
+            assert time.monotonic() < deadline, f"{name} does not say {text!r}:\n{self.log(name)[-3000:]}"
             time.sleep(0.1)
 
     def ledger(self) -> list[LedgerRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.cluster.cluster_kit import cluster_of, embedded_rows, without_version
@@ -25,3 +26,10 @@ def test_one_worker(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServe
         assert len(rows) > 500
         assert without_version(cluster.ledger()) == without_version(rows)
         assert cluster.tallies() == counted
+        # The table carries the state: whoever comes next stands at a checkpoint, and reads no more than what is newer.
+        cluster.kill("w1")
+        cluster.start("w2", "worker")
+        cluster.wait_for("w2", "partition 11 taken over", seconds=30)
+        began = [int(n) for n in re.findall(r"checkpoint at offset (\d+)", cluster.log("w2"))]
+        assert len(began) == 12
+        assert min(began) > 0

@@ -43,3 +43,5 @@ def start_logging() -> None:
     """Let a process that runs on say what happens, on stderr."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("relight").setLevel(logging.INFO)
+    for chatty in ("kafka", "aiokafka", "mode.timers"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)

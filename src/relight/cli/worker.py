@@ -27,4 +27,4 @@ def command(*, member: str | None, project: Path | None, environment: str | None
         os.environ[WORKER_VARIABLE] = member
     app = faust_app(find_folder(project), environment=environment)
     start_logging()
-    app.Worker(loglevel="WARN", redirect_stdouts=False).execute_from_commandline()
+    app.Worker(loglevel="WARN", redirect_stdouts=False, override_logging=False).execute_from_commandline()

@@ -121,6 +121,7 @@ def _tell_plan(  # noqa: PLR0913  # the project, where it runs, and when to stop
     record = Control(kind="plan", ingest_time=at or 0, subject=plan.version)
     publish_control(kafka, control_topic(project.settings.project), [record], at=at)
     store.set_note(PLAN_TOLD_NOTE, plan.version)
+    _LOG.info("plan %s put in force", plan.version)
     return True
 
 

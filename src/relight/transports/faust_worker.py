@@ -31,6 +31,8 @@ TICK_SECONDS = 0.1
 AHEAD_MESSAGES_MAX = 64
 #: Seconds without a sign of life after which a worker's partitions are given to others.
 SESSION_SECONDS = 10.0
+#: Seconds after which messages from beyond the wanted one ask for another seek.
+SEEK_SECONDS = 5.0
 #: What a worker leaves with when nothing helped; it is to be started again.
 EXIT_CODE = 70
 
@@ -84,8 +86,11 @@ class _Owned:
     buffer: list[tuple[int, bytes]] = field(default_factory=list)
     #: Faust's events that no checkpoint includes yet, in order.
     unacked: deque[Any] = field(default_factory=deque)
-    #: The reader was sent back to `next`.
-    is_seeking: bool = False
+    #: Faust is to be sent to `next`: where the checkpoint ends is not where Faust begins. With nothing committed it
+    #: begins behind what it has read before a rebalance, though nobody acknowledged that.
+    seek_due: bool = True
+    #: When it was sent there last.
+    sought: float = 0.0
 
 
 def make_app(
@@ -186,6 +191,7 @@ class _Worker:
 
     async def tick(self) -> None:
         """Decide on what has come, and write checkpoints when it is time."""
+        await self._or_leave(self._seek_when_due())
         await self._or_leave(self._flush())
 
     async def on_revoked(self, *_: Any, **__: Any) -> None:
@@ -237,6 +243,15 @@ class _Worker:
             self._reader = await asyncio.to_thread(self._make_reader)
         return await asyncio.to_thread(method_of(self._reader), *arguments)
 
+    async def _seek_when_due(self) -> None:
+        due = {n: owned for n, owned in self._owned.items() if owned.seek_due}
+        if not due or self._app.rebalancing:
+            return  # at the end of a rebalance Faust goes to its own offsets
+        assigned = {tp.partition: tp for tp in self._app.consumer.assignment() if tp.topic == self._topic}
+        await self._app.consumer.seek_wait({assigned[n]: owned.next for n, owned in due.items() if n in assigned})
+        for owned in due.values():
+            owned.seek_due, owned.sought = False, time.monotonic()
+
     # ------------------------------------------------------------ messages
     async def _receive(self, event: Any) -> None:
         partition, offset = event.message.partition, event.message.offset
@@ -249,12 +264,8 @@ class _Worker:
                 event.ack()
             return
         if offset > owned.next:
-            if not owned.is_seeking:
-                owned.is_seeking = True
-                _LOG.warning("partition %d goes back from offset %d to %d", partition, offset, owned.next)
-                await self._app.consumer.seek(event.message.tp, owned.next)
+            owned.seek_due = owned.seek_due or time.monotonic() - owned.sought > SEEK_SECONDS
             return
-        owned.is_seeking = False
         owned.next = offset + 1
         owned.buffer.append((offset, event.value))
         owned.unacked.append(event)

@@ -13,6 +13,7 @@ notice: what it brings later is taken as arriving then.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -50,6 +51,8 @@ from relight.transports.records import RecordReader
 if TYPE_CHECKING:
     from relight.config.settings import KafkaSettings
     from relight.streams.plan import StreamPlan
+
+_LOG = logging.getLogger("relight.router")
 
 #: Records of one poll.
 POLL_RECORDS_MAX = 5_000
@@ -160,6 +163,8 @@ class Router:
         assigned = {
             (stream, tp.partition): tp for tp in self._consumer.assignment() for stream in self._streams_of[tp.topic]
         }
+        if set(assigned) != set(self._states):
+            _LOG.info("reading %d of %d sources", len(assigned), len(self.sources))
         for source in set(self._states) - set(assigned):
             del self._states[source]
         for source in set(assigned) - set(self._states):
