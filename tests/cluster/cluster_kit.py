@@ -18,7 +18,9 @@ from relight.config.loader import LoadedProject, load_project
 from relight.messages.ledger import LedgerRow
 from relight.simulate import simulate_folder
 from relight.stores.postgres import PostgresStore
+from relight.transports.kafka_clients import log_topic, open_admin, worker_group
 from relight.transports.kafka_publish import Row, publish, read_published
+from relight.transports.kafka_topics import group_lag
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.postgres_server import PostgresServer
 
@@ -128,6 +130,23 @@ class Cluster:
                 raise AssertionError(f"time did not come to {reached}: {states}\n{tails}")
             mend()
             time.sleep(0.1)
+
+    def wait_for_checkpoints(self, *, seconds: float = 20) -> None:
+        """Wait until the group's offsets say that every partition has a checkpoint."""
+        settings = self.loaded.settings
+        assert settings is not None
+        assert settings.kafka is not None
+        deadline = time.monotonic() + seconds
+        admin = open_admin(settings.kafka)
+        try:
+            while True:
+                found = group_lag(admin, worker_group(self.name), [log_topic(self.name)])
+                if all(committed > 0 for _, _, committed, _ in found):
+                    return
+                assert time.monotonic() < deadline, found
+                time.sleep(0.2)
+        finally:
+            admin.close()
 
     def wait_for(self, name: str, text: str, *, seconds: float) -> None:
         """Wait until a process has said something."""

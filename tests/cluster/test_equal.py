@@ -27,6 +27,7 @@ def test_one_worker(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServe
         assert without_version(cluster.ledger()) == without_version(rows)
         assert cluster.tallies() == counted
         # The table carries the state: whoever comes next stands at a checkpoint, and reads no more than what is newer.
+        cluster.wait_for_checkpoints()
         cluster.kill("w1")
         cluster.start("w2", "worker")
         cluster.wait_for("w2", "partition 11 taken over", seconds=30)
