@@ -11,6 +11,8 @@ class ExitCode(IntEnum):
     FINE = 0
     #: Problems were found: in rules, by doctor, in what was compared.
     PROBLEMS = 1
+    #: Only `plan --detailed-exitcode`: changes are pending.
+    PENDING = 2
     #: Wrong usage; click's own 2 is kept for pending changes.
     USAGE = 64
     #: A needed service or input cannot be reached, or another process has the store.

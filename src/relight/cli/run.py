@@ -203,6 +203,8 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
     if summary.recovered:
         say(f"Went on where the last run stopped: {count_of(summary.recovered, 'record')} folded again.")
     say(f"Read {', '.join(parts)} in {seconds:.1f} s.")
+    if summary.rolled_back:
+        say("The folder's rules were rolled back; those before them go on. `relight apply` puts the folder's in force.")
     if summary.dead:
         say("See why with: relight dead-letters list")
     where = project.settings.delivery.files

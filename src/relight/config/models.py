@@ -131,7 +131,7 @@ class AccountsModel(FileModel):
 
 
 class BudgetModel(FileModel):
-    """What `plan` warns beyond."""
+    """What `plan` refuses beyond."""
 
     noun: ClassVar[str] = "the budget"
     per_customer: BudgetField | None = Field(default=None, description="Most messages a customer: `4 in 30 days`.")
@@ -142,7 +142,7 @@ class PlanModel(FileModel):
     """What `plan` looks at."""
 
     noun: ClassVar[str] = "the plan settings"
-    budget: BudgetModel | None = Field(default=None, description="What `plan` warns beyond.")
+    budget: BudgetModel | None = Field(default=None, description="What `plan` refuses beyond.")
 
 
 class ConfigModel(FileModel):

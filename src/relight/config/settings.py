@@ -132,6 +132,16 @@ class KafkaSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What `plan` refuses beyond."""
+
+    #: Most messages a customer, and in which time (µs).
+    per_customer: tuple[int, int] | None = None
+    #: Most messages an hour.
+    per_hour: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything the config says about the outside."""
 
@@ -149,6 +159,7 @@ class Settings:
     alerts: Mapping[str, str] = field(default_factory=dict)
     #: Pool of codes -> file.
     codes: Mapping[str, str] = field(default_factory=dict)
+    budget: Budget = Budget()
 
 
 def read_settings(model: ConfigModel, place_of: PlaceOf) -> tuple[Settings, list[Problem]]:
@@ -185,6 +196,7 @@ def read_settings(model: ConfigModel, place_of: PlaceOf) -> tuple[Settings, list
         webhooks=model.webhooks,
         alerts=model.alerts,
         codes=model.codes,
+        budget=_budget(model),
     )
     return settings, [*_delivery_problems(delivery, place_of), *_promise_problems(settings, place_of)]
 
@@ -224,6 +236,14 @@ def _web(model: ConfigModel) -> WebSettings:
         keys=link_keys(model),
         topics={name: topic.title or name.replace("_", " ") for name, topic in model.topics.items()},
     )
+
+
+def _budget(model: ConfigModel) -> Budget:
+    found = model.plan.budget if model.plan else None
+    if found is None:
+        return Budget()
+    cap = found.per_customer
+    return Budget(per_customer=None if cap is None else (cap.most, cap.window or 0), per_hour=found.per_hour)
 
 
 def _kafka(model: ConfigModel) -> KafkaSettings | None:

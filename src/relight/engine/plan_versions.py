@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,15 +24,44 @@ if TYPE_CHECKING:
 
 #: Note under which a plan's sources are kept, so that a later start can compile the version it finds in the log.
 PLAN_NOTE = "plan:"
+#: Note of the version that was rolled back from; empty for none.
+ROLLED_BACK_NOTE = "rolled back"
 #: Config files that are no overlays of an environment.
 _NO_OVERLAYS = frozenset({"config/default.yaml", MEASURES_FILE})
 
 
 def keep_plan(store: Store, project: LoadedProject, plan: Plan) -> None:
     """Keep the sources of a project's plan; durable before the log can name it."""
-    name = PLAN_NOTE + plan.version
+    keep_sources(store, plan.version, project.sources)
+
+
+def keep_sources(store: Store, version: str, sources: Mapping[str, str]) -> None:
+    """Keep the texts by path of a version, unless they are kept already."""
+    name = PLAN_NOTE + version
     if store.note(name) is None:
-        store.set_note(name, json.dumps(dict(project.sources), ensure_ascii=False))
+        store.set_note(name, json.dumps(dict(sources), ensure_ascii=False))
+
+
+def kept_sources(store: Store, version: str) -> dict[str, str] | None:
+    """Return the texts by path of a version; None where the store does not keep them."""
+    kept = store.note(PLAN_NOTE + version)
+    return None if kept is None else json.loads(kept)
+
+
+def versions_in_log(store: Store) -> list[tuple[int, str]]:
+    """Return (ingest time, version) of every plan record, oldest first."""
+    return [(r.ingest_time, r.subject) for _, r in store.global_log() if isinstance(r, Control) and r.kind == "plan"]
+
+
+def note_rollback(store: Store, version: str | None) -> None:
+    """Note which version was rolled back from, so that no start puts it in force again by itself; None: none."""
+    if (store.note(ROLLED_BACK_NOTE) or None) != version:
+        store.set_note(ROLLED_BACK_NOTE, version or "")
+
+
+def is_rolled_back(store: Store, version: str) -> bool:
+    """Return whether a version was rolled back from and not applied since."""
+    return store.note(ROLLED_BACK_NOTE) == version
 
 
 def known_plans(store: Store, current: Plan) -> list[Plan]:

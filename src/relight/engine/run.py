@@ -24,7 +24,8 @@ from relight.engine.feed import Feed, feed_finished
 from relight.engine.inbox import InboxInput, Polled
 from relight.engine.live import LiveFeed, log_order
 from relight.engine.outcomes import OutcomeInput
-from relight.engine.plan_versions import keep_plan, known_plans
+from relight.engine.plan_commands import plan_commands
+from relight.engine.plan_versions import is_rolled_back, keep_plan, known_plans
 from relight.engine.second_look import SecondLook
 from relight.engine.telemetry.observing import Observer
 from relight.engine.telemetry.tracing import Span, no_spans
@@ -94,6 +95,8 @@ class RunSummary:
     end: int = 0
     #: Ctrl-C ended it; a second start continues.
     stopped: bool = False
+    #: The folder's version was rolled back; the one before it goes on.
+    rolled_back: bool = False
     #: Why nothing leaves, where our settings are wrong.
     trouble: str = ""
 
@@ -185,7 +188,7 @@ class _Run:
         self.outcomes = OutcomeInput(engine=self.engine)
         self.inbox = InboxInput(
             inbox=inbox, store=store, streams=project.streams, folder=project.folder, schema=plan.schema,
-            surveys=plan.policy.surveys,
+            surveys=plan.policy.surveys, commands=plan_commands(self.engine, store, project, self._read_by),
         )  # fmt: skip
         self.summary = RunSummary()
         self.feed = Feed(streams=project.streams, folder=project.folder)
@@ -234,7 +237,13 @@ class _Run:
         self._send(self.engine.progress.reached)
 
     def _follow(self, first: int) -> None:
-        """Put the plan in force: at the first record of an empty log, else where time stands."""
+        """Put the plan in force: at the first record of an empty log, else where time stands.
+
+        One that was rolled back waits until somebody applies it.
+        """
+        if self.engine.plan is not None and is_rolled_back(self.store, self.plan.version):
+            self.summary.rolled_back = True
+            return
         reached = self.store.reached()
         self.engine.follow_plan(self.plan, first if reached is None else reached)
 
@@ -266,6 +275,10 @@ class _Run:
                 self.stop.wait(IDLE_SECONDS)
 
     # ------------------------------------------------------------ the inbox
+    def _read_by(self, plan: Plan) -> None:
+        """Read what the inbox holds by a plan that an order puts in force."""
+        self.inbox.schema, self.inbox.surveys = plan.schema, plan.policy.surveys
+
     def _after_files_batch(self) -> None:
         if self._batches % SEND_BATCHES == 0:
             self._take_waiting()

@@ -40,7 +40,7 @@ def replay_log(
     engine = Engine(MemoryStore(), cached_profiles=2**31)
     for plan in plans:
         engine.world.register(plan)
-    _take(engine, log, on_progress)
+    take_log(engine, log, on_progress)
     engine.advance(reached)
     return engine
 
@@ -62,7 +62,7 @@ def simulate_log(  # noqa: PLR0913 - one simulation, all of it by keyword
     engine = Engine(MemoryStore(), cached_profiles=2**31)
     engine.days = days_of(plan, day_maker)
     engine.world.register(plan)
-    _take(engine, _under(plan, log, until, _OF_THE_RUN | ({"measures"} if day_maker else set())), on_progress)
+    take_log(engine, _under(plan, log, until, _OF_THE_RUN | ({"measures"} if day_maker else set())), on_progress)
     engine.advance(reached if until is None else min(reached, until + 1))
     return engine
 
@@ -80,7 +80,8 @@ def _under(plan: Plan, log: Iterable[Record], until: int | None, left_out: froze
         yield record
 
 
-def _take(engine: Engine, log: Iterable[Record], on_progress: Callable[[Engine], None] | None) -> None:
+def take_log(engine: Engine, log: Iterable[Record], on_progress: Callable[[Engine], None] | None) -> None:
+    """Hand a log to an engine in batches, each record in its memory form."""
     records = iter(log)
     reached = INSTANT_MIN
     while batch := list(islice(records, BATCH_RECORDS)):

@@ -8,6 +8,7 @@ sqlite_outbox (delivery journal), sqlite_ledger (rows, counts, dead letters), re
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -70,6 +71,12 @@ class SqliteStore:
 
     def close(self) -> None:
         self._connection.close()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the block see one state of the store, whatever an engine writes meanwhile."""
+        with self._connection.snapshot():
+            yield
 
     # -- the log ---------------------------------------------------------------------------------------------------
     def append(self, batch: Batch) -> Appended:

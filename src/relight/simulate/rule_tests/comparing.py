@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 #: Key of an expectation -> what it asks of the mail.
 _CONTENT = ("locale", "subject", "subject_contains", "html_contains", "text_contains")
-#: The channel of every message that a step sends.
-CHANNEL = "email"
 #: Characters of a mail's part that a failure quotes.
 QUOTED_MAX = 200
 
@@ -114,8 +112,9 @@ def _failure(wanted: Expected, case: Case, got: str, one: Seen | None, *, place:
 def _content(wanted: Expected, one: Seen, case: Case, goldens: Goldens | None) -> list[Failure]:
     row, mail = wanted.row, one.mail
     failures = []
-    if row.channel is not None and row.channel != CHANNEL:
-        failures.append(_differs(wanted, one, "channel", row.channel, CHANNEL))
+    channel = "webhook" if mail is not None and mail.step.webhook is not None else "email"
+    if row.channel is not None and row.channel != channel:
+        failures.append(_differs(wanted, one, "channel", row.channel, channel))
     asked = [key for key in _CONTENT if getattr(row, key) is not None]
     if (asked or row.golden is not None) and mail is None:
         key = asked[0] if asked else "golden"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relight.messages.reasons import Reason
-from relight.rules.plan import MessageClass, ReentryKind, StepKind
+from relight.rules.plan import MESSAGE_KINDS, MessageClass, ReentryKind, message_class_of
 from relight.simulate.rule_tests.case import Kind
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _sent(step: str) -> str:
 
 def _outcomes(plan: Plan, rule: Rule) -> Iterable[str]:
     """Yield what can become of a rule: each send, and each check that this rule and this config can refuse by."""
-    sends = [step for step in rule.program.steps.values() if step.kind is StepKind.SEND]
+    sends = [step for step in rule.program.steps.values() if step.kind in MESSAGE_KINDS]
     yield from (Kind.SENT.value for _ in sends[:1] if len(sends) == 1)
     yield from (_sent(step.id) for step in sends if len(sends) > 1)
     if rule.audience is not None:
@@ -101,7 +101,7 @@ def _outcomes(plan: Plan, rule: Rule) -> Iterable[str]:
         yield Reason.REENTRY_GAP.value
     if any(step.unless is not None for step in sends):
         yield Reason.UNLESS.value
-    if sends and rule.message_class is MessageClass.MARKETING:
+    if any(message_class_of(rule, step) is MessageClass.MARKETING for step in sends):
         policy = plan.policy
         told = (
             (Reason.NO_CONSENT, rule.topic is not None),

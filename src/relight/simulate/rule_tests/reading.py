@@ -127,7 +127,7 @@ class _File:
         holdout = test.holdout if "holdout" in test.model_fields_set else self.model.holdout
         for name in holdout:
             self._known(name, known, (*path, "holdout") if "holdout" in test.model_fields_set else ("holdout",))
-        split = {**self.model.split, **test.split}
+        split = self._split(test, path, (known, rules))
         case = Case(
             file=self.node.file,
             name=test.name,
@@ -190,6 +190,23 @@ class _File:
             rules |= matching
         self.found.named |= rules
         return rules
+
+    def _split(self, test: RuleTest, path: Path, known: tuple[set[str], set[str]]) -> dict[str, dict[str, str]]:
+        """Return the arms as named; a step that splits nobody and an arm that it lacks are reported."""
+        customers, rules = known
+        steps = {s.id: s for rule in rules for s in self.plan.rules[rule].program.steps.values() if s.shares}
+        for customer, arms in {**self.model.split, **test.split}.items():
+            where: Path = (*path, "split", customer) if customer in test.split else ("split", customer)
+            self._known(customer, customers, where)
+            for name, arm in arms.items():
+                step = steps.get(name)
+                words = steps if step is None else [one for one, _, _ in step.shares]
+                if step is None or arm not in words:
+                    hint = suggest_words(name if step is None else arm, words)
+                    message = f"no rule of this test splits at '{name}'" if step is None else f"'{name}' has no '{arm}'"
+                    place = self.node.place_of((*where, name), key=step is None)
+                    self.report("unknown-arm", message + (f"; {hint}" if hint else ""), place)
+        return {**self.model.split, **test.split}
 
     def _consents(self, test: RuleTest, path: Path) -> dict[tuple[str, str], Place]:
         found = {}

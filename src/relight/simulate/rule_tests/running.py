@@ -15,6 +15,7 @@ from relight.engine.outcomes import OutcomeInput
 from relight.messages.life import MessageCause, MessageState
 from relight.messages.quiet_hours import first_allowed_minute, is_quiet
 from relight.messages.reasons import Reason, RowState
+from relight.rules.plan import split_subject
 from relight.simulate.rule_tests.case import Kind
 from relight.simulate.rule_tests.controls import suppression_after
 from relight.stores.interface import Settlement
@@ -23,7 +24,7 @@ from relight.stores.memory import MemoryStore
 if TYPE_CHECKING:
     from relight.decide import Mail
     from relight.messages.ledger import LedgerRow
-    from relight.rules.plan import Plan
+    from relight.rules.plan import Plan, Step
     from relight.simulate.rule_tests.case import Case, Given
     from relight.streams.envelope import Record
 
@@ -201,27 +202,28 @@ def _copied(record: Record) -> Record:
 
 def _drawing(plan: Plan, case: Case) -> Callable[[str, str, str], float]:
     """Return what draws shares: a named customer is held out, nobody else; arms as named, else by hash as live."""
+    arms = {
+        (split_subject(rule.id, step.id), customer): share
+        for customer, steps in case.split.items()
+        for rule in plan.rules.values()
+        for step in rule.program.steps.values()
+        if step.id in steps and (share := _middle_of(step, steps[step.id])) is not None
+    }
 
     def draw(salt: str, subject: str, customer: str) -> float:
         if subject in plan.rules:
             return 0.0 if customer in case.holdout else _ALMOST_ONE
-        for step, arm in case.split.get(customer, {}).items():
-            if subject.endswith(step):
-                found = _middle_of(plan, step, arm)
-                if found is not None:
-                    return found
-        return share_of(salt, subject, customer)
+        found = arms.get((subject, customer))
+        return share_of(salt, subject, customer) if found is None else found
 
     return draw
 
 
-def _middle_of(plan: Plan, step: str, arm: str) -> float | None:
-    """Return a share that lies in an arm of a split."""
-    for rule in plan.rules.values():
-        found = rule.program.steps.get(step)
-        begin = 0.0
-        for name, share, _ in found.shares if found is not None else ():
-            if name == arm:
-                return begin + share / 2
-            begin += share
+def _middle_of(step: Step, arm: str) -> float | None:
+    """Return a share that lies in an arm of a split; None where it has no such arm."""
+    begin = 0.0
+    for name, share, _ in step.shares:
+        if name == arm:
+            return begin + share / 2
+        begin += share
     return None

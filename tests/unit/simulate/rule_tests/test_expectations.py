@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.unit.simulate.rule_tests.kit import run_folder, words
+from relight.simulate.rule_tests.comparing import compare_case
+from relight.simulate.rule_tests.running import run_case
+from tests.unit.simulate.rule_tests.kit import read_folder_tests, run_folder, words
 
 Write = Callable[[str], Path]
 ORDER = "{at: 0d, customer: elif, event: order_placed}"
@@ -190,3 +193,26 @@ def test_a_golden_mail_is_compared_whole(write_tests: Write, starter: Path) -> N
     assert "Umut" in line
     assert words(run_folder(told, update=True)) == ["it: passed"]
     golden.unlink()
+
+
+# ---------------------------------------------------------------- sequences
+def test_arms_of_a_split_are_named(write_tests: Write) -> None:
+    """`split: {elif: {half: b}}` puts somebody into an arm; an arm or a step that is not there is a mistake."""
+    edit = (
+        "{at: 0d, event: plan, properties: {winback_30d: {send: null, steps: "
+        "[{split: {a: 50%, b: 50%}, id: half, steps_a: [{send: winback, id: sa}], steps_b: [{send: welcome, id: sb}]}]}}}"
+    )
+    for arm, step in (("a", "sa"), ("b", "sb")):
+        folder = write_tests(_test(f"{ORDER}, {edit}", f"{{at: 30d, customer: elif, sent: winback_30d, step: {step}}}"))
+        project, tests = read_folder_tests(folder)
+        assert project.plan is not None
+        (case,) = tests.cases
+        told = run_case(project.plan, replace(case, split={"elif": {"half": arm}}))
+        assert [one.got for one in compare_case(case, told.seen)] == []
+
+
+def test_unknown_arms_are_mistakes(write_tests: Write) -> None:
+    """A step that splits nobody is told, before anything runs."""
+    more = "    split: {elif: {half: a}}\n"
+    problems = read_folder_tests(write_tests(_test(ORDER, SENT, more)))[1].problems
+    assert [one.message for one in problems] == ["no rule of this test splits at 'half'"]

@@ -1,0 +1,45 @@
+"""A store seen from beside: everything is read from it, and what an engine would write is only counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, cast
+
+from relight.stores.interface import Appended
+
+if TYPE_CHECKING:
+    from relight.stores.interface import Batch, Profile, Store
+
+
+class _Onlooker:
+    """Reads go through; writes are forgotten."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._position = store.last_position()
+
+    def __getattr__(self, name: str) -> object:
+        """Read what the store says."""
+        return getattr(self._store, name)
+
+    def last_position(self) -> int:
+        """Return the position that the log would have."""
+        return self._position
+
+    def append(self, batch: Batch) -> Appended:
+        """Count the records; the store is left alone."""
+        self._position += len(batch.log)
+        return Appended(last_position=self._position)
+
+    def save_checkpoints(
+        self, profiles: Iterable[Profile], *, position: int | None = None, meta: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Forget them: an engine beside the store keeps all profiles in memory."""
+
+    def close(self) -> None:
+        """Leave the store to whoever opened it."""
+
+
+def onlooker(store: Store) -> Store:
+    """Return a store that reads another one and writes nothing."""
+    return cast("Store", _Onlooker(store))
