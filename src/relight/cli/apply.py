@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from relight.cli.planning import Planned
 
 
-@click.command("apply", short_help="Put this folder's rules in force, in the running engine too.")
+@click.command("apply", short_help="Put this folder's rules in force.")
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--days", type=click.IntRange(1, 400), default=30, show_default=True, help="Recorded days to forecast.")

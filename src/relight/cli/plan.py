@@ -28,7 +28,7 @@ _SIGNS = {"new": "+", "removed": "-", "changed": "~"}
 _COLORS = {"+": "green", "-": "red", "~": "yellow", "!": "yellow"}
 
 
-@click.command("plan", short_help="Say what applying this folder would do; changes nothing.")
+@click.command("plan", short_help="Say what applying this folder would do.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

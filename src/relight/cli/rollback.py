@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LISTED_MAX = 20
 
 
-@click.command("rollback", short_help="Put an earlier version of the rules in force again.")
+@click.command("rollback", short_help="Put earlier rules in force again.")
 @click.argument("version", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--list", "lists", is_flag=True, help="Only say which versions there were.")

@@ -33,7 +33,7 @@ RESTART_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
 
 
-@click.command("web", short_help="Serve unsubscribe, preferences and health; works while the engine is down.")
+@click.command("web", short_help="Serve unsubscribe, preferences and health.")
 @project_options
 def command(*, project: Path | None, environment: str | None) -> None:
     """Serve the pages that links in mails lead to, on the address of `web: {listen: …}`, until Ctrl-C.
