@@ -1,4 +1,4 @@
-"""How fast a project's recorded events are decided: `python bench/simulate.py [FOLDER] [HOT_EVENTS]`.
+"""How fast a project's recorded events are decided: `python bench/one_project.py [FOLDER] [HOT_EVENTS]`.
 
 Prints CPU µs an event, events and ledger rows a second for the whole simulation, beside the least that any program
 would do with the same lines: decode them, leave out duplicates, keep when each customer was last seen. Then the same

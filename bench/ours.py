@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,14 +65,17 @@ def live(folder: str, events: int, days: int) -> dict[str, float]:
     }
 
 
-def simulation(folder: str) -> dict[str, float]:
-    """`relight simulate` on a finished file."""
+def simulation(folder: str, jobs: int = 1) -> dict[str, float]:
+    """`relight simulate` on a finished file; `longest` is the CPU of the parent and of the mean of its processes."""
     project = load(folder)
     WATCH.start()
-    result = simulate(project)
+    own = time.process_time()
+    result = simulate(project, jobs=jobs)
+    own = time.process_time() - own
     WATCH.stop()
     done = result.progress
-    return {"events": done.events, "rows": len(result.rows), "mails": done.mails, "ids": done.events}
+    longest = own + (WATCH.cpu - own) / jobs
+    return {"events": done.events, "rows": done.rows, "mails": done.mails, "ids": done.events, "longest": longest}
 
 
 def ids_indexed(store: Path) -> int:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from relight.base.instants import to_local, to_utc
 from relight.delivery.files import file_name
+from relight.simulate.log_figures import LogFigures, figures_of_log
 from relight.simulate.pages import About, DeadGroup, PageData, StreamCounts, choose_mails, gather
-from relight.streams.envelope import Event
 
 if TYPE_CHECKING:
     from relight.cli.project import Project
@@ -24,13 +24,14 @@ def figures_of_store(
     *,
     seconds: float | None = None,
     duplicates: int = 0,
+    log: LogFigures | None = None,
     rules: Sequence[str] | None = None,
     since: int | None = None,
 ) -> PageData:
     """Return the figures of everything a store holds. Reads the log and the ledger once.
 
-    seconds: how long the run took; duplicates: copies that the run met; rules: only these; since: only rows judged
-    from here on (µs).
+    seconds: how long the run took; duplicates: copies that the run met; log: its figures, where they are known; rules:
+    only these; since: only rows judged from here on (µs).
     """
     wanted = set(project.plan.rules if rules is None else rules)
     outcomes: Counter[tuple[str, str]] = Counter()
@@ -54,7 +55,7 @@ def figures_of_store(
         (row for row in store.ledger(since=since) if rules is None or row.rule in wanted),
         counted,
         about=about(project, rules=wanted, seconds=seconds, outcomes=outcomes),
-        streams=_streams(store, duplicates),
+        streams=_streams(store, figures_of_log(store) if log is None else log, duplicates),
         mails=mails,
     )
 
@@ -87,29 +88,15 @@ def _eml_of(project: Project) -> Callable[[OutboxMessage], str | None]:
     return eml
 
 
-def _streams(store: Store, duplicates: int) -> StreamCounts:
-    customers: set[str] = set()
-    events = late = 0
-    began: int | None = None
-    ended: int | None = None
-    for _, record in store.read_log():
-        if not isinstance(record, Event):
-            continue
-        events += 1
-        late += record.late
-        if record.customer is not None:
-            customers.add(record.customer)
-        at = record.event_time
-        began = at if began is None or at < began else began
-        ended = at if ended is None or at > ended else ended
+def _streams(store: Store, log: LogFigures, duplicates: int) -> StreamCounts:
     return StreamCounts(
-        events=events,
-        customers=len(customers),
-        began=began,
-        ended=ended,
+        events=log.events,
+        customers=log.customers,
+        began=log.began,
+        ended=log.ended,
         duplicates=duplicates,
         duplicates_differing=store.duplicates_differing(),
-        late=late,
+        late=log.late,
         dead=dead_groups(store),
     )
 

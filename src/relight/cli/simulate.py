@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
@@ -29,12 +29,16 @@ from relight.cli.times import instant_of, instant_or_span
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from relight.engine.engine import Engine
+    from relight.engine.engine import Progress as Done
+    from relight.simulate.log_figures import LogFigures
     from relight.simulate.pages import PageData
+    from relight.stores.interface import Store
     from relight.streams.plan import StreamPlan
 
 #: Where the report is written below the project folder.
 REPORT = Path("out") / "simulation.html"
+#: Processes that a simulation may use.
+JOBS_MAX = 64
 
 
 @click.command("simulate", short_help="Say what recorded events would have sent; nothing is sent.")
@@ -51,6 +55,7 @@ REPORT = Path("out") / "simulation.html"
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=f"The report; default {REPORT}."
 )
+@click.option("--jobs", type=click.IntRange(1, JOBS_MAX), default=1, metavar="N", help="Processes that share the work.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; a report only with --out.")
 @project_options
 def command(
@@ -62,6 +67,7 @@ def command(
     until: str | None,
     compare: Path | None,
     out: Path | None,
+    jobs: int,
     as_json: bool,
     project: Path | None,
     environment: str | None,
@@ -72,12 +78,14 @@ def command(
     """
     if events and from_store:
         raise UsageError("--events and --from-store exclude each other")
+    if from_store and jobs > 1:
+        raise UsageError("--jobs shares out the rows of files; a store's log is read by one process")
     found = open_project(project, environment)
     wanted = known_rules(found, rules) if rules else None
     end = None if until is None else instant_of(until, found.plan.policy.zone, "--until")
     other = None if compare is None else open_project(compare, environment)
-    base = None if other is None else _Source(found, events, from_store).run(other, end, since, wanted)
-    data = _Source(found, events, from_store).run(found, end, since, wanted)
+    base = None if other is None else _Source(found, events, from_store, jobs).run(other, end, since, wanted)
+    data = _Source(found, events, from_store, jobs).run(found, end, since, wanted)
     remember(found, events, from_store=from_store, until=end)
     page = None
     if out is not None or not as_json:
@@ -90,54 +98,65 @@ def command(
         _say(data, base, page, project)
 
 
+#: The store that was filled, what was read, what was done, and the instant that time came to (µs).
+_Simulated: TypeAlias = "tuple[Store, LogFigures, Done, int]"
+
+
 class _Source:
     """The events of one simulation, for this project and the one it is compared with."""
 
-    def __init__(self, project: Project, events: Sequence[str], from_store: bool) -> None:
-        self.project, self.events, self.from_store = project, events, from_store
+    def __init__(self, project: Project, events: Sequence[str], from_store: bool, jobs: int) -> None:
+        self.project, self.events, self.from_store, self.jobs = project, events, from_store, jobs
 
     def run(self, project: Project, until: int | None, since: str | None, rules: list[str] | None) -> PageData:
         """Return the figures of these events under the rules of `project`."""
         from relight.cli.figures import figures_of_store
         from relight.cli.progress import Progress
 
-        held: list[Engine] = []
         with Progress(f"Simulating {project.folder.resolve().name}") as progress:
 
-            def show(engine: Engine) -> None:
-                held[:] = [engine]
-                done = engine.progress
+            def show(done: Done) -> None:
                 progress.update(done.events, count_of(done.mails, "message"))
 
-            end, duplicates = (
+            store, log, done, end = (
                 self._store(project, until, show) if self.from_store else self._files(project, until, show)
             )
             seconds = progress.seconds
-        if not held:
+        if not log.events:
             raise UsageError("there are no events to simulate", help_text="name a file with --events")
         least = None if since is None else instant_or_span(since, project.plan.policy.zone, "--since", end=end)
         return figures_of_store(
-            project, held[0].store, seconds=seconds, duplicates=duplicates, rules=rules, since=least
+            project, store, seconds=seconds, duplicates=done.duplicates, log=log, rules=rules, since=least
         )
 
-    def _store(self, project: Project, until: int | None, show: Callable[[Engine], None]) -> tuple[int, int]:
+    def _store(self, project: Project, until: int | None, show: Callable[[Done], None]) -> _Simulated:
         from relight.cli.history import reading
         from relight.simulate.from_log import simulate_log
+        from relight.simulate.log_figures import figures_of_log
 
         with reading(self.project) as store:
             reached = store.reached() or 0
             log = (record for _, record in store.read_log())
             maker = day_maker_of(project.loaded)
-            engine = simulate_log(project.plan, log, reached=reached, until=until, on_progress=show, day_maker=maker)
-        return engine.progress.reached - 1, 0
+            engine = simulate_log(
+                project.plan,
+                log,
+                reached=reached,
+                until=until,
+                on_progress=lambda engine: show(engine.progress),
+                day_maker=maker,
+            )
+        return engine.store, figures_of_log(engine.store), engine.progress, engine.progress.reached - 1
 
-    def _files(self, project: Project, until: int | None, show: Callable[[Engine], None]) -> tuple[int, int]:
+    def _files(self, project: Project, until: int | None, show: Callable[[Done], None]) -> _Simulated:
         from relight.simulate.simulate import simulate
 
         maker = day_maker_of(project.loaded)
         streams = self._streams(project)
-        result = simulate(project.loaded, streams=streams, until=until, on_progress=show, day_maker=maker)
-        return result.end, result.progress.duplicates
+        result = simulate(
+            project.loaded, streams=streams, until=until, on_progress=show, day_maker=maker, jobs=self.jobs
+        )
+        return result.store, result.log, result.progress, result.end
 
     def _streams(self, project: Project) -> dict[str, StreamPlan]:
         """Return the streams to read, with the events of this project and the declarations of the other."""

@@ -111,6 +111,11 @@ def _mark(letter: DeadLetter) -> str:
     return digest(letter.stream, letter.source, hash_bytes(letter.raw))
 
 
+def _first_event(batch: Iterable[Event | DeadLetter]) -> int | None:
+    """Return the ingest time of the first event; a dead letter is no record for any check (V1)."""
+    return next((record.ingest_time for record in batch if isinstance(record, Event)), None)
+
+
 @contextmanager
 def _rare_collections() -> Iterator[None]:
     """Let Python look for cycles less often: nothing that decides makes any, and a batch makes many small objects."""
@@ -131,12 +136,14 @@ def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
     batch_records: int = BATCH_RECORDS_DEFAULT,
     begin: Callable[[int], None] | None = None,
     after_batch: Callable[[], None] | None = None,
+    agree: Callable[[int], int] | None = None,
 ) -> int:
     """Take every record of the finished files and let time come to the horizon, inclusive; return that instant (µs).
 
-    begin: called once with the first record's ingest time, before it is taken (the plan record goes there).
+    begin: called once with the first event's ingest time, before it is taken (the plan record goes there).
     after_batch: called when a batch is durable (progress, sending, checkpoints).
     until: ends time here instead of at the horizon; later records are left out.
+    agree: told the last instant that was read, says how far time came in all that is read beside this.
     """
     places = engine.store.positions()
     done = int(places.get(FILES_POSITION, "0"))
@@ -153,13 +160,15 @@ def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
                 break
         admitted = feed.admit(engine.store, batch)
         last = max(last, batch[-1].ingest_time)
-        if begin is not None:
-            begin(batch[0].ingest_time)
+        if begin is not None and (first := _first_event(batch)) is not None:
+            begin(first)
             begin = None
         feed.taken += len(batch)
         engine.take(admitted, positions={FILES_POSITION: str(feed.taken)}, reached=last)
         if after_batch is not None:
             after_batch()
+    if agree is not None:
+        last = agree(last)
     horizon = until if until is not None else feed.horizon()
     end = last if horizon is None else max(last, horizon)
     if begin is not None and last > INSTANT_MIN:

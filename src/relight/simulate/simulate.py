@@ -13,6 +13,8 @@ from relight.config.loader import LoadedProject, load_project
 from relight.engine.daily import DayMaker, days_of
 from relight.engine.engine import Engine
 from relight.engine.feed import BATCH_RECORDS_DEFAULT, Feed, feed_finished
+from relight.simulate.jobs import ShareRefusedError, simulate_shares
+from relight.simulate.log_figures import LogFigures, figures_of_log
 from relight.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -36,15 +38,20 @@ class SimulationResult:
     progress: Progress
     #: Instant that time came to (µs).
     end: int
+    #: Rows, mails, counts and dead letters.
+    store: MemoryStore
+    #: What was read.
+    log: LogFigures
 
 
-def simulate_folder(
+def simulate_folder(  # noqa: PLR0913 - one simulation, all of it by keyword
     folder: Path | str,
     *,
     environment: str | None = None,
     env: Mapping[str, str] | None = None,
     until: int | None = None,
-    on_progress: Callable[[Engine], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    jobs: int = 1,
 ) -> SimulationResult:
     """Load a project folder and run its finished streams; raises ProjectError with every problem."""
     variables = dict(os.environ if env is None else env)
@@ -52,7 +59,7 @@ def simulate_folder(
     errors = [p for p in project.problems if p.severity == "error"]
     if errors or project.plan is None:
         raise ProjectError(errors)
-    return simulate(project, until=until, on_progress=on_progress)
+    return simulate(project, until=until, on_progress=on_progress, jobs=jobs)
 
 
 def simulate(
@@ -60,26 +67,35 @@ def simulate(
     *,
     streams: Mapping[str, StreamPlan] | None = None,
     until: int | None = None,
-    on_progress: Callable[[Engine], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
     day_maker: DayMaker | None = None,
+    jobs: int = 1,
 ) -> SimulationResult:
     """Run recorded events through the engine and return everything it decided; nothing can be sent.
 
     streams: read these instead of the project's own; until: ends time here (µs); day_maker: makes what each local day
-    begins with (measures of customers), as the live run does.
+    begins with (measures of customers), as the live run does; jobs: processes that share the customers: the result is
+    the same but for the order of rows of different customers. Measures are made of all customers, by one process.
     """
     plan = project.plan
     assert plan is not None
-    engine = Engine(MemoryStore(), cached_profiles=2**31)
+    streams = project.streams if streams is None else streams
+    if jobs > 1 and not plan.layout.measures:
+        try:
+            return _in_shares(plan, streams, project.folder, jobs=jobs, until=until, on_progress=on_progress)
+        except ShareRefusedError:
+            pass  # what is wrong is told below, by one process
+    store = MemoryStore()
+    engine = Engine(store, cached_profiles=2**31)
     engine.days = days_of(plan, day_maker)
-    feed = Feed(streams=project.streams if streams is None else streams, folder=project.folder)
+    feed = Feed(streams=streams, folder=project.folder)
 
     def begin(first: int) -> None:
         engine.follow_plan(plan, first)
 
     def after_batch() -> None:
         if on_progress is not None:
-            on_progress(engine)
+            on_progress(engine.progress)
 
     end = feed_finished(
         engine,
@@ -97,4 +113,28 @@ def simulate(
         counts=feed.counts,
         progress=engine.progress,
         end=end,
+        store=store,
+        log=figures_of_log(store),
+    )
+
+
+def _in_shares(  # noqa: PLR0913 - one simulation, all of it by keyword
+    plan: Plan,
+    streams: Mapping[str, StreamPlan],
+    folder: Path,
+    *,
+    jobs: int,
+    until: int | None,
+    on_progress: Callable[[Progress], None] | None,
+) -> SimulationResult:
+    found = simulate_shares(plan, dict(streams), folder, jobs=jobs, until=until, on_progress=on_progress)
+    return SimulationResult(
+        plan=plan,
+        rows=list(found.store.ledger()),
+        counted={(t.rule, t.reason, t.day): t.count for t in found.store.tallies()},
+        counts=found.counts,
+        progress=found.progress,
+        end=found.end,
+        store=found.store,
+        log=found.figures,
     )

@@ -37,8 +37,8 @@ class _Pass:
     people: dict[str, set[str]] = field(default_factory=dict)
     #: customer → messages.
     per_customer: dict[str, int] = field(default_factory=dict)
-    #: The first customer of each outcome that was refused.
-    examples: dict[_Outcome, str] = field(default_factory=dict)
+    #: (judged, customer) of the first of each outcome that was refused.
+    examples: dict[_Outcome, tuple[int, str]] = field(default_factory=dict)
 
 
 def gather(
@@ -89,10 +89,11 @@ def _count(rows: Iterable[LedgerRow]) -> _Pass:
         key = (row.rule, not row.step, state, row.reason)
         if key in outcomes:
             outcomes[key] += 1
+            examples[key] = min(examples[key], (row.judged, row.customer))
         else:
             outcomes[key] = 1
             people.setdefault(row.rule, set())
-            examples[key] = row.customer
+            examples[key] = (row.judged, row.customer)
         if state is RowState.PENDING:
             slot = (row.rule, (row.judged if row.scheduled is None else row.scheduled) // QUARTER)
             quarters[slot] = quarters.get(slot, 0) + 1
@@ -127,7 +128,7 @@ def _rule_figures(
     kept_out: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     ended: Counter[str] = Counter()
-    examples: dict[str, str] = {}
+    first: dict[str, tuple[int, str]] = {}
     for key, count in found.outcomes.items():
         of_rule, is_entry, state, reason = key
         if of_rule != rule:
@@ -135,7 +136,7 @@ def _rule_figures(
         totals[state] += count
         if state is RowState.SUPPRESSED:
             (kept_out if is_entry else refused)[str(reason)] += count
-            examples.setdefault(str(reason), found.examples[key])
+            first[str(reason)] = min(first.get(str(reason), found.examples[key]), found.examples[key])
         elif state is RowState.ENDED:
             ended[str(reason)] += count
     return RuleFigures(
@@ -151,7 +152,7 @@ def _rule_figures(
         people=len(found.people.get(rule, ())),
         days=dict(sorted(days.items())),
         outcomes={state: count for (of, state), count in about.outcomes.items() if of == rule},
-        examples=examples,
+        examples={reason: customer for reason, (_, customer) in first.items()},
     )
 
 
