@@ -29,7 +29,7 @@ from relight.cli.times import instant_of, instant_or_span
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from relight.engine.engine import Progress as Done
+    from relight.engine.progress import Progress as Done
     from relight.simulate.log_figures import LogFigures
     from relight.simulate.pages import PageData
     from relight.stores.interface import Store

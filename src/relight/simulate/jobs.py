@@ -17,8 +17,9 @@ import msgspec
 
 from relight.base.errors import RelightError
 from relight.base.instants import INSTANT_MIN
-from relight.engine.engine import Engine, Progress
+from relight.engine.engine import Engine
 from relight.engine.feed import BATCH_RECORDS_DEFAULT, feed_finished
+from relight.engine.progress import Progress
 from relight.messages.ledger import LedgerRow, OutboxMessage
 from relight.simulate.log_figures import LogFigures, add_figures, figures_of_log
 from relight.simulate.shares import ShareFeed

@@ -62,7 +62,7 @@ def simulate_folder(  # noqa: PLR0913 - one simulation, all of it by keyword
     return simulate(project, until=until, on_progress=on_progress, jobs=jobs)
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 - one simulation, all of it by keyword
     project: LoadedProject,
     *,
     streams: Mapping[str, StreamPlan] | None = None,
