@@ -106,11 +106,11 @@ class IdIndex:
             if isinstance(record, Event):
                 identity = (record.stream, record.customer, record.id)
                 key = keys.get(identity) or self._key(identity)
-            else:
+                known = recent.setdefault(key, position)
+                if known is not position:
+                    recent[key] = (*known, position) if isinstance(known, tuple) else (known, position)
+            else:  # has no id that anybody asks for, and one customer may have very many
                 key = self._customer_hash(record.customer) + _CONTROL_HASH
-            known = recent.setdefault(key, position)
-            if known is not position:
-                recent[key] = (*known, position) if isinstance(known, tuple) else (known, position)
             whose = key[:8]
             if whose in customers:
                 customers[whose].append(position)

@@ -40,7 +40,7 @@ def open_record(position: int, kind: int, body: bytes, crc: int) -> Record:
     """Return the record of a row of the log; raises StoreError for a damaged one."""
     place = f"log record {position}"
     if not _is_sound(body, _record_seed(position, kind), crc):
-        raise _damage(place)
+        raise damage_at(place)
     if kind == _CONTROL_KIND:
         return _decode(_CONTROL, body, place)
     return _decode(_EVENT, body, place)
@@ -51,7 +51,7 @@ def check_bodies(rows: list[tuple[int, int, object, int]]) -> None:
     checksum = zlib.crc32
     for position, kind, body, crc in rows:
         if not isinstance(body, bytes) or checksum(body, (position * _RANK_SPACE + kind) & 0xFFFF_FFFF) != crc:
-            raise _damage(f"log record {position}")
+            raise damage_at(f"log record {position}")
 
 
 def _is_sound(body: object, seed: int, crc: int) -> bool:
@@ -71,7 +71,7 @@ def seal(place: str, body: bytes) -> int:
 def open_sealed(place: str, body: bytes, crc: int) -> bytes:
     """Return the blob; raises StoreError naming the place when its CRC does not match."""
     if not _is_sound(body, _seed(place), crc):
-        raise _damage(place)
+        raise damage_at(place)
     return body
 
 
@@ -115,10 +115,16 @@ def _decode(decoder: msgspec.msgpack.Decoder[_T], body: bytes, place: str) -> _T
     try:
         return decoder.decode(body)
     except msgspec.MsgspecError as error:
-        raise _damage(place, str(error)) from error
+        raise damage_at(place, str(error)) from error
 
 
-def _damage(place: str, detail: str = "its checksum does not match") -> StoreError:
+def row_seal(*values: object) -> int:
+    """Return the CRC of the values of a row, as SQL's `row_seal`."""
+    return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
+
+
+def damage_at(place: str, detail: str = "its checksum does not match") -> StoreError:
+    """Return the error of a damaged place, `log record 17`."""
     return StoreError(
         f"the store is damaged at {place}: {detail}",
         help_text="stop here and restore the file from a backup; nothing of the damaged row was used",

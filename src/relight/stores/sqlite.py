@@ -38,6 +38,7 @@ from relight.stores.record_codec import encode_record, open_sealed, profile_plac
 from relight.stores.sqlite_connection import Connection
 from relight.streams.envelope import Control, Record
 
+_SET_META = "INSERT OR REPLACE INTO meta VALUES (?1, ?2, row_seal(?1, ?2))"
 #: Profiles read from the file at a time.
 PROFILE_PAGE = 1_000
 
@@ -97,17 +98,20 @@ class SqliteStore:
             words = [record for record, _ in batch.log if isinstance(record, Control)]
             found = [one for word in words if (one := suppression_of(word)) is not None]
             sqlite_ledger.insert_suppressions(cursor, found)
-            cursor.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", list(batch.positions.items()))
+            cursor.executemany(
+                "INSERT OR REPLACE INTO positions VALUES (?1, ?2, row_seal(?1, ?2))", list(batch.positions.items())
+            )
             if batch.reached is not None:
                 cursor.execute(
-                    "INSERT INTO meta VALUES ('reached', ?) ON CONFLICT (name)"
-                    " DO UPDATE SET value = max(value, excluded.value)",
+                    "INSERT INTO meta VALUES ('reached', ?1, row_seal('reached', ?1)) ON CONFLICT (name) DO UPDATE"
+                    " SET value = max(value, excluded.value), crc = row_seal(name, max(value, excluded.value))",
                     (batch.reached,),
                 )
             if batch.duplicates_differing:
                 cursor.execute(
-                    "INSERT INTO meta VALUES ('duplicates_differing', ?) ON CONFLICT (name)"
-                    " DO UPDATE SET value = value + excluded.value",
+                    "INSERT INTO meta VALUES ('duplicates_differing', ?1, row_seal('duplicates_differing', ?1))"
+                    " ON CONFLICT (name) DO UPDATE"
+                    " SET value = value + excluded.value, crc = row_seal(name, value + excluded.value)",
                     (batch.duplicates_differing,),
                 )
         self._last_position += len(sealed)
@@ -191,7 +195,7 @@ class SqliteStore:
         with self._connection.transaction("before_checkpoint_commit", "after_checkpoint_commit") as cursor:
             cursor.executemany("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", rows)
             if position is not None:
-                cursor.execute("INSERT OR REPLACE INTO meta VALUES ('checkpoint_position', ?)", (position,))
+                cursor.execute(_SET_META, ("checkpoint_position", position))
             if meta is not None:
                 cursor.execute("DELETE FROM checkpoint_meta")
                 cursor.executemany(
@@ -295,7 +299,7 @@ class SqliteStore:
     def message_counts(self) -> dict[MessageState, int]:
         with self._connection.reading() as cursor:
             rows = cursor.execute("SELECT state, count(*) FROM outbox GROUP BY state ORDER BY state").fetchall()
-        return {MessageState(state): count for state, count in rows}
+        return {sqlite_outbox.state_of(state): count for state, count in rows}
 
     def pending_count(self) -> int:
         with self._connection.reading() as cursor:
@@ -351,7 +355,7 @@ class SqliteStore:
 
     def set_note(self, name: str, value: str) -> None:
         with self._connection.transaction("before_note_commit", "after_note_commit") as cursor:
-            cursor.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_note(name), value))
+            cursor.execute(_SET_META, (_note(name), value))
 
 
 def _open_profile(row: tuple[str, int, bytes, int]) -> Profile:

@@ -41,8 +41,8 @@ def insert_rows(cursor: sqlite3.Cursor, rows: Sequence[LedgerRow]) -> tuple[int,
         return 0, ()
     conflicts = []
     for row, body in zip(rows, bodies, strict=True):
-        stands = cursor.execute("SELECT body FROM ledger WHERE key = ?", (row.occurrence_key,)).fetchone()
-        if stands[0] != body:
+        stands = cursor.execute("SELECT body, crc FROM ledger WHERE key = ?", (row.occurrence_key,)).fetchone()
+        if open_sealed(row_place(row.occurrence_key), *(stands or (b"", -1))) != body:
             conflicts.append(row)
     return known, tuple(conflicts)
 
@@ -122,9 +122,10 @@ def insert_suppressions(cursor: sqlite3.Cursor, found: Iterable[tuple[str, Suppr
             cursor.execute("DELETE FROM suppressions WHERE address_hash = ? AND cause = ?", (key, UNSUBSCRIBED))
             continue
         cursor.execute(
-            "INSERT INTO suppressions VALUES (?, ?, ?, ?) ON CONFLICT (address_hash) DO UPDATE"
-            " SET scope = excluded.scope, cause = excluded.cause, at = excluded.at"
+            "INSERT INTO suppressions VALUES (?1, ?2, ?3, ?4, row_seal(?1, ?2, ?3, ?4))"
+            " ON CONFLICT (address_hash) DO UPDATE"
+            " SET scope = excluded.scope, cause = excluded.cause, at = excluded.at, crc = excluded.crc"
             " WHERE suppressions.scope = 'marketing' AND (excluded.scope <> 'marketing'"
-            " OR (suppressions.cause = ? AND excluded.cause <> ?))",
-            (key, one.scope, one.cause, one.at, UNSUBSCRIBED, UNSUBSCRIBED),
+            " OR (suppressions.cause = ?5 AND excluded.cause <> ?5))",
+            (key, one.scope, one.cause, one.at, UNSUBSCRIBED),
         )

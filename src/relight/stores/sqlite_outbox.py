@@ -23,7 +23,7 @@ from relight.stores.delivery_moves import (
     without_body,
 )
 from relight.stores.interface import Attempt, Claim, Claimed, MessageStatus, Refusal, Settlement
-from relight.stores.record_codec import encode_row, message_place, open_message, seal
+from relight.stores.record_codec import damage_at, encode_row, message_place, open_message, seal
 
 _COLUMNS = "key, state, token, due, lease_until, owner, body, crc"
 
@@ -59,15 +59,18 @@ def insert_messages(cursor: sqlite3.Cursor, messages: Iterable[OutboxMessage]) -
 def due_messages(cursor: sqlite3.Cursor, now: int, limit: int) -> list[Due]:
     """Return up to `limit` messages that are due, in the order of their time."""
     rows = cursor.execute(
-        "SELECT o.key, o.token, o.attempts, o.body, o.crc, s.scope, s.cause FROM outbox o"
+        "SELECT o.key, o.address_hash, o.token, o.attempts, o.body, o.crc, s.scope, s.cause FROM outbox o"
         " LEFT JOIN suppressions s ON s.address_hash = o.address_hash"
         " WHERE o.state = 'pending' AND o.due <= ? ORDER BY o.due, o.seq LIMIT ?",
         (now, limit),
     ).fetchall()
-    return [
-        Due(message=open_message(key, body, crc), token=token, attempts=attempts, scope=scope, why=why)
-        for key, token, attempts, body, crc, scope, why in rows
-    ]
+    found = []
+    for key, hashed, token, attempts, body, crc, scope, why in rows:
+        message = open_message(key, body, crc)
+        if hashed != address_hash(message.address):  # another row of the suppression list was looked at
+            raise damage_at(f"the address of {message_place(key)}")
+        found.append(Due(message=message, token=token, attempts=attempts, scope=scope, why=why))
+    return found
 
 
 def claim_due(  # noqa: PLR0913 - one claim, in the transaction that found what is due
@@ -107,7 +110,7 @@ def _settle(cursor: sqlite3.Cursor, one: Settlement) -> MessageState | None:
     if row is None:
         return None
     before, token, attempts, due, body, crc = row
-    state = next_state(MessageState(before), token, one)
+    state = next_state(state_of(before), token, one)
     if state is None:
         return None
     if state is MessageState.PENDING:
@@ -165,6 +168,21 @@ def shed_bodies(cursor: sqlite3.Cursor, before: int, limit: int) -> int:
     return len(rows)
 
 
+def state_of(text: str) -> MessageState:
+    """Return the state that a column says; raises StoreError for one that is damaged."""
+    try:
+        return MessageState(text)
+    except ValueError as error:
+        raise damage_at("the outbox", f"{text!r} is no state of a message") from error
+
+
+def _cause_of(text: str) -> MessageCause:
+    try:
+        return MessageCause(text)
+    except ValueError as error:
+        raise damage_at("the delivery journal", f"{text!r} moves no message") from error
+
+
 def read_message(cursor: sqlite3.Cursor, key: str) -> MessageStatus | None:
     """Return where a message is."""
     row = cursor.execute(f"SELECT {_COLUMNS} FROM outbox WHERE key = ?", (key,)).fetchone()  # noqa: S608  # a constant
@@ -191,7 +209,7 @@ def read_attempts(cursor: sqlite3.Cursor, after: int, limit: int | None) -> list
     return [
         Attempt(
             number=number, occurrence_key=key, rule=rule, customer=customer, step=step, token=token,
-            state=MessageState(state), cause=MessageCause(cause), text=text, provider_id=provider_id, at=at,
+            state=state_of(state), cause=_cause_of(cause), text=text, provider_id=provider_id, at=at,
         )
         for number, key, rule, customer, step, token, state, cause, text, provider_id, at in rows
     ]  # fmt: skip
@@ -200,7 +218,7 @@ def read_attempts(cursor: sqlite3.Cursor, after: int, limit: int | None) -> list
 def _status(row: tuple[str, str, int, int, int | None, str | None, bytes, int]) -> MessageStatus:
     key, state, token, due, lease_until, _owner, body, crc = row
     message = open_message(key, body, crc)
-    return MessageStatus(message=message, state=MessageState(state), token=token, due=due, lease_until=lease_until)
+    return MessageStatus(message=message, state=state_of(state), token=token, due=due, lease_until=lease_until)
 
 
 def _refuse(cursor: sqlite3.Cursor, message: OutboxMessage, cause: MessageCause, *, now: int, text: str) -> None:

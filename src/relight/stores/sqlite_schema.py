@@ -73,7 +73,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE links (digest TEXT PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID",
         "INSERT OR IGNORE INTO links SELECT link_digest(key), key FROM outbox",
     ),
+    (
+        # Small tables whose damage would send to who may not be written to, skip input or judge early.
+        "ALTER TABLE suppressions ADD COLUMN crc INTEGER",
+        "ALTER TABLE positions ADD COLUMN crc INTEGER",
+        "ALTER TABLE meta ADD COLUMN crc INTEGER",
+        "UPDATE suppressions SET crc = row_seal(address_hash, scope, cause, at)",
+        "UPDATE positions SET crc = row_seal(input, position)",
+        "UPDATE meta SET crc = row_seal(name, value)",
+    ),
 )
+#: Tables whose rows are sealed as a whole and checked at open: the name of a row, and what its `crc` is of.
+SEALED_TABLES = {
+    "suppressions": ("address_hash", "address_hash, scope, cause, at"),
+    "positions": ("input", "input, position"),
+    "meta": ("name", "name, value"),
+}
 #: Version this program writes.
 SCHEMA_VERSION = len(MIGRATIONS)
 #: Marks a file as ours (`PRAGMA application_id`): the letters RLGT.

@@ -17,7 +17,7 @@ from relight.messages.identity import occurrence_digest
 from relight.stores.inbox import BODY_BYTES_MAX, Inbox, InboxKind, NewEntry, inbox_path
 from relight.stores.inbox_words import Word, read_word, word_entry
 from relight.stores.sqlite import SqliteStore
-from relight.stores.sqlite_schema import MIGRATIONS
+from relight.stores.sqlite_schema import MIGRATIONS, SEALED_TABLES
 from tests.adapters.stores.examples import T0, make_message
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -189,7 +189,8 @@ def test_an_older_store_learns_its_links(tmp_path: Path) -> None:
     store = SqliteStore.open(path)
     store.close()
     sql = sqlite3.connect(path)
-    for statement in ("DROP TABLE links", f"PRAGMA user_version = {WITHOUT_LINKS}"):
+    later = [f"ALTER TABLE {table} DROP COLUMN crc" for table in SEALED_TABLES]
+    for statement in ("DROP TABLE links", *later, f"PRAGMA user_version = {WITHOUT_LINKS}"):
         sql.execute(statement)
     key = make_message(1).occurrence_key
     sql.execute(
