@@ -27,7 +27,7 @@ def main(folder: Path, clock: Path) -> None:
     signal.signal(signal.SIGINT, lambda *_: stop.set())
 
     def show(done: RunProgress) -> None:
-        say({"events": done.events, "mails": done.mails, "rows": done.rows, "reached": done.reached})
+        say({"events": done.events, "mails": done.mails, "rows": done.rows, "dead": done.dead, "reached": done.reached})
 
     summary = run_project(
         load_project(folder, env=os.environ), clock=lambda: int(clock.read_text()), stop=stop, on_progress=show

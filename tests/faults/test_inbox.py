@@ -163,7 +163,7 @@ def test_a_word_by_a_link_finds_its_customer(tmp_path: Path) -> None:
         NewEntry(kind=InboxKind.COMMAND, name="no-such", body=b"", received=now),
     )
     with live(folder, now) as run:
-        run.wait(lambda done: done["reached"] >= now)
+        run.wait(lambda done: done["dead"] == 2)
         run.stop()
     with closing(SqliteStore.open(folder / "data/relight.db", read_only=True)) as store:
         controls = [r for _, r in store.read_log() if isinstance(r, Control) and r.kind in {"consent", "suppression"}]
