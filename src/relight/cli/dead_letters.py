@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relight.base.errors import UsageError
+from relight.base.errors import ServiceError, UsageError
 from relight.cli.exit_codes import ExitCode
+from relight.cli.orders import engine_runs, put_entries, was_read
 from relight.cli.output import count_of, say, say_json, table
 from relight.cli.project import Project, open_project, project_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from relight.stores.interface import Store, StoredLetter
-    from relight.streams.envelope import Event
 
 #: Letters that `list` tells one by one, unless told otherwise.
 LISTED_DEFAULT = 50
@@ -111,10 +109,13 @@ def replay_letters(
 ) -> int:
     """Read dead letters again, all of them or those named; what can be read now arrives now, the rest stays.
 
-    The engine must not be running. Mails that follow leave with the next `relight run`.
+    A running engine reads them itself, by the streams it was started with; else they are read here, and mails that
+    follow leave with the next `relight run`.
     """
     found = open_project(project, environment)
     _known_stream(found, stream)
+    if engine_runs(found):
+        return _replay_there(found, numbers, stream, as_json=as_json)
     taken, left, events = _replay(found, numbers, stream)
     if as_json:
         say_json("dead-letters-replay", {"ok": not left, "replayed": taken, "left": len(left), "events": events})
@@ -128,10 +129,36 @@ def replay_letters(
     return ExitCode.PROBLEMS if left else ExitCode.FINE
 
 
+def _replay_there(project: Project, numbers: tuple[int, ...], stream: str | None, *, as_json: bool) -> int:
+    """Have the running engine read dead letters again, and say what it could read."""
+    from relight.cli.history import reading
+    from relight.cli.run import wall_clock
+    from relight.engine.operator_commands import ReplayOrder, replay_entry
+
+    with reading(project) as store:
+        wanted = [one.number for one in _wanted(store, numbers, stream)]
+    if wanted:
+        position = put_entries(project, [replay_entry(ReplayOrder(numbers=wanted), wall_clock())])
+        if not was_read(project, position):
+            raise ServiceError("the engine has not answered yet", help_text="the order stands in its inbox")
+    with reading(project) as store:
+        found = [store.dead_letter(number) for number in wanted]
+    left = [one for one in found if one is not None and one.replayed_at is None]
+    if as_json:
+        say_json("dead-letters-replay", {"ok": not left, "replayed": len(wanted) - len(left), "left": len(left)})
+        return ExitCode.PROBLEMS if left else ExitCode.FINE
+    for one in left[:10]:
+        say(f"{one.number}: {one.letter.source}: {one.letter.code}: {one.letter.reason}")
+    read = f"the running engine has read {count_of(len(wanted) - len(left), 'dead letter')} again"
+    say(f"{read}, {len(left):,} still cannot be read")
+    return ExitCode.PROBLEMS if left else ExitCode.FINE
+
+
 def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> tuple[int, list[tuple[int, str]], int]:
     """Return how many were read, (number, reason) of those that were not, and how many events they made."""
     from relight.cli.run import wall_clock
     from relight.engine.engine import Engine
+    from relight.engine.operator_commands import read_letters_again
     from relight.engine.plan_versions import known_plans
     from relight.stores.opening import open_store
 
@@ -150,10 +177,11 @@ def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> t
         taken, events = 0, 0
         left: list[tuple[int, str]] = []
         for start in range(0, len(letters), REPLAY_BATCH):
-            good, records, bad = _read_again(project, letters[start : start + REPLAY_BATCH], now)
-            engine.take(records, reached=now)
-            store.mark_replayed(good, wall_clock())
-            taken, events, left = taken + len(good), events + len(records), left + bad
+            part = letters[start : start + REPLAY_BATCH]
+            again = read_letters_again(part, project.loaded.streams, project.folder, now)
+            engine.take(again.records, reached=now)
+            store.mark_replayed(again.good, wall_clock())
+            taken, events, left = taken + len(again.good), events + len(again.records), left + again.bad
         engine.checkpoint()
         return taken, left, events
     finally:
@@ -171,32 +199,6 @@ def _wanted(store: Store, numbers: tuple[int, ...], stream: str | None) -> list[
         if one.replayed_at is None:
             found.append(one)
     return found
-
-
-def _read_again(
-    project: Project, letters: Iterable[StoredLetter], now: int
-) -> tuple[list[int], list[Event], list[tuple[int, str]]]:
-    from relight.streams.envelope import Event
-    from relight.transports.records import RecordReader
-
-    readers: dict[str, RecordReader] = {}
-    good: list[int] = []
-    records: list[Event] = []
-    bad: list[tuple[int, str]] = []
-    for one in letters:
-        plan = project.loaded.streams.get(one.letter.stream)
-        if plan is None:
-            bad.append((one.number, f"there is no stream '{one.letter.stream}' any more"))
-            continue
-        reader = readers.setdefault(plan.name, RecordReader(plan, project.folder))
-        found = reader.replay(one.letter, now)
-        refused = next((r for r in found if not isinstance(r, Event)), None)
-        if refused is not None:
-            bad.append((one.number, f"{refused.source}: {refused.code}: {refused.reason}"))
-            continue
-        good.append(one.number)
-        records += [r for r in found if isinstance(r, Event)]
-    return good, records, bad
 
 
 def _known_stream(project: Project, stream: str | None) -> None:

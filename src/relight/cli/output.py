@@ -67,5 +67,6 @@ def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset())
 def count_of(number: int, noun: str) -> str:
     """Return `1 rule`, `14 rules`, `1,200 rules`."""
     is_regular = not noun.endswith("y") or noun.endswith(("ay", "ey", "oy"))
-    plural = noun if number == 1 else f"{noun}s" if is_regular else f"{noun[:-1]}ies"
+    ending = "es" if noun.endswith("s") else "s"
+    plural = noun if number == 1 else f"{noun}{ending}" if is_regular else f"{noun[:-1]}ies"
     return f"{number:,} {plural}"

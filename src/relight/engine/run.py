@@ -23,6 +23,7 @@ from relight.engine.engine import Engine
 from relight.engine.feed import Feed, feed_finished
 from relight.engine.inbox import InboxInput, Polled
 from relight.engine.live import LiveFeed, log_order
+from relight.engine.operator_commands import operator_commands
 from relight.engine.outcomes import OutcomeInput
 from relight.engine.plan_commands import plan_commands
 from relight.engine.plan_versions import is_rolled_back, keep_plan, known_plans
@@ -190,6 +191,7 @@ class _Run:
             inbox=inbox, store=store, streams=project.streams, folder=project.folder, schema=plan.schema,
             surveys=plan.policy.surveys, commands=plan_commands(self.engine, store, project, self._read_by),
         )  # fmt: skip
+        self.inbox.commands |= operator_commands(store, project.streams, project.folder)
         self.summary = RunSummary()
         self.feed = Feed(streams=project.streams, folder=project.folder)
         self._batches = 0

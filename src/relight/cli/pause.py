@@ -1,0 +1,58 @@
+"""`relight pause`: a rule, or everything, starts nothing and sends nothing until it is resumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from relight.base.errors import UsageError
+from relight.cli.orders import put_entries, say_when
+from relight.cli.output import say, say_json
+from relight.cli.project import complete_rule, known_rules, open_project, project_options
+
+
+@click.command("pause", short_help="Stop a rule, or everything, until it is resumed.")
+@click.argument("rule", required=False, shell_complete=complete_rule)
+@click.option("--all", "everything", is_flag=True, help="Every rule.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@project_options
+def command(
+    *, rule: str | None, everything: bool, as_json: bool, project: Path | None, environment: str | None
+) -> None:
+    """Stop a rule, or with --all every rule, until it is resumed.
+
+    Mails that wait and come due meanwhile are not sent, with reason rule_paused; those that have left are gone.
+    """
+    give_order("pause", rule, project, environment, everything=everything, as_json=as_json)
+
+
+def give_order(
+    kind: str,
+    rule: str | None,
+    project: Path | None,
+    environment: str | None,
+    *,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    """Put a pause or a resume into the inbox and say what follows; raises UsageError for a rule that is none."""
+    from relight.cli.run import wall_clock
+    from relight.rules.world import ALL_RULES
+    from relight.stores.inbox_words import Word, word_entry
+
+    if (rule is None) is not everything:
+        raise UsageError(f"name the rule to {kind}, or say --all")
+    found = open_project(project, environment)
+    if rule is not None:
+        known_rules(found, [rule])
+    subject = ALL_RULES if rule is None else rule
+    position = put_entries(found, [word_entry(Word(kind=kind, subject=subject), received=wall_clock())])
+    named = "every rule" if rule is None else f"rule '{rule}'"
+    done = f"{named} is paused" if kind == "pause" else f"{named} goes on"
+    if as_json:
+        say_json(kind, {"ok": True, "subject": subject, "position": position})
+        return
+    say_when(found, position)
+    other = "resume" if kind == "pause" else "pause"
+    say(f"{done}; take it back with: relight {other} {'--all' if rule is None else rule}")
