@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from relight.base.instants import DAY
 from relight.messages.ledger import LedgerRow, OutboxMessage
 from relight.messages.life import MessageCause, MessageState
 from relight.streams.envelope import DeadLetter, Record
@@ -60,6 +61,41 @@ class Appended:
     rows_known: int = 0
     #: Those of them that say something else than the row that stands; the first wins.
     conflicts: tuple[LedgerRow, ...] = ()
+
+
+#: Ordinal of 1970-01-01.
+EPOCH_ORDINAL = 719_163
+
+
+def utc_ordinal(instant: int) -> int:
+    """Return the ordinal of the UTC day of an instant (µs), towards 1970 as SQL's integer division has it."""
+    return EPOCH_ORDINAL + (instant // DAY if instant >= 0 else -(-instant // DAY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowWish:
+    """Which ledger rows are asked for; None narrows nothing."""
+
+    rule: str | None = None
+    customer: str | None = None
+    state: str | None = None
+    reason: str | None = None
+    step: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowCount:
+    """How many ledger rows of a rule were judged on a day with one state and reason."""
+
+    rule: str
+    #: Empty for rows of an entry.
+    step: str
+    state: str
+    #: Empty for none.
+    reason: str
+    #: Ordinal of the day, UTC.
+    day: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +293,12 @@ class Store(Protocol):
 
     def ledger_for(self, occurrence_key: str) -> LedgerRow | None:
         """Return the row of a key."""
+
+    def newest_rows(self, wish: RowWish, *, before: int | None = None, limit: int) -> list[tuple[int, LedgerRow]]:
+        """Return (number, row) of the newest rows that fit, newest first; `before`: older than that number."""
+
+    def row_counts(self) -> list[RowCount]:
+        """Return how many rows there are, sorted by (rule, state, reason, day): as fast for ten million as for ten."""
 
     def tallies(self) -> list[Tally]:
         """Return the counts of what gets no row, sorted by (rule, reason, day)."""

@@ -37,10 +37,13 @@ from relight.stores.interface import (
     LookAgain,
     MessageStatus,
     Profile,
+    RowCount,
+    RowWish,
     Settlement,
     StoredLetter,
     Suppression,
     Tally,
+    utc_ordinal,
 )
 from relight.streams.envelope import Event, Record
 
@@ -210,6 +213,24 @@ class MemoryStore:
 
     def ledger_for(self, occurrence_key: str) -> LedgerRow | None:
         return self._rows.get(occurrence_key)
+
+    def newest_rows(self, wish: RowWish, *, before: int | None = None, limit: int) -> list[tuple[int, LedgerRow]]:
+        asked = {name: value for name in RowWish.__slots__ if (value := getattr(wish, name)) is not None}
+        found = (
+            (number, row)
+            for number, row in reversed(list(enumerate(self._rows.values(), 1)))
+            if (before is None or number < before) and all(getattr(row, name) == one for name, one in asked.items())
+        )
+        return list(islice(found, limit))
+
+    def row_counts(self) -> list[RowCount]:
+        keys = Counter(
+            (r.rule, r.step, str(r.state), r.reason or "", utc_ordinal(r.judged)) for r in self._rows.values()
+        )
+        return [
+            RowCount(rule=rule, step=step, state=state, reason=reason, day=day, count=count)
+            for (rule, step, state, reason, day), count in sorted(keys.items())
+        ]
 
     def tallies(self) -> list[Tally]:
         return [

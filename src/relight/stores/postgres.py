@@ -26,6 +26,8 @@ from relight.stores.interface import (
     LookAgain,
     MessageStatus,
     Profile,
+    RowCount,
+    RowWish,
     Settlement,
     StoredLetter,
     Suppression,
@@ -261,6 +263,14 @@ class PostgresStore:
     def ledger_for(self, occurrence_key: str) -> LedgerRow | None:
         with self._connection.reading() as cursor:
             return postgres_ledger.read_row(cursor, occurrence_key)
+
+    def newest_rows(self, wish: RowWish, *, before: int | None = None, limit: int) -> list[tuple[int, LedgerRow]]:
+        with self._connection.reading() as cursor:
+            return postgres_ledger.read_newest(cursor, wish, before=before, limit=limit)
+
+    def row_counts(self) -> list[RowCount]:
+        with self._connection.reading() as cursor:
+            return postgres_ledger.read_row_counts(cursor)
 
     def tallies(self) -> list[Tally]:
         with self._connection.reading() as cursor:

@@ -11,7 +11,7 @@ import msgspec
 
 from relight.messages.addresses import LIFTED, UNSUBSCRIBED
 from relight.messages.ledger import LedgerRow
-from relight.stores.interface import StoredLetter, Suppression, Tally
+from relight.stores.interface import RowCount, RowWish, StoredLetter, Suppression, Tally
 from relight.stores.postgres_connection import Cursor
 from relight.stores.record_codec import encode_row, open_row, open_sealed, row_place, seal
 from relight.streams.envelope import DeadLetter
@@ -77,6 +77,32 @@ def read_row(cursor: Cursor, key: str) -> LedgerRow | None:
     """Return the row of a key."""
     found = cursor.execute("SELECT body, crc FROM ledger WHERE key = %s", (key,)).fetchone()
     return None if found is None else open_row(key, *found)
+
+
+def read_newest(cursor: Cursor, wish: RowWish, *, before: int | None, limit: int) -> list[tuple[int, LedgerRow]]:
+    """Return the newest rows that fit, newest first."""
+    wishes = {f"{name} = %s": getattr(wish, name) for name in RowWish.__slots__} | {"seq < %s": before}
+    where = [clause for clause, value in wishes.items() if value is not None]
+    values = [value for value in wishes.values() if value is not None]
+    found = cursor.execute(
+        "SELECT seq, key, body, crc FROM ledger"  # noqa: S608  # the clauses above
+        + (" WHERE " + " AND ".join(where) if where else "")
+        + " ORDER BY seq DESC LIMIT %s",
+        (*values, limit),
+    ).fetchall()
+    return [(seq, open_row(key, body, crc)) for seq, key, body, crc in found]
+
+
+def read_row_counts(cursor: Cursor) -> list[RowCount]:
+    """Return all counts of rows, sorted."""
+    found = cursor.execute(
+        "SELECT rule, step, state, reason, day, sum(count) FROM ledger_counts GROUP BY rule, step, state, reason, day"
+    ).fetchall()
+    counts = [
+        RowCount(rule=rule, step=step, state=state, reason=reason, day=day, count=int(count))
+        for rule, step, state, reason, day, count in found
+    ]
+    return sorted(counts, key=lambda one: (one.rule, one.step, one.state, one.reason, one.day))
 
 
 def add_tallies(cursor: Cursor, tallies: Iterable[Tally]) -> None:

@@ -63,6 +63,32 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             " reached bigint NOT NULL, owner text NOT NULL) WITH (fillfactor = 50)"
         ),
     ),
+    (
+        # Counts for pages: they cost the same whatever the ledger holds. Days are ordinals, 719163 is 1970-01-01.
+        # A slot for each of sixteen writers keeps workers from waiting for each other's rows.
+        (
+            "CREATE TABLE ledger_counts (rule text NOT NULL, step text NOT NULL, state text NOT NULL,"
+            " reason text NOT NULL, day integer NOT NULL, slot integer NOT NULL, count bigint NOT NULL,"
+            " PRIMARY KEY (rule, step, state, reason, day, slot)) WITH (fillfactor = 70)"
+        ),
+        (
+            "INSERT INTO ledger_counts SELECT rule, step, state, coalesce(reason, ''),"
+            " div(judged, 86400000000)::integer + 719163, 0, count(*) FROM ledger GROUP BY 1, 2, 3, 4, 5"
+        ),
+        (
+            "CREATE FUNCTION count_ledger_rows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " INSERT INTO ledger_counts SELECT rule, step, state, coalesce(reason, ''),"
+            " div(judged, 86400000000)::integer + 719163, pg_backend_pid() % 16, count(*) FROM added"
+            " GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+            " ON CONFLICT (rule, step, state, reason, day, slot)"
+            " DO UPDATE SET count = ledger_counts.count + excluded.count; RETURN NULL; END $$"
+        ),
+        (
+            "CREATE TRIGGER ledger_counted AFTER INSERT ON ledger REFERENCING NEW TABLE AS added"
+            " FOR EACH STATEMENT EXECUTE FUNCTION count_ledger_rows()"
+        ),
+        "CREATE INDEX ledger_listing ON ledger (rule, state, seq)",
+    ),
 )
 #: Version this program writes.
 SCHEMA_VERSION = len(MIGRATIONS)

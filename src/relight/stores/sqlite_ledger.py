@@ -12,7 +12,7 @@ import msgspec
 
 from relight.messages.addresses import LIFTED, UNSUBSCRIBED
 from relight.messages.ledger import LedgerRow
-from relight.stores.interface import StoredLetter, Suppression, Tally
+from relight.stores.interface import RowCount, RowWish, StoredLetter, Suppression, Tally
 from relight.stores.record_codec import encode_row, open_row, open_sealed, row_place, seal
 from relight.streams.envelope import DeadLetter
 
@@ -67,6 +67,34 @@ def read_row(cursor: sqlite3.Cursor, key: str) -> LedgerRow | None:
     """Return the row of a key."""
     found = cursor.execute("SELECT body, crc FROM ledger WHERE key = ?", (key,)).fetchone()
     return None if found is None else open_row(key, *found)
+
+
+def read_newest(
+    cursor: sqlite3.Cursor, wish: RowWish, *, before: int | None, limit: int
+) -> list[tuple[int, LedgerRow]]:
+    """Return the newest rows that fit, newest first."""
+    wishes = {f"{name} = ?": getattr(wish, name) for name in RowWish.__slots__} | {"seq < ?": before}
+    where = [clause for clause, value in wishes.items() if value is not None]
+    values = [value for value in wishes.values() if value is not None]
+    found = cursor.execute(
+        "SELECT seq, key, body, crc FROM ledger"  # noqa: S608  # the clauses above
+        + (" WHERE " + " AND ".join(where) if where else "")
+        + " ORDER BY seq DESC LIMIT ?",
+        (*values, limit),
+    ).fetchall()
+    return [(seq, open_row(key, body, crc)) for seq, key, body, crc in found]
+
+
+def read_row_counts(cursor: sqlite3.Cursor) -> list[RowCount]:
+    """Return all counts of rows, sorted."""
+    found = cursor.execute(
+        "SELECT rule, step, state, reason, day, sum(count) FROM ledger_counts GROUP BY rule, step, state, reason, day"
+    ).fetchall()
+    counts = [
+        RowCount(rule=rule, step=step, state=state, reason=reason, day=day, count=int(count))
+        for rule, step, state, reason, day, count in found
+    ]
+    return sorted(counts, key=lambda one: (one.rule, one.step, one.state, one.reason, one.day))
 
 
 def add_tallies(cursor: sqlite3.Cursor, tallies: Iterable[Tally]) -> None:

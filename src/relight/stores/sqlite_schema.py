@@ -82,6 +82,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "UPDATE positions SET crc = row_seal(input, position)",
         "UPDATE meta SET crc = row_seal(name, value)",
     ),
+    (
+        # Counts for pages: they cost the same whatever the ledger holds. Days are ordinals, 719163 is 1970-01-01.
+        (
+            "CREATE TABLE ledger_counts (rule TEXT NOT NULL, step TEXT NOT NULL, state TEXT NOT NULL,"
+            " reason TEXT NOT NULL, day INTEGER NOT NULL, count INTEGER NOT NULL,"
+            " PRIMARY KEY (rule, step, state, reason, day)) WITHOUT ROWID"
+        ),
+        (
+            "INSERT INTO ledger_counts SELECT rule, step, state, coalesce(reason, ''), judged / 86400000000 + 719163,"
+            " count(*) FROM ledger GROUP BY 1, 2, 3, 4, 5"
+        ),
+        (
+            "CREATE TRIGGER ledger_counted AFTER INSERT ON ledger BEGIN INSERT INTO ledger_counts VALUES (new.rule,"
+            " new.step, new.state, coalesce(new.reason, ''), new.judged / 86400000000 + 719163, 1)"
+            " ON CONFLICT (rule, step, state, reason, day) DO UPDATE SET count = count + 1; END"
+        ),
+        "CREATE INDEX ledger_listing ON ledger (rule, state)",
+    ),
 )
 #: Tables whose rows are sealed as a whole and checked at open: the name of a row, and what its `crc` is of.
 SEALED_TABLES = {

@@ -10,11 +10,23 @@ from pathlib import Path
 import pytest
 
 from relight.base.errors import StoreError
+from relight.base.instants import DAY
 from relight.messages.addresses import address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import MessageCause, MessageState
-from relight.stores.interface import Batch, Claim, Profile, Refusal, Settlement, Store, Suppression, Tally
+from relight.stores.interface import (
+    EPOCH_ORDINAL,
+    Batch,
+    Claim,
+    Profile,
+    Refusal,
+    RowWish,
+    Settlement,
+    Store,
+    Suppression,
+    Tally,
+)
 from relight.streams.envelope import Control, Event, Record
 from tests.adapters.stores.examples import (
     MINUTE,
@@ -131,6 +143,26 @@ class StoreConformance(abc.ABC):
         assert list(store.ledger(customer="a")) == [rows[0], rows[2], rows[4]]
         assert list(store.ledger(rule="r", customer="a", since=T0 + 3)) == [rows[4]]
         assert list(store.ledger(limit=2)) == rows[:2]
+
+    def test_rows_are_counted_by_day_and_listed_newest_first(self, store: Store) -> None:
+        """Counts and pages of rows serve the web pages; a row that is known already counts once."""
+        rows = [make_row(i, rule="qr"[i % 2], judged=T0 + i * DAY) for i in range(5)]
+        store.append(Batch(rows=rows))
+        store.append(Batch(rows=[rows[0], make_row(7, rule="q", judged=T0)]))
+        counts = {(one.rule, one.day - EPOCH_ORDINAL): one.count for one in store.row_counts()}
+        first = T0 // DAY
+        assert counts == {
+            ("q", first): 2,
+            ("q", first + 2): 1,
+            ("q", first + 4): 1,
+            ("r", first + 1): 1,
+            ("r", first + 3): 1,
+        }
+        listed = store.newest_rows(RowWish(rule="r"), limit=10)
+        assert [row for _, row in listed] == [rows[3], rows[1]]
+        assert store.newest_rows(RowWish(rule="r"), before=listed[0][0], limit=1) == listed[1:]
+        assert [row for _, row in store.newest_rows(RowWish(), limit=1)] == [make_row(7, rule="q", judged=T0)]
+        assert store.newest_rows(RowWish(customer="nobody"), limit=9) == []
 
     def test_a_message_is_claimed_when_it_is_due(self, store: Store) -> None:
         """A message is not claimed before its time; then it is sending with its lease, and nobody else gets it."""

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ import pytest
 from relight.base.errors import RelightError, StoreError
 from relight.stores.interface import Batch, Profile
 from relight.stores.sqlite import SqliteStore
+from relight.stores.sqlite_schema import MIGRATIONS
 from tests.adapters.stores.conftest import OpenStore
 from tests.adapters.stores.examples import MINUTE, T0, batch_of, make_event, make_letter, make_message, make_row
 
@@ -242,3 +243,25 @@ def test_a_missing_record_is_noticed(path: Path, open_store: OpenStore) -> None:
     store.close()
     with pytest.raises(StoreError, match="the log has a gap"):
         open_store()
+
+
+def test_an_older_store_learns_its_counts(tmp_path: Path) -> None:
+    """A store of an earlier version is brought forward: its rows are counted, and those that follow with them."""
+    path = tmp_path / "relight.db"
+    store = SqliteStore.open(path)
+    store.append(Batch(rows=[make_row(1), make_row(2)]))
+    store.close()
+    before_counts = next(n for n, one in enumerate(MIGRATIONS) if any("ledger_counts" in text for text in one))
+    with closing(sqlite3.connect(path)) as sql:
+        for statement in (
+            "DROP TRIGGER ledger_counted",
+            "DROP TABLE ledger_counts",
+            "DROP INDEX ledger_listing",
+            f"PRAGMA user_version = {before_counts}",
+        ):
+            sql.execute(statement)
+        sql.commit()
+    store = SqliteStore.open(path)
+    store.append(Batch(rows=[make_row(3)]))
+    assert sum(one.count for one in store.row_counts()) == 3
+    store.close()
