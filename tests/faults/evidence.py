@@ -102,7 +102,7 @@ def _read(address: str) -> Tables:
             found.messages[key], found.addresses[key] = state, message[ADDRESS]
             found.texts[squeezed(message[TEXT])] = key
         found.tallies = sql.execute("SELECT * FROM tallies ORDER BY 1, 2, 3").fetchall()
-        found.positions = dict(sql.execute("SELECT * FROM positions"))
+        found.positions = dict(sql.execute("SELECT input, position FROM positions"))
         for (body,) in sql.execute("SELECT body FROM dead_letters ORDER BY number"):
             letter = msgspec.msgpack.decode(body)
             found.letters.append((letter["raw"].decode(errors="replace").strip(), letter["reason"]))
