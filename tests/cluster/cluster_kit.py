@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from relight.config.loader import LoadedProject, load_project
 from relight.messages.ledger import LedgerRow
-from relight.simulate import simulate_folder
+from relight.simulate import SimulationResult, simulate_folder
 from relight.stores.postgres import PostgresStore
 from relight.transports.kafka_clients import log_topic, open_admin, worker_group
 from relight.transports.kafka_publish import Row, publish, read_published
@@ -163,6 +165,11 @@ class Cluster:
         with contextlib.closing(PostgresStore.open(self.url, read_only=True)) as store:
             return {(one.rule, one.reason, one.day): one.count for one in store.tallies()}
 
+    @staticmethod
+    def relabelled(rows: list[LedgerRow]) -> list[LedgerRow]:
+        """Return rows without the plan's version, which differs with the sources that the streams name."""
+        return [msgspec.structs.replace(row, plan_version="") for row in rows]
+
     def close(self) -> None:
         for process in self._processes.values():
             process.send_signal(signal.SIGTERM)
@@ -191,11 +198,16 @@ def _to_kafka(folder: Path, name: str, address: str, partitions: int) -> None:
 
 
 def embedded_rows(folder: Path, cluster: Cluster) -> tuple[list[LedgerRow], dict[tuple[str, str, int], int]]:
-    """Return the ledger of the same project read from its files, under the cluster's project name."""
+    """Return the ledger and the counts of `embedded`."""
+    result = embedded(folder, cluster)
+    return sorted(result.rows, key=lambda row: row.occurrence_key), dict(result.counted)
+
+
+def embedded(folder: Path, cluster: Cluster) -> SimulationResult:
+    """Return what the same project, read from its files under the cluster's project name, decides."""
     config = folder / "config/default.yaml"
     config.write_text(re.sub(r"(project: \{name: )([^,]+)", rf"\g<1>{cluster.name}", config.read_text()))
-    result = simulate_folder(folder)
-    return sorted(result.rows, key=lambda row: row.occurrence_key), dict(result.counted)
+    return simulate_folder(folder)
 
 
 def without_version(rows: list[LedgerRow]) -> list[tuple[object, ...]]:

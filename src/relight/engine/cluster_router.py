@@ -18,7 +18,7 @@ from relight.transports.kafka_clients import control_topic, open_admin, open_con
 from relight.transports.kafka_publish import publish_control
 from relight.transports.kafka_router import Router
 from relight.transports.kafka_source import SourceState
-from relight.transports.kafka_topics import live_topics
+from relight.transports.kafka_topics import live_topics, partition_counts
 from relight.transports.records import RecordReader
 
 if TYPE_CHECKING:
@@ -139,12 +139,13 @@ def _first_instant(
     admin = open_admin(kafka)
     try:
         live = live_topics(admin, topics)
+        counts = partition_counts(admin, topics)
     finally:
         admin.close()
     consumer = open_consumer(kafka)
     try:
         while not stop.is_set():
-            places = [TopicPartition(t, n) for t in topics for n in sorted(consumer.partitions_for_topic(t) or ())]
+            places = [TopicPartition(topic, number) for topic in topics for number in range(counts[topic])]
             begins, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
             filled = [tp for tp in places if ends[tp] > begins[tp]]
             found = _first_instants(consumer, filled, readers, live)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TIME_SETTING = "message.timestamp.type"
 LIVE, RECORDED = "LogAppendTime", "CreateTime"
 _FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
+#: A broker counts retention from a record's time: what was recorded last year would be gone in minutes.
+_SOURCES = {LIVE: {TIME_SETTING: LIVE}, RECORDED: {TIME_SETTING: RECORDED, "retention.ms": "-1"}}
 _LARGE = {"max.message.bytes": str(MESSAGE_BYTES_MAX)}
 
 
@@ -56,7 +58,7 @@ def needed_topics(
     for name, stream in streams.items():
         topic = stream.source.channel
         if stream.source.kind == "kafka" and topic not in found:
-            found[topic] = TopicNeed(name=topic, partitions=None, settings={TIME_SETTING: source_time}, stream=name)
+            found[topic] = TopicNeed(name=topic, partitions=None, settings=_SOURCES[source_time], stream=name)
     return own + list(found.values())
 
 
@@ -101,10 +103,12 @@ def check_topics(admin: Any, needs: list[TopicNeed]) -> list[str]:
                 f"topic {need.name} has {counts[need.name]} partitions, expected {need.partitions}: a customer's log "
                 "must stay in one partition, so the number is fixed once the topic is made"
             )
-        for name, value in need.settings.items():
-            is_free = need.stream is not None and name == TIME_SETTING  # live or recorded: both are read
+        wanted = need.settings
+        if need.stream is not None:  # live or recorded: both are read
+            wanted = _SOURCES[settings[need.name].get(TIME_SETTING, RECORDED)]
+        for name, value in wanted.items():
             found = settings[need.name].get(name, "")
-            if not is_free and not _is_enough(name, found, value):
+            if not _is_enough(name, found, value):
                 wrong.append(f"topic {need.name} has {name}={found}, expected {value}")
     return wrong
 
