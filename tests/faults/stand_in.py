@@ -13,11 +13,12 @@ from relight.base.instants import to_utc
 from relight.config.loader import LoadedProject
 from relight.delivery import Delivery, Outcome, OutgoingMessage
 from relight.delivery.mime import build_mime
+from relight.delivery.outgoing import MayBegin, always, not_begun
 from relight.engine import run
 from tests.faults.evidence import Call
 
 if TYPE_CHECKING:
-    from relight.config.settings import DeliverySettings
+    from relight.config.settings import Settings
     from relight.engine.run import RunSummary
 
 #: What a provider may do with a message: whether it keeps it, what it answers, and what a sender then knows.
@@ -40,9 +41,10 @@ class StandIn:
     began: Callable[[], int] = lambda: 0
     calls: list[Call] = field(default_factory=list)
     idempotent: bool = False
+    batch_max: int = 10
 
-    async def deliver(self, batch: Sequence[OutgoingMessage]) -> list[Delivery]:
-        return [self._take(message) for message in batch]
+    async def deliver(self, batch: Sequence[OutgoingMessage], *, may_begin: MayBegin = always) -> list[Delivery]:
+        return [self._take(message) if may_begin() else not_begun(message) for message in batch]
 
     async def look_up(self, keys: Sequence[str]) -> Mapping[str, Delivery]:  # noqa: ARG002 - the protocol's signature
         return {}
@@ -64,10 +66,10 @@ def run_with(
 ) -> RunSummary:
     """Run a project to its end with the stand-in as its way out; wishes are those of `run_project`."""
 
-    def open_stand_in(delivery: DeliverySettings, folder: Path) -> StandIn:
-        del delivery, folder
+    def open_stand_in(settings: Settings, folder: Path) -> StandIn:
+        del settings, folder
         return stand_in
 
     with patch.context() as changed:
-        changed.setattr(run, "open_delivery", open_stand_in)
+        changed.setattr(run, "open_ways", open_stand_in)
         return run.run_project(project, clock=lambda: now, **wishes)  # type: ignore[arg-type]

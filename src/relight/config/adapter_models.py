@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from relight.config.secret import Secret
-from relight.rules.field_kinds import ElapsedField, UrlField, refusal
+from relight.rules.field_kinds import ElapsedField, EmailField, UrlField, refusal
 from relight.rules.file_model import FileModel
 
 _SIZE = re.compile(r"(\d{1,6}) ?(KB|MB|GB)", re.IGNORECASE)
@@ -58,6 +58,15 @@ class StoreModel(FileModel):
     postgres: Secret | None = Field(default=None, description="Address of a server: `${DATABASE_URL}`.")
 
 
+class DkimModel(FileModel):
+    """How mails are signed."""
+
+    noun: ClassVar[str] = "the DKIM settings"
+    domain: str = Field(min_length=1, description="The domain that signs; the sender's, or one above it.")
+    selector: str = Field(min_length=1, description="The selector: `<selector>._domainkey.<domain>` holds the key.")
+    key: Secret = Field(description="The private key as PEM text: `${DKIM_KEY}`.")
+
+
 class SmtpModel(FileModel):
     """A mail server."""
 
@@ -69,6 +78,12 @@ class SmtpModel(FileModel):
     security: Literal["starttls", "tls", "none"] = Field(
         default="starttls", description="`none` only for a server on the same machine."
     )
+    connections: int = Field(default=4, ge=1, le=100, description="Connections open at once.")
+    dkim: DkimModel | None = Field(default=None, description="Signs each mail; left out: the server signs.")
+    bounces: EmailField | None = Field(
+        default=None,
+        description="Where bounces go: `b@bounce.shop.example` becomes `b+<token>@…`, so that each says what bounced.",
+    )
 
 
 class SendgridModel(FileModel):
@@ -77,7 +92,25 @@ class SendgridModel(FileModel):
     noun: ClassVar[str] = "the SendGrid settings"
     key: Secret = Field(description="API key: `${SENDGRID_API_KEY}`.")
     webhook_key: Secret | None = Field(default=None, description="Public key that signs its event webhooks.")
-    url: UrlField | None = Field(default=None, description="Another address, for a stand-in.")
+    url: UrlField | None = Field(
+        default=None, description="Another address: `https://api.eu.sendgrid.com`, or that of a stand-in."
+    )
+    sandbox: bool = Field(default=False, description="SendGrid checks the shape only: nothing is delivered.")
+    connections: int = Field(default=16, ge=1, le=200, description="Requests under way at once.")
+
+
+class WebhookModel(FileModel):
+    """How web addresses of `webhooks` are called."""
+
+    noun: ClassVar[str] = "the webhook settings"
+    secret: Secret | None = Field(
+        default=None, description="Signs each call: `${WEBHOOK_SECRET}`; left out: calls are not signed."
+    )
+    private: list[str] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Hosts that may have an address inside the network; every other one is refused there.",
+    )
 
 
 class WarmUpModel(FileModel):
@@ -108,7 +141,15 @@ class DeliveryModel(FileModel):
         default=None, description="How long the provider may take; 30 seconds if left out."
     )
     rate: RateField | None = Field(default=None, description="How fast mails leave: `10 per second`.")
-    warm_up: WarmUpModel | None = Field(default=None, description="A new sender begins slowly.")
+    domains: dict[str, RateField] = Field(
+        default_factory=dict,
+        max_length=1000,
+        description="How fast mails go to one domain: `{gmail.com: 20 per minute}`; `*` for each of the others.",
+    )
+    warm_up: WarmUpModel | None = Field(
+        default=None, description="A new sender begins slowly and grows to what `rate` allows."
+    )
+    webhook: WebhookModel | None = Field(default=None, description="How web addresses of `webhooks` are called.")
 
 
 class WebModel(FileModel):

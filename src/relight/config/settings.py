@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
 
 from relight.base.instants import MINUTE, SECOND
 from relight.base.problems import Problem
@@ -38,6 +39,15 @@ class SenderSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DkimSettings:
+    """How mails are signed."""
+
+    domain: str
+    selector: str
+    key: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpSettings:
     """A mail server."""
 
@@ -46,6 +56,12 @@ class SmtpSettings:
     user: str | None
     password: Secret | None
     security: Literal["starttls", "tls", "none"]
+    connections: int = 4
+    dkim: DkimSettings | None = None
+    #: Address of bounces, without token; None uses the sender's.
+    bounces: str | None = None
+    #: Signs the addresses of bounces; None where the config has no `web` with its secret.
+    bounce_key: TokenKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +71,17 @@ class SendgridSettings:
     key: Secret
     webhook_key: Secret | None
     url: str | None
+    sandbox: bool = False
+    connections: int = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """How web addresses are called."""
+
+    secret: Secret | None = None
+    #: Hosts that may have an address inside the network.
+    private: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +100,9 @@ class DeliverySettings:
     rate: float | None = None
     #: (messages on the first day, days until the full volume).
     warm_up: tuple[int, int] | None = None
+    #: Domain -> messages a second; `*` for each of the others.
+    domains: Mapping[str, float] = field(default_factory=dict)
+    webhook: WebhookSettings = WebhookSettings()
     #: Most messages an hour (volume guard); None for no guard.
     per_hour: int | None = None
 
@@ -210,15 +240,37 @@ def _delivery(model: ConfigModel) -> DeliverySettings:
     return DeliverySettings(
         files=found.files,
         smtp=SmtpSettings(
-            host=smtp.host, port=smtp.port, user=smtp.user, password=smtp.password, security=smtp.security
+            host=smtp.host,
+            port=smtp.port,
+            user=smtp.user,
+            password=smtp.password,
+            security=smtp.security,
+            connections=smtp.connections,
+            dkim=DkimSettings(domain=smtp.dkim.domain, selector=smtp.dkim.selector, key=smtp.dkim.key)
+            if smtp.dkim
+            else None,
+            bounces=smtp.bounces,
+            bounce_key=next(iter(link_keys(model)), None),
         )
         if smtp
         else None,
-        sendgrid=SendgridSettings(key=grid.key, webhook_key=grid.webhook_key, url=grid.url) if grid else None,
+        sendgrid=SendgridSettings(
+            key=grid.key,
+            webhook_key=grid.webhook_key,
+            url=grid.url,
+            sandbox=grid.sandbox,
+            connections=grid.connections,
+        )
+        if grid
+        else None,
         on_unknown=found.on_unknown,
         lease=found.lease.elapsed if found.lease else LEASE_DEFAULT,
         timeout=found.timeout.elapsed if found.timeout else TIMEOUT_DEFAULT,
         rate=found.rate,
+        domains={domain.lower(): rate for domain, rate in found.domains.items()},
+        webhook=WebhookSettings(secret=found.webhook.secret, private=tuple(h.lower() for h in found.webhook.private))
+        if found.webhook
+        else WebhookSettings(),
         warm_up=(found.warm_up.start, found.warm_up.days) if found.warm_up else None,
         per_hour=per_hour,
     )
@@ -275,6 +327,22 @@ def _delivery_problems(delivery: DeliverySettings, place_of: PlaceOf) -> list[Pr
         problems.append(
             Problem(code="unencrypted-smtp", message=message, place=place, help="write `starttls` or `tls`")
         )
+    if delivery.warm_up is not None and delivery.rate is None:
+        message = "the warm-up grows to what `rate` allows in a day, and there is no `rate`"
+        place = place_of(("delivery", "warm_up"))
+        problems.append(
+            Problem(code="warm-up-without-rate", message=message, place=place, help="add `rate: 10 per second`")
+        )
+    if delivery.smtp and delivery.smtp.bounces and delivery.smtp.bounce_key is None:
+        message = "addresses of bounces are signed, and there is nothing to sign them with"
+        place = place_of(("delivery", "smtp", "bounces"))
+        help_text = "add `web: {base_url: …, secret: ${RELIGHT_LINK_SECRET}}`"
+        problems.append(Problem(code="bounces-without-secret", message=message, place=place, help=help_text))
+    url = delivery.sendgrid.url if delivery.sendgrid else None
+    if url is not None and url.startswith("http://") and urlsplit(url).hostname not in _LOOPBACK:
+        message = f"the API key would go to '{urlsplit(url).hostname}' unencrypted"
+        place = place_of(("delivery", "sendgrid", "url"))
+        problems.append(Problem(code="unencrypted-sendgrid", message=message, place=place, help="write `https://`"))
     return problems
 
 

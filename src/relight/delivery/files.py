@@ -1,5 +1,7 @@
 """Writes each mail as a file: `<folder>/<yyyy-mm-dd>/<digest>.eml`. The default way out; nothing is sent.
 
+A web request is written as `<digest>.webhook`.
+
 A name derives from the occurrence key and the day from the scheduled instant, so handing a message over twice makes
 one file. Files are complete or not there: written beside, made durable, then renamed.
 """
@@ -16,10 +18,20 @@ from relight.base.errors import RejectError
 from relight.base.ids import digest
 from relight.base.instants import to_utc
 from relight.delivery.mime import build_mime
-from relight.delivery.outgoing import Delivery, Outcome, OutgoingMessage, outcome_of
+from relight.delivery.outgoing import (
+    Delivery,
+    MayBegin,
+    Outcome,
+    OutgoingMessage,
+    always,
+    not_begun,
+    outcome_of,
+)
 
 #: Files of a batch from which one flush of the file system is cheaper than one a file.
 FLUSH_TOGETHER_MIN = 32
+#: Messages of one batch.
+BATCH_MESSAGES_MAX = 200
 #: Suffix of a file that is being written; a crash leaves only such ones.
 PART_SUFFIX = ".part"
 
@@ -29,17 +41,20 @@ class FilesTransport:
 
     #: The same message makes the same file.
     idempotent = True
+    batch_max = BATCH_MESSAGES_MAX
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         """Keep the folder; it is made when the first mail comes. `durable=False` skips fsync, for tests and demos."""
         self.folder = folder
         self.durable = durable
 
-    async def deliver(self, batch: Sequence[OutgoingMessage]) -> list[Delivery]:
+    async def deliver(self, batch: Sequence[OutgoingMessage], *, may_begin: MayBegin = always) -> list[Delivery]:
         """Return accepted for each mail that is on disk, rejected for one that cannot be written down as a mail.
 
         A disk that refuses needs an operator: `configuration`, which spends no attempt.
         """
+        if not may_begin():
+            return [not_begun(message) for message in batch]
         return await asyncio.to_thread(self.write_batch, batch)
 
     async def look_up(self, keys: Sequence[str]) -> Mapping[str, Delivery]:
@@ -57,7 +72,7 @@ class FilesTransport:
         for message in batch:
             path = self.path_of(message)
             try:
-                content = build_mime(message, date=to_utc(message.scheduled))
+                content = _content(message)
             except RejectError as error:
                 results.append(outcome_of(message, Outcome.REJECTED, str(error)))
                 continue
@@ -87,7 +102,8 @@ class FilesTransport:
     def path_of(self, message: OutgoingMessage) -> Path:
         """Return where a message's file stands."""
         day = to_utc(message.scheduled).date().isoformat()
-        return self.folder / day / f"{file_name(message.occurrence_key)}.eml"
+        suffix = "eml" if message.channel == "email" else message.channel
+        return self.folder / day / f"{file_name(message.occurrence_key)}.{suffix}"
 
     def _make_durable(self, written: Sequence[tuple[Path, Path]], days: AbstractSet[Path]) -> None:
         if self.durable and len(written) >= FLUSH_TOGETHER_MIN:
@@ -109,8 +125,8 @@ class FilesTransport:
             return found
         for day in sorted(self.folder.iterdir()):
             for name, key in wanted.items() if day.is_dir() else ():
-                path = day / f"{name}.eml"
-                if path.exists():
+                path = next((p for p in (day / f"{name}.eml", day / f"{name}.webhook") if p.exists()), None)
+                if path is not None:
                     found[key] = Delivery(
                         key=key, outcome=Outcome.ACCEPTED, provider_text=str(path), provider_id=name
                     )  # fmt: skip
@@ -120,6 +136,13 @@ class FilesTransport:
 def file_name(occurrence_key: str) -> str:
     """Return the name of a message's file without suffix; the same digits as in its Message-ID."""
     return digest("message-id", occurrence_key)
+
+
+def _content(message: OutgoingMessage) -> bytes:
+    """Return a mail, or what a web address would have got: its name in config on the first line, then the body."""
+    if message.channel == "email":
+        return build_mime(message, date=to_utc(message.scheduled))
+    return f"POST {message.to_address}\n\n{message.text}".encode("utf-8", "replace")
 
 
 def _sync(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -13,7 +13,7 @@ class Outcome(StrEnum):
 
     #: The provider answered in full that it has the message.
     ACCEPTED = "accepted"
-    #: Surely not accepted; the same call may succeed later.
+    #: Surely not accepted, or not begun; the same call may succeed later.
     RETRY = "retry"
     #: A full answer that it will never be taken.
     REJECTED = "rejected"
@@ -21,6 +21,17 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     #: Our own settings are wrong: no attempt is spent, an operator is needed.
     CONFIGURATION = "configuration"
+
+
+class Concern(StrEnum):
+    """Whom a `retry` is about: it says whose attempts are spent and who waits."""
+
+    #: This message alone: a full mailbox. An attempt is spent.
+    MESSAGE = "message"
+    #: The provider: no connection, a rate limit. No attempt is spent, and everything waits.
+    PROVIDER = "provider"
+    #: Either of them: an error of the server. Everything waits, and an attempt is spent while others get through.
+    EITHER = "either"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +54,10 @@ class OutgoingMessage:
     list_unsubscribe: tuple[str, ...] = ()
     feedback_id: str | None = None
     transactional: bool = False
+    #: What the provider may group by: the rule's id; no personal data.
+    category: str = ""
+    #: `email`, or `webhook`: `to_address` is then a name of config's `webhooks` and `text` the body.
+    channel: str = "email"
     #: Scheduled instant (µs UTC): the day a file is filed under, and its Date.
     scheduled: int = 0
 
@@ -58,6 +73,21 @@ class Delivery:
     provider_text: str = ""
     #: The provider's own name for the message; empty where it gave none.
     provider_id: str = ""
+    #: The provider's word on when to come back (µs UTC); None where it gave none.
+    retry_at: int | None = None
+    #: With `retry`: whom it is about.
+    concern: Concern = Concern.MESSAGE
+    #: False where the call was not made at all, which says nothing about the provider.
+    begun: bool = True
+
+
+#: Asked right before a message's body leaves: whether the sender still owns it long enough for an answer (S5).
+MayBegin = Callable[[], bool]
+
+
+def always() -> bool:
+    """Return True: nobody else can own the message."""
+    return True
 
 
 class Transport(Protocol):
@@ -67,8 +97,15 @@ class Transport(Protocol):
     def idempotent(self) -> bool:
         """Whether handing over the same message twice makes one."""
 
-    async def deliver(self, batch: Sequence[OutgoingMessage]) -> list[Delivery]:
-        """Return one delivery for each message, in order. Raises nothing that a provider does."""
+    @property
+    def batch_max(self) -> int:
+        """Messages worth claiming together; where handing over twice makes two, a kill leaves as many unknown."""
+
+    async def deliver(self, batch: Sequence[OutgoingMessage], *, may_begin: MayBegin = always) -> list[Delivery]:
+        """Return one delivery for each message, in order. Raises nothing that a provider does.
+
+        Whatever has not begun when `may_begin` says no comes back as `not_begun`.
+        """
 
     async def look_up(self, keys: Sequence[str]) -> Mapping[str, Delivery]:
         """Return what is known of these occurrence keys; a transport that cannot ask returns nothing."""
@@ -81,7 +118,28 @@ class Transport(Protocol):
 PROVIDER_TEXT_CHARACTERS_MAX = 500
 
 
-def outcome_of(message: OutgoingMessage, outcome: Outcome, text: str, provider_id: str = "") -> Delivery:
+def not_begun(message: OutgoingMessage) -> Delivery:
+    """Return the delivery of a message that was left alone because its lease would run out before an answer."""
+    text = "not begun: the lease would have run out before an answer"
+    return Delivery(key=message.occurrence_key, outcome=Outcome.RETRY, provider_text=text, begun=False)
+
+
+def outcome_of(  # noqa: PLR0913 - one delivery, by keyword
+    message: OutgoingMessage,
+    outcome: Outcome,
+    text: str,
+    provider_id: str = "",
+    *,
+    retry_at: int | None = None,
+    concern: Concern = Concern.MESSAGE,
+) -> Delivery:
     """Return the delivery of a message, its text printable and bounded."""
     shown = "".join(c if c.isprintable() else " " for c in text)[:PROVIDER_TEXT_CHARACTERS_MAX].strip()
-    return Delivery(key=message.occurrence_key, outcome=outcome, provider_text=shown, provider_id=provider_id)
+    return Delivery(
+        key=message.occurrence_key,
+        outcome=outcome,
+        provider_text=shown,
+        provider_id=provider_id,
+        retry_at=retry_at,
+        concern=concern,
+    )

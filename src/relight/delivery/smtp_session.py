@@ -9,13 +9,15 @@ accepted, 4xx retry, 5xx rejected.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 import aiosmtplib
 
 from relight.delivery.addresses import needs_smtputf8
-from relight.delivery.outgoing import Outcome, OutgoingMessage
+from relight.delivery.outgoing import Concern, MayBegin, Outcome, OutgoingMessage
+from relight.delivery.signing import DkimKey
 
 #: Seconds to connect, TLS included.
 CONNECT_SECONDS_MAX = 20.0
@@ -60,6 +62,12 @@ class SmtpSettings:
     local_name: str | None = None
     #: Envelope sender for bounces; None uses the From address.
     envelope_from: str | None = None
+    #: Occurrence key -> envelope sender of that message (VERP); None uses `envelope_from`.
+    envelope_of: Callable[[str], str] | None = None
+    #: Signs each mail; None leaves that to the server.
+    dkim: DkimKey | None = None
+    #: Connections open at once.
+    connections: int = 1
     connect_seconds: float = CONNECT_SECONDS_MAX
     command_seconds: float = COMMAND_SECONDS_MAX
     body_seconds: float = BODY_SECONDS_MAX
@@ -77,6 +85,10 @@ class RefusedError(Exception):
         self.code = code
 
 
+class NotBegunError(Exception):
+    """The lease would run out before an answer: the transaction is given up before the first byte of the body."""
+
+
 class MisconfiguredError(RefusedError):
     """Our settings and the server do not fit."""
 
@@ -90,8 +102,9 @@ class MisconfiguredError(RefusedError):
 class Session:
     """One transaction: knows how far it has come."""
 
-    def __init__(self, settings: SmtpSettings) -> None:
+    def __init__(self, settings: SmtpSettings, may_begin: MayBegin) -> None:
         self.settings = settings
+        self.may_begin = may_begin
         self.phase = Phase.CONNECT
 
     def make_client(self) -> aiosmtplib.SMTP:
@@ -125,7 +138,7 @@ class Session:
     ) -> str:  # fmt: skip
         """Return the server's last word when it has the message; raises for everything else."""
         seconds = self.settings.command_seconds
-        sender = self.settings.envelope_from or message.from_address
+        sender = envelope_sender(self.settings, message)
         self.phase = Phase.MAIL
         options, encoding = [f"size={len(content)}"] if client.supports_extension("size") else [], "ascii"
         if needs_smtputf8(address) or needs_smtputf8(sender):
@@ -141,6 +154,8 @@ class Session:
         protocol = client.protocol
         if protocol is None:
             raise aiosmtplib.SMTPServerDisconnected("the connection is gone")
+        if not self.may_begin():
+            raise NotBegunError
         self.phase = Phase.BODY
         protocol.write(_dot_stuffed(content))
         reply = await protocol.read_response(timeout=max(seconds, self.settings.body_seconds))
@@ -154,10 +169,25 @@ class Session:
             raise RefusedError(reply.code, reply.message)
 
 
+def envelope_sender(settings: SmtpSettings, message: OutgoingMessage) -> str:
+    """Return where bounces of a message go."""
+    if settings.envelope_of is not None:
+        return settings.envelope_of(message.occurrence_key)
+    return settings.envelope_from or message.from_address
+
+
 def _dot_stuffed(content: bytes) -> bytes:
     """Return the body as DATA takes it (RFC 5321 4.5.2); `build_mime` wrote CR LF throughout."""
     stuffed = content.replace(b"\r\n.", b"\r\n..")
     return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"
+
+
+def concern_of(phase: Phase, error: Exception) -> Concern:
+    """Return whom an error in a phase is about: nobody gets in, one recipient is refused, or it cannot be told."""
+    if phase < Phase.MAIL:
+        return Concern.PROVIDER
+    is_answer = isinstance(error, RefusedError) and error.code != SHUTTING_DOWN
+    return Concern.MESSAGE if is_answer and phase is not Phase.MAIL else Concern.EITHER
 
 
 def judge(phase: Phase, error: Exception) -> tuple[Outcome, str]:

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from relight.base.errors import ServiceError
-from relight.delivery.files import FilesTransport
 from relight.engine.cluster_worker import needs_of_cluster
-from relight.engine.dispatch import CONFIGURATION_WAIT, Dispatcher, SenderIdentity
 from relight.engine.outcomes import JOURNAL_LINES_MAX, OUTCOMES_POSITION, outcome_records
-from relight.engine.way_out import open_delivery
+from relight.engine.sending import make_dispatcher, open_limits
+from relight.engine.way_out import open_ways
 from relight.stores.interface import Batch
 from relight.transports.kafka_clients import control_topic
 from relight.transports.kafka_publish import publish_control
@@ -46,18 +45,10 @@ def run_sender(
     _, settings, kafka = needs_of_cluster(project)
     assert settings.store.postgres is not None
     store = PostgresStore.open(settings.store.postgres.reveal(), exclusive=False)
-    transport = open_delivery(settings.delivery, project.folder)
-    sender = settings.sender
-    dispatcher = Dispatcher(
-        store=store,
-        transport=transport,
-        sender=SenderIdentity(name=sender.name, address=sender.address, reply_to=sender.reply_to),
-        owner=f"{socket.gethostname()}-{os.getpid()}",
-        lease=settings.delivery.lease,
-        retries_unknown=settings.delivery.on_unknown == "retry",
-        is_stopped=stop.is_set,
-        configuration_wait=0 if isinstance(transport, FilesTransport) else CONFIGURATION_WAIT,
-    )
+    transport = open_ways(settings, project.folder)
+    owner = f"{socket.gethostname()}-{os.getpid()}"
+    dispatcher = make_dispatcher(store, transport, settings, owner=owner, clock=clock, is_stopped=stop.is_set)
+    open_limits(dispatcher, settings.delivery, clock())
     sent = 0
     try:
         while not stop.is_set():

@@ -18,19 +18,18 @@ from relight.base.instants import INSTANT_MIN
 from relight.config.loader import LoadedProject
 from relight.delivery.files import FilesTransport
 from relight.engine.daily import DayMaker, days_of
-from relight.engine.dispatch import CONFIGURATION_WAIT, Dispatcher, SenderIdentity
 from relight.engine.engine import Engine
 from relight.engine.feed import Feed, feed_finished
 from relight.engine.inbox import InboxInput, Polled
 from relight.engine.live import LiveFeed, log_order
 from relight.engine.operator_commands import operator_commands
-from relight.engine.outcomes import OutcomeInput
 from relight.engine.plan_commands import plan_commands
 from relight.engine.plan_versions import is_rolled_back, keep_plan, known_plans
 from relight.engine.second_look import SecondLook
+from relight.engine.sending import Sending
 from relight.engine.telemetry.observing import Observer
 from relight.engine.telemetry.tracing import Span, no_spans
-from relight.engine.way_out import open_delivery
+from relight.engine.way_out import open_ways
 from relight.stores.crash import crash_point
 from relight.stores.inbox import Inbox, inbox_path
 from relight.stores.opening import SQLITE_DEFAULT, open_store
@@ -138,7 +137,7 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
         run.clock, run.stop, run.on_progress, run.span = clock, stop or threading.Event(), on_progress, span
         run.observer = Observer(
             engine=run.engine,
-            dispatcher=run.dispatcher,
+            dispatcher=run.sending.dispatcher,
             clock=clock,
             exposition=exposition,
             is_live=any(not stream.source.is_finished for stream in project.streams.values()),
@@ -167,26 +166,21 @@ class _Run:
         self.project, self.store, self.plan, self.settings = project, store, plan, settings
         most = max(1_000, int(settings.engine.cache * OPEN_SHARE) // PROFILE_BYTES)
         cached = os.environ.get("RELIGHT_CACHED_PROFILES")
-        self.transport = open_delivery(settings.delivery, project.folder)
+        self.transport = open_ways(settings, project.folder)
         self.engine = Engine(
             store,
             cached_profiles=most if cached is None else int(cached),
             closed_bytes=int(settings.engine.cache * (1 - OPEN_SHARE)) if cached is None else 0,
             mails_expire=not isinstance(self.transport, FilesTransport),
         )
-        sender = settings.sender
-        self.dispatcher = Dispatcher(
-            store=store,
+        self.sending = Sending(
+            engine=self.engine,
             transport=self.transport,
-            sender=SenderIdentity(name=sender.name, address=sender.address, reply_to=sender.reply_to),
-            owner=f"embedded-{os.getpid()}",
-            lease=settings.delivery.lease,
-            retries_unknown=settings.delivery.on_unknown == "retry",
+            settings=settings,
+            clock=self._wall_clock,
             is_stopped=self._must_stop_sending,
-            configuration_wait=0 if isinstance(self.transport, FilesTransport) else CONFIGURATION_WAIT,
             look=self._second_look(inbox),
         )
-        self.outcomes = OutcomeInput(engine=self.engine)
         self.inbox = InboxInput(
             inbox=inbox, store=store, streams=project.streams, folder=project.folder, schema=plan.schema,
             surveys=plan.policy.surveys, commands=plan_commands(self.engine, store, project, self._read_by),
@@ -207,8 +201,7 @@ class _Run:
         crash_point("after_recovery")
         live = LiveFeed.open(self.project, self.store)
         try:
-            self.dispatcher.take_over(self._sending_time(self.engine.progress.reached))
-            self.outcomes.take()
+            self.sending.begin(self.engine.progress.reached)
             self._files(until)
             if live:
                 self._live(live, once=once)
@@ -236,7 +229,7 @@ class _Run:
             after_batch=self._after_files_batch,
         )
         self._take_waiting()
-        self._send(self.engine.progress.reached)
+        self._send_all()
 
     def _follow(self, first: int) -> None:
         """Put the plan in force: at the first record of an empty log, else where time stands.
@@ -272,7 +265,7 @@ class _Run:
             self._after_batch()
             if not records:
                 if once or live.is_over():
-                    self._send(self.engine.progress.reached)
+                    self._send_all()
                     return
                 self.stop.wait(IDLE_SECONDS)
 
@@ -333,11 +326,13 @@ class _Run:
     def _send(self, recorded_now: int) -> None:
         """Send what is due: to files at the time the records carry, to real mailboxes at the wall clock (G3)."""
         with self.span("send", {}):
-            self.summary.handed_over += self.dispatcher.drain(self._sending_time(recorded_now))
-            self.outcomes.take()
+            self.summary.handed_over += self.sending.send(recorded_now)
 
-    def _sending_time(self, recorded_now: int) -> int:
-        return recorded_now if isinstance(self.transport, FilesTransport) else max(recorded_now, self.clock())
+    def _send_all(self) -> None:
+        self.summary.handed_over += self.sending.send_all(self.engine.progress.reached, self.stop.wait)
+
+    def _wall_clock(self) -> int:
+        return self.clock()
 
     def _must_stop_sending(self) -> bool:
         """Files are written in no time; a mail server may take long over what is due."""
@@ -359,7 +354,7 @@ class _Run:
         done, summary = self.engine.progress, self.summary
         summary.events, summary.duplicates, summary.differing = done.events, done.duplicates, done.differing
         summary.dead, summary.rows, summary.mails = done.dead, done.rows, done.mails
-        summary.outcomes, summary.counts = dict(self.dispatcher.sent), self.feed.counts
+        summary.outcomes, summary.counts = dict(self.sending.sent), self.feed.counts
         summary.evictions = self.engine.profiles.evictions
         summary.end = max(summary.end, done.reached)
-        summary.trouble = self.dispatcher.trouble
+        summary.trouble = self.sending.trouble

@@ -327,6 +327,16 @@ class SqliteStore:
         with self._connection.transaction("before_settle_commit", "after_settle_commit") as cursor:
             return sqlite_outbox.shed_bodies(cursor, before, limit)
 
+    def claims_made(self) -> int:
+        """Return how many claims were made in this store's life."""
+        with self._connection.reading() as cursor:
+            return int(cursor.execute("SELECT coalesce(sum(token), 0) FROM outbox").fetchone()[0])
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._connection.path
+
     def attempts(self, after: int = 0, *, limit: int | None = None) -> Iterator[Attempt]:
         with self._connection.reading() as cursor:
             return iter(sqlite_outbox.read_attempts(cursor, after, limit))

@@ -1,0 +1,30 @@
+"""Adapters whose libraries are an extra: imported only when the config asks for them; an error names the fix."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from relight.delivery.outgoing import Transport
+
+#: What the `sendgrid` extra brings.
+SENDGRID_PACKAGES = ("sendgrid", "aiohttp", "cryptography")
+SENDGRID_INSTALL = "pip install 'relight[sendgrid]'"
+
+
+def require_sendgrid() -> None:
+    """Raise ImportError naming what is missing for SendGrid and how to install it."""
+    missing = [name for name in SENDGRID_PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ImportError(f"SendGrid needs {', '.join(missing)}, which are not installed: {SENDGRID_INSTALL}")
+
+
+def open_sendgrid(*, key: str, url: str | None, sandbox: bool, connections: int, seconds: float) -> Transport:
+    """Return the SendGrid transport; raises ImportError where the extra is missing, ValueError for a bad key."""
+    require_sendgrid()
+    from relight.delivery.sendgrid import URL_DEFAULT, SendgridAccount, SendgridTransport
+
+    return SendgridTransport(
+        SendgridAccount(key=key, url=url or URL_DEFAULT, sandbox=sandbox, connections=connections, seconds=seconds)
+    )

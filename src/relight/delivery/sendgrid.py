@@ -1,0 +1,181 @@
+"""Sends through SendGrid's Web API over connections that stay open: one request a message, several at a time.
+
+Theory of operation. Exceptions of a client library cannot tell whether the provider has the message, so the phase is
+kept here: until the request's head is about to be written nothing has left, and whatever breaks is `retry`; from there
+until the answer is read in full it is `unknown`; a full answer is judged in `sendgrid_answers`. Nothing follows a
+redirect, nothing is tried again here: when and whether is the dispatcher's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import aiohttp
+
+from relight.base.errors import RejectError
+from relight.delivery.outgoing import (
+    Concern,
+    Delivery,
+    MayBegin,
+    Outcome,
+    OutgoingMessage,
+    always,
+    not_begun,
+    outcome_of,
+)
+from relight.delivery.sendgrid_answers import ANSWER_BYTES_MAX, Verdict, judge_answer
+from relight.delivery.sendgrid_payload import build_payload
+
+#: Where the API is, for accounts outside the EU.
+URL_DEFAULT = "https://api.sendgrid.com"
+#: Requests under way at once.
+CONNECTIONS_DEFAULT = 16
+#: Messages of one claim for each connection; a kill leaves at most so many unknown.
+BATCH_PER_CONNECTION = 4
+#: Seconds to connect, TLS included.
+CONNECT_SECONDS_MAX = 10.0
+#: Seconds after which an idle connection is not used again: a server that closes it meanwhile makes `unknown`.
+KEEP_ALIVE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendgridAccount:
+    """Whose account, and how it is talked to."""
+
+    key: str = field(repr=False)
+    url: str = URL_DEFAULT
+    #: Have shapes checked only; nothing is delivered and nothing charged.
+    sandbox: bool = False
+    connections: int = CONNECTIONS_DEFAULT
+    #: Seconds that one request may take, its answer included.
+    seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not self.key.strip() or not self.key.isascii() or not self.key.isprintable():
+            raise ValueError("the key is empty or holds what cannot stand in a header")
+
+
+class _NotBegunError(Exception):
+    """The lease would run out before an answer: the request is given up before its first byte."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """One batch while it is on its way."""
+
+    may_begin: MayBegin
+    #: What every further message of the batch shares, once one was told so.
+    closed: Verdict | None = None
+
+
+class SendgridTransport:
+    """The transport that `delivery: {sendgrid: {…}}` names."""
+
+    #: The send call has no idempotency key.
+    idempotent = False
+
+    def __init__(self, account: SendgridAccount) -> None:
+        """Keep the account; nothing is opened yet."""
+        self.account = account
+        self.batch_max = account.connections * BATCH_PER_CONNECTION
+        self._session: aiohttp.ClientSession | None = None
+
+    async def deliver(self, batch: Sequence[OutgoingMessage], *, may_begin: MayBegin = always) -> list[Delivery]:
+        """Return one delivery a message. What one is told about the account or the provider holds for the rest."""
+        found: list[Delivery | None] = [None] * len(batch)
+        waiting = iter(enumerate(batch))
+        shared = _Round(may_begin)
+
+        async def work() -> None:
+            for place, message in waiting:
+                found[place] = await self._send(message, shared)
+
+        await asyncio.gather(*(work() for _ in range(min(self.account.connections, len(batch)))))
+        return [one for one in found if one is not None]
+
+    async def look_up(self, keys: Sequence[str]) -> Mapping[str, Delivery]:  # noqa: ARG002 - the protocol's signature
+        """Return nothing: only the event webhook says what became of a message."""
+        return {}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _send(self, message: OutgoingMessage, shared: _Round) -> Delivery:
+        if shared.closed is not None:
+            return _delivery(message, shared.closed)
+        try:
+            body = build_payload(message, sandbox=self.account.sandbox)
+        except RejectError as error:
+            return outcome_of(message, Outcome.REJECTED, str(error))
+        phase = SimpleNamespace(begun=False, may_begin=shared.may_begin)
+        try:
+            verdict = await self._post(body, phase)
+        except _NotBegunError:
+            return not_begun(message)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            outcome = Outcome.UNKNOWN if phase.begun else Outcome.RETRY
+            verdict = Verdict(outcome=outcome, text=text, concern=Concern.PROVIDER)
+        if verdict.outcome is Outcome.CONFIGURATION or (
+            verdict.outcome is Outcome.RETRY and verdict.concern is Concern.PROVIDER
+        ):
+            shared.closed = verdict
+        elif verdict.outcome is Outcome.ACCEPTED and verdict.retry_at is not None:
+            text = "the provider's rate limit is used up"
+            shared.closed = Verdict(
+                outcome=Outcome.RETRY, text=text, retry_at=verdict.retry_at, concern=Concern.PROVIDER
+            )
+        return _delivery(message, verdict)
+
+    async def _post(self, body: bytes, phase: SimpleNamespace) -> Verdict:
+        session = self._open_session()
+        async with session.post(
+            f"{self.account.url.rstrip('/')}/v3/mail/send", data=body, allow_redirects=False, trace_request_ctx=phase
+        ) as answer:
+            told = b""
+            async for piece in answer.content.iter_any():  # to its end, which alone says that the answer is whole
+                told += piece[: ANSWER_BYTES_MAX - len(told)]
+            now = time.time_ns() // 1_000
+            return judge_answer(answer.status, answer.headers, told, now=now, sandbox=self.account.sandbox)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_request_headers_sent.append(_begin)
+            seconds = self.account.seconds
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=self.account.connections, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60
+                ),
+                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=min(CONNECT_SECONDS_MAX, seconds)),
+                headers={
+                    "Authorization": f"Bearer {self.account.key}",
+                    "Content-Type": "application/json",
+                    "Accept": "application/json",
+                    "Accept-Encoding": "identity",
+                },
+                trace_configs=[trace],
+            )
+        return self._session
+
+
+async def _begin(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+    """Note that the head is about to leave; the last moment at which nothing has."""
+    phase = context.trace_request_ctx
+    if not phase.may_begin():
+        raise _NotBegunError
+    phase.begun = True
+
+
+def _delivery(message: OutgoingMessage, verdict: Verdict) -> Delivery:
+    retry_at = None if verdict.outcome is Outcome.ACCEPTED else verdict.retry_at
+    return outcome_of(
+        message, verdict.outcome, verdict.text, verdict.provider_id, retry_at=retry_at, concern=verdict.concern
+    )

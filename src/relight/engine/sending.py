@@ -1,0 +1,190 @@
+"""All of a run's sending: the dispatcher with its limits, what it learns back into the log, the guard's pause.
+
+To files at the time the records carry; to real mailboxes at the wall clock, in slices, so that inputs are read between
+them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from relight.base.instants import DAY, HOUR, SECOND
+from relight.delivery.files import FilesTransport
+from relight.engine.dispatch import CONFIGURATION_WAIT, DOUBT_NOTE, WARM_UP_NOTE, Dispatcher
+from relight.engine.handing_over import SenderIdentity
+from relight.engine.outcomes import OutcomeInput
+from relight.engine.pace import Pace, PaceSettings
+from relight.engine.send_mark import SendMark, open_mark
+from relight.engine.volume_guard import VolumeGuard
+from relight.rules.world import ALL_RULES
+from relight.stores.sqlite import SqliteStore
+from relight.streams.envelope import Control
+
+if TYPE_CHECKING:
+    from relight.config.settings import DeliverySettings, Settings
+    from relight.delivery.outgoing import Outcome, Transport
+    from relight.engine.engine import Engine
+    from relight.stores.interface import LookAgain, Store
+
+#: Seconds of one slice of sending between two looks at the inputs.
+SLICE_SECONDS = 1.0
+#: Time between two rounds of taking bodies from long settled messages (µs).
+SHED_EVERY = HOUR
+#: Name under which the store keeps that the guard, not an operator, paused everything.
+PAUSED_NOTE = "volume_guard_paused"
+
+
+class Sending:
+    """The sender of one run."""
+
+    def __init__(  # noqa: PLR0913 - one sender, by keyword
+        self,
+        engine: Engine,
+        transport: Transport,
+        settings: Settings,
+        *,
+        clock: Callable[[], int],
+        is_stopped: Callable[[], bool],
+        look: LookAgain | None = None,
+    ) -> None:
+        """Stand before `begin`."""
+        self.engine, self.store, self.delivery = engine, engine.store, settings.delivery
+        self.is_recorded = isinstance(transport, FilesTransport)
+        self.clock = clock
+        self.outcomes = OutcomeInput(engine=engine)
+        self.mark: SendMark | None = None
+        self._shed_at = 0
+        self.dispatcher = make_dispatcher(
+            self.store, transport, settings, owner=f"embedded-{os.getpid()}", clock=clock, is_stopped=is_stopped
+        )
+        self.dispatcher.look, self.dispatcher.on_claim = look, self._on_claim
+
+    @property
+    def sent(self) -> dict[Outcome, int]:
+        """Outcomes so far."""
+        return self.dispatcher.sent
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing leaves; empty while mails leave."""
+        return self.dispatcher.trouble
+
+    def begin(self, recorded_now: int) -> None:
+        """Open the limits as the store remembers them, and settle what an earlier process was sending."""
+        now = self._time(recorded_now)
+        open_limits(self.dispatcher, self.delivery, now)
+        if not self.is_recorded:
+            self._open_mark()
+        self.dispatcher.take_over(now)
+        self.outcomes.take()
+        self._follow_guard()
+
+    def send(self, recorded_now: int) -> int:
+        """Send what is due, one slice where sending takes real time; return how many messages were handed over."""
+        now = self._time(recorded_now)
+        self._follow_guard()  # before anything is claimed: what is paused may not leave
+        handed = self.dispatcher.drain(now)
+        self.outcomes.take()
+        self._follow_guard()
+        if now - self._shed_at >= SHED_EVERY:
+            self.dispatcher.shed(now)
+            self._shed_at = now
+        return handed
+
+    def send_all(self, recorded_now: int, sleep: Callable[[float], object]) -> int:
+        """Send until nothing due may leave: the rate is waited for, a provider that is down or a new day is not."""
+        handed = self.send(recorded_now)
+        pace = self.dispatcher.pace
+        while not self.is_recorded and not self.dispatcher.is_stopped() and not self.trouble:
+            until, now = self.dispatcher.wait_until, self._time(recorded_now)
+            if until is None or pace is None or pace.is_day_used_up(now):
+                more = self.send(recorded_now)
+                if not more:
+                    break
+                handed += more
+                continue
+            sleep(max(0, until - now) / SECOND)
+            handed += self.send(recorded_now)
+        return handed
+
+    def _time(self, recorded_now: int) -> int:
+        return recorded_now if self.is_recorded else max(recorded_now, self.clock())
+
+    def _open_mark(self) -> None:
+        if not isinstance(self.store, SqliteStore):
+            return  # several senders share a server's store; its backups are the operator's to fence
+        self.mark, doubtful = open_mark(self.store.path, self.store.claims_made())
+        if doubtful is not None:
+            known = int(self.store.note(DOUBT_NOTE) or 0)
+            self.store.set_note(DOUBT_NOTE, str(max(known, doubtful)))
+
+    def _on_claim(self, claims: int, now: int) -> None:
+        if self.mark is not None:
+            self.mark.write(claims, now)
+
+    def _follow_guard(self) -> None:
+        """Pause both arms of every rule while the guard has stopped sending, and let them go on once it is released."""
+        guard = self.dispatcher.guard
+        if guard is None or self.engine.plan is None:
+            return
+        guard.look_again(self.store)
+        paused = self.store.note(PAUSED_NOTE) == "yes"
+        if guard.stop is not None and not paused:
+            if not self.engine.world.states[-1].is_paused(ALL_RULES):
+                self.engine.take([self._control("pause")])
+            self.store.set_note(PAUSED_NOTE, "yes")
+        elif guard.stop is None and paused:
+            self.engine.take([self._control("resume")])
+            self.store.set_note(PAUSED_NOTE, "")
+
+    def _control(self, kind: str) -> Control:
+        return Control(kind=kind, ingest_time=self.engine.progress.reached, subject=ALL_RULES)
+
+
+def make_dispatcher(  # noqa: PLR0913 - one sender, by keyword
+    store: Store,
+    transport: Transport,
+    settings: Settings,
+    *,
+    owner: str,
+    clock: Callable[[], int],
+    is_stopped: Callable[[], bool],
+) -> Dispatcher:
+    """Return the sender that a project's settings describe; `open_limits` gives it its limits."""
+    is_recorded = isinstance(transport, FilesTransport)
+    delivery, sender = settings.delivery, settings.sender
+    return Dispatcher(
+        store=store,
+        transport=transport,
+        sender=SenderIdentity(name=sender.name, address=sender.address, reply_to=sender.reply_to),
+        owner=owner,
+        lease=delivery.lease,
+        answer=delivery.timeout,
+        retries_unknown=delivery.on_unknown == "retry",
+        configuration_wait=0 if is_recorded else CONFIGURATION_WAIT,
+        clock=None if is_recorded else clock,
+        slice_seconds=None if is_recorded else SLICE_SECONDS,
+        is_stopped=is_stopped,
+    )
+
+
+def open_limits(dispatcher: Dispatcher, delivery: DeliverySettings, now: int) -> None:
+    """Give a sender pace and volume guard as the store remembers them at `now` (µs)."""
+    if dispatcher.clock is not None:
+        dispatcher.pace = open_pace(dispatcher.store, delivery, now)
+    if delivery.per_hour is not None:
+        dispatcher.guard = VolumeGuard.open(dispatcher.store, delivery.per_hour, now)
+
+
+def open_pace(store: Store, delivery: DeliverySettings, now: int) -> Pace | None:
+    """Return the pace as the store remembers it at `now` (µs), None where the config sets no limit."""
+    settings = PaceSettings(rate=delivery.rate, warm_up=delivery.warm_up, domains=delivery.domains)
+    if settings.rate is None and not settings.domains:
+        return None
+    began = store.note(WARM_UP_NOTE)
+    pace = Pace(settings=settings, began=None if began is None else int(began), today=now - now % DAY)
+    if settings.warm_up is not None:
+        pace.sent_today = sum(count for _, count in store.handed_over(pace.today))
+    return pace
