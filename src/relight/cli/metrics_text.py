@@ -13,6 +13,7 @@ import click
 from relight.base.instants import iso_utc
 from relight.cli.output import marked, table
 from relight.config.measure_kinds import Unit
+from relight.metrics.figures import figure_text, goal_text
 
 if TYPE_CHECKING:
     from relight.metrics import CohortTable, FunnelCounts, Interval, Measure, Period, RuleEffect, TargetStatus
@@ -24,25 +25,6 @@ TICKS_MAX = 24
 COHORT_PERIODS_SHOWN = 12
 _BAR = 20
 _WIDTH = 100
-
-
-def number(value: float | None, unit: Unit, currency: str) -> str:
-    """Return a value with its unit, for people."""
-    if value is None:
-        return "–"
-    match unit:
-        case Unit.PERCENT:
-            return f"{value:.1f} %"
-        case Unit.MONEY:
-            return f"{value:,.2f} {currency}"
-        case Unit.COUNT:
-            return f"{value:,.0f}"
-        case Unit.SCORE:
-            return f"{value:.1f}"
-        case Unit.DAYS:
-            return f"{value:.1f} days"
-        case _:
-            return f"{value:,.2f}"
 
 
 def ticks(values: Sequence[float | None]) -> str:
@@ -69,7 +51,8 @@ def measures_text(measures: Sequence[Measure]) -> str:
             continue
         period = one.period.label + ("" if one.period.complete else " so far") if one.period else ""
         rows.append([
-            title, number(one.value, one.unit, one.currency), _of(one), period, ticks([p.value for p in one.series]),
+            title, figure_text(one.value, one.unit, one.currency), _of(one), period,
+            ticks([point.value for point in one.series]),
         ])  # fmt: skip
     shown = table([["measure", "value", "of", "period", "over time"], *rows], right=frozenset({1, 2})) if rows else []
     lines += shown[:1]
@@ -89,13 +72,13 @@ def one_measure_text(measure: Measure) -> str:
     if measure.missing is not None:
         return "\n".join([f"{measure.title}: not computed, {measure.missing}", *_dim(measure.definition)])
     period = measure.period.label if measure.period else ""
-    head = f"{measure.title}: {number(measure.value, measure.unit, measure.currency)} in {period}"
+    head = f"{measure.title}: {figure_text(measure.value, measure.unit, measure.currency)} in {period}"
     head += _interval(measure.interval, measure.unit, measure.currency)
     rows = [["period", "value", "of", *measure.series[-1].parts]]
     for one in measure.series[-TICKS_MAX:]:
         name = one.period.label + ("" if one.period.complete else " so far")
         parts = [f"{one.parts[key]:,.2f}".removesuffix(".00") if key in one.parts else "–" for key in rows[0][3:]]
-        rows.append([name, number(one.value, measure.unit, measure.currency), f"{one.n:,}", *parts])
+        rows.append([name, figure_text(one.value, measure.unit, measure.currency), f"{one.n:,}", *parts])
     return "\n".join([head, *_dim(measure.definition), "", *table(rows, right=frozenset(range(1, len(rows[0]))))])
 
 
@@ -106,7 +89,7 @@ def _of(measure: Measure) -> str:
 def _interval(interval: Interval | None, unit: Unit, currency: str) -> str:
     if interval is None:
         return ""
-    return f" (95 %: {number(interval.low, unit, currency)} to {number(interval.high, unit, currency)})"
+    return f" (95 %: {figure_text(interval.low, unit, currency)} to {figure_text(interval.high, unit, currency)})"
 
 
 def _dim(text: str) -> list[str]:
@@ -261,7 +244,7 @@ def effects_text(effects: Sequence[RuleEffect], currency: str) -> str:
         found = one.comparison
         rows.append([
             one.rule, f"{one.sent.people:,}", f"{one.sent.messages:,}", f"{one.sent.delivered:,}",
-            f"{one.sent.clicked:,}", _rate(one.sent.share), f"{one.held_out.people:,}", _rate(one.held_out.share),
+            _count(one.sent.clicked), _rate(one.sent.share), f"{one.held_out.people:,}", _rate(one.held_out.share),
             "–" if found.uplift is None else f"{found.uplift:+.2f}",
             "–" if found.interval is None else f"{found.interval.low:.2f} to {found.interval.high:.2f}",
         ])  # fmt: skip
@@ -275,6 +258,10 @@ def effects_text(effects: Sequence[RuleEffect], currency: str) -> str:
             )
         lines += [f"{one.rule}: {text}" for text in one.warnings]
     return "\n".join([*lines, *(_dim(effects[0].definition) if effects else [])])
+
+
+def _count(number: int | None) -> str:
+    return "–" if number is None else f"{number:,}"
 
 
 def _rate(share: float | None) -> str:
@@ -319,8 +306,8 @@ def effect_csv(effects: Sequence[RuleEffect]) -> str:
     """Return a row for each rule and arm."""
     head = ["rule", "arm", "people", "messages", "accepted", "delivered", "bounced", "clicked", "reached", "revenue"]
     rows = [
-        [one.rule, name, *(str(n) for n in (arm.people, arm.messages, arm.accepted, arm.delivered, arm.bounced,
-         arm.clicked)), "" if arm.reached is None else str(arm.reached), _plain(arm.revenue)]
+        [one.rule, name, *(str(n) for n in (arm.people, arm.messages, arm.accepted, arm.delivered, arm.bounced)),
+         *("" if n is None else str(n) for n in (arm.clicked, arm.reached)), _plain(arm.revenue)]
         for one in effects
         for name, arm in (("sent", one.sent), ("held out", one.held_out))
     ]  # fmt: skip
@@ -347,12 +334,7 @@ def _mark(status: TargetStatus) -> str:
 
 def target_words(status: TargetStatus) -> str:
     """Return what a target asks: `below 3.0 % a quarter`."""
-    target, currency = status.target, status.measure.currency if status.measure else ""
-    if target.done is not None:
-        return "done"
-    if target.below is not None:
-        return f"below {number(target.below, status.unit, currency)} a {target.per}"
-    return f"at least {number(target.at_least, status.unit, currency)} a {target.per}"
+    return goal_text(status.target, status.unit, status.measure.currency if status.measure else "")
 
 
 def _now(status: TargetStatus) -> str:
@@ -360,7 +342,7 @@ def _now(status: TargetStatus) -> str:
         return "done" if status.reached else "open"
     if status.measure is None or status.value is None:
         return "no full period yet"
-    return number(status.value, status.unit, status.measure.currency)
+    return figure_text(status.value, status.unit, status.measure.currency)
 
 
 def bar(progress: float | None) -> str:
@@ -385,7 +367,6 @@ def target_json(status: TargetStatus) -> dict[str, object]:
         "unit": status.unit.value,
         "reached": status.reached,
         "progress": status.progress,
-        "alert": target.alert,
     }
 
 

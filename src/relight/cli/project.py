@@ -66,11 +66,13 @@ class Project:
 
 def day_maker_of(loaded: LoadedProject) -> DayMaker | None:
     """Return what makes the measures of customers at each beginning of a day; None where nothing reads any."""
-    if loaded.plan is None or loaded.measures is None or not loaded.plan.layout.measures:
-        return None
-    from relight.metrics.customer_values import CustomerMeasures
+    from relight.engine.daily import wanted_by
 
-    return CustomerMeasures(loaded.measures)
+    if loaded.plan is None or loaded.measures is None or not wanted_by(loaded.plan):
+        return None
+    from relight.metrics.daily import DailyMeasures
+
+    return DailyMeasures(loaded.measures)
 
 
 def project_options(command: _Command) -> _Command:

@@ -39,6 +39,7 @@ from relight.rules.texts import Texts
 from relight.streams.declaration import StreamModel, StreamPlan, compile_stream, merge_schemas
 from relight.streams.schema import LATENESS_DEFAULT, Schema
 from relight.streams.surveys import declare_answers
+from relight.streams.target_events import declare_missed_targets
 from relight.templates import LetterScan
 
 #: After these a tree lacks entries, whose absence would be blamed.
@@ -102,9 +103,13 @@ def load_files(
         surveys, problems = read_surveys(config.model, config.node.place_of)
         schema, more = declare_answers(schema, surveys)
         loading.problems += [*problems, *more]
+    measures = _load_measures(loading, schema, config)
+    places = [one.place for one in measures.targets.values() if one.done is None]
+    if schema is not None and places:
+        schema, problems = declare_missed_targets(schema, places[0])
+        loading.problems += problems
     definitions_model = _load_definitions(loading)
     sources = _load_rules(loading)
-    measures = _load_measures(loading, schema, config)
     made: _Made | None = None
     if schema is not None and (definitions_model is not None or DEFINITIONS_FILE not in files.rules):
         made = _compile(loading, config, schema, definitions_model, (streams, sources, measures))
@@ -259,8 +264,9 @@ def _load_measures(loading: _Loading, schema: Schema | None, config: ConfigFile)
     if node is None:
         return default_measures(around)
     if isinstance(node.value, dict):
-        # Targets and boards change no decision.
-        loading.mean(MEASURES_FILE, {key: node.value.get(key) for key in ("sources", "period", "lifetime")})
+        # Funnels and boards change no decision.
+        told = ("sources", "period", "lifetime", "efforts", "targets")
+        loading.mean(MEASURES_FILE, {key: node.value.get(key) for key in told})
     model, problems = read_model(MeasuresModel, node, "the measures")
     loading.problems += problems
     if model is None or schema is None:

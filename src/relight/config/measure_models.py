@@ -109,9 +109,6 @@ class TargetModel(FileModel):
     )
     per: PeriodName | None = Field(default=None, description="The period it is for; the file's if left out.")
     owner: LooseText | None = Field(default=None, description="Who answers for it.")
-    alert: NameField | None = Field(
-        default=None, description="Whom a missed target is told to: a name of config's `alerts`."
-    )
 
 
 class BoardItemModel(FileModel):

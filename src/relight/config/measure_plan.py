@@ -81,8 +81,6 @@ class Target:
     begin: float | None = None
     per: PeriodName
     owner: str | None = None
-    #: Name of the address a missed target is told to.
-    alert: str | None = None
     place: Place
 
 

@@ -238,17 +238,11 @@ class _Compiler:
     # ------------------------------------------------------------ targets and boards
     def _target(self, name: str, one: TargetModel, plan: MeasurePlan) -> Target:
         path: Path = ("targets", name)
-        config = self.around.config
         if one.done is None:
             self._known_measure(name, plan, path, key=True)
         elif name in MEASURES or name in plan.efforts:
             message = f"'{name}' is measured, so it has a value and is not done or undone"
             self.texts.report("wrong-value", message, (*path, "done"), "write `below: …` or `at_least: …`")
-        if one.alert is not None:
-            self.texts.report("not-yet", "targets cannot alert yet", (*path, "alert"), "leave `alert` out")
-        if one.alert is not None and config is not None and one.alert not in config.alerts:
-            message = f"config's `alerts` has no '{one.alert}'"
-            report_unknown(self.texts, "unknown-alert", message, (*path, "alert"), (one.alert, dict(config.alerts)))
         if one.done is None and name not in MEASURES and name not in plan.efforts:
             one = TargetModel(done=False)  # told already, and its value cannot be read
         unit = MEASURES[name].unit if name in MEASURES else Unit.DAYS if name in plan.efforts else Unit.NUMBER
@@ -260,7 +254,6 @@ class _Compiler:
             begin=self._value(one.from_, unit, (*path, "from")),
             per=one.per or plan.period,
             owner=one.owner,
-            alert=one.alert,
             place=self.texts.place_of(path, key=True),
         )
 

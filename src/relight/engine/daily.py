@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from relight.base.errors import FaultError
 from relight.base.instants import INSTANT_MIN, day_start, to_local
+from relight.rules.plan import EventTrigger, Plan
 from relight.streams.envelope import Control, DeadLetter, Event
+from relight.streams.target_events import TARGET_MISSED
 
 if TYPE_CHECKING:
-    from relight.rules.plan import Plan
     from relight.rules.world import WorldState
     from relight.stores.interface import Store
 
@@ -31,8 +32,11 @@ DAY_RECORDS_MAX = 5_000
 class DayMaker(Protocol):
     """Makes the records of a beginning."""
 
-    def __call__(self, store: Store, names: Collection[str], now: int) -> Iterable[Control]:
-        """Return what changed in the measures `names`, from the records of the store before `now` (µs)."""
+    def __call__(self, store: Store, names: Collection[str], now: int) -> Iterable[Control | Event]:
+        """Return what changed in the measures `names`, from the records of the store before `now` (µs).
+
+        Control records first. `target_missed` among the names asks for the events of missed targets as well.
+        """
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +53,7 @@ class Days:
         One inside a gap is passed by: the engine did not run, and the next one brings everything (H9).
         """
         plan = state.plan
-        if plan is None or not plan.layout.measures or reached <= INSTANT_MIN:
+        if plan is None or reached <= INSTANT_MIN or not wanted_by(plan):
             return None
         zone = plan.policy.zone
         start = first_midnight(max(reached, self.done), zone)
@@ -57,12 +61,20 @@ class Days:
             start = first_midnight(start + 1, zone)
         return start
 
-    def parts(self, store: Store, names: Collection[str], start: int) -> Iterator[list[Control]]:
+    def parts(self, store: Store, state: WorldState, start: int) -> Iterator[list[Control | Event]]:
         """Yield what a beginning brings, a transaction at a time; then it is done."""
-        brought = iter(self.maker(store, names, start))
+        assert state.plan is not None
+        brought = iter(self.maker(store, wanted_by(state.plan), start))
         while part := list(islice(brought, DAY_RECORDS_MAX)):
             yield part
         self.done = start
+
+
+def wanted_by(plan: Plan) -> frozenset[str]:
+    """Return the measures that a plan's rules and letters read, and `target_missed` where a rule waits for it."""
+    triggers = (rule.trigger for rule in plan.rules.values())
+    waits = any(isinstance(one, EventTrigger) and one.match.event == TARGET_MISSED for one in triggers)
+    return frozenset(plan.layout.measures) | ({TARGET_MISSED} if waits else frozenset())
 
 
 def last_of(records: Sequence[Taken]) -> int:
@@ -78,8 +90,8 @@ def cut_at(records: Sequence[Taken], start: int) -> tuple[list[Taken], list[Take
 
 def days_of(plan: Plan, maker: DayMaker | None) -> Days | None:
     """Return the days of an engine; raises FaultError where a plan reads measures that nobody makes."""
-    if maker is None and plan.layout.measures:
-        names = ", ".join(sorted(plan.layout.measures))
+    if maker is None and wanted_by(plan):
+        names = ", ".join(sorted(wanted_by(plan)))
         raise FaultError(f"rules read the measures {names}, and nobody was given to make them: pass a day_maker")
     return None if maker is None else Days(maker=maker)
 

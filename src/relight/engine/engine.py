@@ -126,7 +126,7 @@ class Engine:
         while (start := days.next_start(self.world.states[-1], self.progress.reached)) is not None and start <= until:
             earlier, records = cut_at(records, start)
             self._take_batch(earlier, {}, start)
-            for part in days.parts(self.store, self.layout.measures, start):
+            for part in days.parts(self.store, self.world.states[-1], start):
                 self._take_batch(part, {}, start)
         return records
 

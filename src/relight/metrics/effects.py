@@ -7,7 +7,7 @@ written to counts, also where the mail bounced afterwards. Machine opens and cli
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,8 +64,8 @@ class Arm:
     accepted: int = 0
     delivered: int = 0
     bounced: int = 0
-    #: People who followed a link.
-    clicked: int = 0
+    #: People who followed a link; None where no stream declares clicks.
+    clicked: int | None = None
     #: People who reached the goal; None where the rule has none that can be counted.
     reached: int | None = None
     #: Mean revenue a person within the attribution, whole units; None where no revenue is declared.
@@ -153,7 +153,7 @@ def effects_of(log: MeasureLog, store: Store, plan: Plan, *, since: int | None =
         found = exposures.get(row.rule)
         if found is not None and row.state in (RowState.PENDING, RowState.HELD_OUT):
             found.add(log.people.code(row.customer), row.scheduled or row.instant, held=row.state is RowState.HELD_OUT)
-    sent = _journal(log, store)
+    sent = _journal(store)
     return [_effect(log, rule, exposures[name], sent.get(name, _Sent())) for name, rule in sorted(plan.rules.items())]
 
 
@@ -179,24 +179,20 @@ class _Sent:
     accepted: int = 0
     delivered: int = 0
     bounced: int = 0
-    clicked: int = 0
 
 
-def _journal(log: MeasureLog, store: Store) -> dict[str, _Sent]:
+def _journal(store: Store) -> dict[str, _Sent]:
     states: dict[str, set[MessageState]] = {}
-    owners: dict[str, tuple[str, str]] = {}
+    owners: dict[str, str] = {}
     for line in store.attempts():
         states.setdefault(line.occurrence_key, set()).add(line.state)
-        owners[line.occurrence_key] = (line.rule, line.customer)
+        owners[line.occurrence_key] = line.rule
     found: dict[str, _Sent] = {}
     for key, seen in states.items():
-        sent = found.setdefault(owners[key][0], _Sent())
+        sent = found.setdefault(owners[key], _Sent())
         sent.accepted += bool(seen & _ACCEPTED)
         sent.delivered += MessageState.DELIVERED in seen
         sent.bounced += MessageState.BOUNCED in seen
-    clickers = {owners[key] for key, machine in log.clicks if not machine and key in owners}
-    for rule, _customer in clickers:
-        found[rule].clicked += 1
     return found
 
 
@@ -208,7 +204,9 @@ def _effect(log: MeasureLog, rule: Rule, exposures: _Exposures, sent: _Sent) -> 
     reached = _reached(log, rule, codes, instants, attribution)
     revenue = _revenue(log, codes, instants, attribution)
     arms = [_arm(chosen, exposures.messages[number], reached, revenue) for number, chosen in enumerate((~held, held))]
-    first = _with_journal(arms[0], sent)
+    clickers = log.clickers(rule.id)
+    clicked = None if clickers is None else int(np.isin(codes[~held], clickers).sum())
+    first = replace(arms[0], accepted=sent.accepted, delivered=sent.delivered, bounced=sent.bounced, clicked=clicked)
     ratio = sample_ratio_p((first.people, arms[1].people), rule.holdout) if rule.holdout else None
     return RuleEffect(
         rule=rule.id,
@@ -233,20 +231,6 @@ def _arm(chosen: Flags, messages: int, reached: Flags | None, revenue: Floats | 
         reached=None if reached is None else int(np.count_nonzero(reached & chosen)),
         revenue=None if own is None or not people else float(own.mean()),
         spread=float(own.std(ddof=1)) if own is not None and people > 1 else 0.0,
-    )
-
-
-def _with_journal(arm: Arm, sent: _Sent) -> Arm:
-    return Arm(
-        people=arm.people,
-        messages=arm.messages,
-        accepted=sent.accepted,
-        delivered=sent.delivered,
-        bounced=sent.bounced,
-        clicked=sent.clicked,
-        reached=arm.reached,
-        revenue=arm.revenue,
-        spread=arm.spread,
     )
 
 
@@ -319,7 +303,7 @@ def power_note(first: Arm, second: Arm) -> str | None:
 def _rounded(number: int) -> int:
     """Return a number to two digits."""
     size = int(10 ** max(0, len(str(number)) - 2))
-    return -(-number // size) * size
+    return round(number / size) * size
 
 
 def totals(effects: Sequence[RuleEffect]) -> Mapping[str, int]:
@@ -328,6 +312,6 @@ def totals(effects: Sequence[RuleEffect]) -> Mapping[str, int]:
         "messages": sum(one.sent.messages for one in effects),
         "accepted": sum(one.sent.accepted for one in effects),
         "delivered": sum(one.sent.delivered for one in effects),
-        "clicked": sum(one.sent.clicked for one in effects),
+        "clicked": sum(one.sent.clicked or 0 for one in effects),
         "held_out": sum(one.held_out.people for one in effects),
     }

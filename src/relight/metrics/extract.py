@@ -17,9 +17,11 @@ import numpy as np
 
 from relight.base.kinds import NUMBER_KINDS, revive_value
 from relight.config.measure_plan import MeasurePlan, Source
-from relight.metrics.tables import NO_CODE, Dictionary, Flags, Table, amounts_of, concatenate
+from relight.engine.replies import CLICKED
+from relight.metrics.tables import NO_CODE, Codes, Dictionary, Flags, Table, amounts_of, concatenate
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control, Event, Rank
+from relight.streams.target_events import TARGET_MISSED
 
 if TYPE_CHECKING:
     from relight.base.kinds import Kind
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from relight.stores.interface import Store
     from relight.streams.envelope import Record
 
+#: The property of a click that names the rule of the mail.
+_RULE = "rule"
 #: Rows of a table that are kept as lists before they become arrays.
 ROWS_AS_LISTS_MAX = 262_144
 
@@ -93,14 +97,14 @@ class MeasureLog:
         self.reached: int | None = None
         #: customer code -> name -> value as last served by a control record.
         self.served: dict[int, dict[str, object]] = {}
-        #: (occurrence key, machine) of clicks.
-        self.clicks: list[tuple[str, bool]] = []
         self._erased: set[int] = set()
         self._growing = {name: _Growing(need) for name, need in _needs_of(plan, also).items()}
         self._frozen: dict[str, Table] = {}
         #: Only these customers, by code; None for all.
         self._only: Flags | None = None
         self._selected: dict[str, Table] = {}
+        #: Only what was known before this instant (µs); None for all.
+        self._before: int | None = None
 
     # ------------------------------------------------------------ reading
     def read_store(self, store: Store) -> int:
@@ -147,8 +151,6 @@ class MeasureLog:
         match record.kind:
             case "measures" if record.customer is not None:
                 self.served.setdefault(self.people.code(record.customer), {}).update(record.detail)
-            case "click":
-                self.clicks.append((record.subject, record.detail.get("machine") is True))
             case "erase" if record.customer is not None:
                 self._erased.add(self.people.code(record.customer))
                 self._frozen.clear()
@@ -218,7 +220,14 @@ class MeasureLog:
             found = kept
         if not isinstance(source, str) and source.match.where is not None:
             found = found.where(found.filters[source.match.where.text])
-        return found if before is None else found.where(found.known < before)
+        until = min((one for one in (before, self._before) if one is not None), default=None)
+        return found if until is None else found.where(found.known < until)
+
+    def as_of(self, instant: int) -> MeasureLog:
+        """Return a view of the same log as it stood before an instant (µs)."""
+        view = copy.copy(self)
+        view._before = instant  # noqa: SLF001 - of its own class
+        return view
 
     def only(self, people: Flags) -> MeasureLog:
         """Return a view of the same log with these customers alone, by code, and global events."""
@@ -226,6 +235,16 @@ class MeasureLog:
         view._only = people  # noqa: SLF001 - of its own class
         view._selected = {}  # noqa: SLF001 - as above
         return view
+
+    def clickers(self, rule: str) -> Codes | None:
+        """Return who followed a link of a rule's mails, scanners left out; None where no stream declares clicks.
+
+        What came too soon for a person is another event (`link_scanned`), which is not read.
+        """
+        if CLICKED not in self._growing or _RULE not in self._growing[CLICKED].need.texts:
+            return None
+        table = self.table(CLICKED)
+        return np.unique(table.who[table.texts[_RULE] == self.words.codes.get(rule, NO_CODE - 1)])
 
     def names(self) -> frozenset[str]:
         """Return the event names that are kept."""
@@ -298,6 +317,11 @@ def _needs_of(plan: MeasurePlan, also: Iterable[Source]) -> dict[str, _Need]:
             wanted.add(("amount" if source.kind in NUMBER_KINDS else "text", source.prop))
         if source.match.where is not None:
             filters.setdefault(event, {})[source.match.where.text] = source.match.where
+    if any(target.done is None for target in plan.targets.values()):
+        reads.setdefault(TARGET_MISSED, set()).update({("text", "target"), ("text", "period")})
+    clicks = plan.schema.events.get(CLICKED)
+    if clicks is not None and _RULE in clicks.properties:
+        reads.setdefault(CLICKED, set()).add(("text", _RULE))
     for effort in plan.efforts.values():
         if effort.by is not None:
             for source in (effort.begins, effort.ends):

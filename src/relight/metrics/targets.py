@@ -37,26 +37,24 @@ class TargetStatus:
 
 def target_statuses(log: MeasureLog, asked: Asked) -> list[TargetStatus]:
     """Return every target of the project, in the order of the file."""
-    found = []
-    for target in log.plan.targets.values():
-        if target.done is not None:
-            found.append(_done(target))
-            continue
-        part = Asked(until=asked.until, width=target.per)
-        (measure,) = compute_measures(log, part, [target.name])
-        value = measure.value if measure.period is not None and measure.period.complete else None
-        found.append(
-            TargetStatus(
-                target=target,
-                title=measure.title,
-                unit=measure.unit,
-                value=value,
-                reached=is_reached(target, value),
-                progress=progress_of(target, value),
-                measure=measure,
-            )
-        )
-    return found
+    return [target_status(log, asked, target) for target in log.plan.targets.values()]
+
+
+def target_status(log: MeasureLog, asked: Asked, target: Target) -> TargetStatus:
+    """Return how far one target is, by its own period."""
+    if target.done is not None:
+        return _done(target)
+    (measure,) = compute_measures(log, Asked(until=asked.until, width=target.per), [target.name])
+    value = measure.value if measure.period is not None and measure.period.complete else None
+    return TargetStatus(
+        target=target,
+        title=measure.title,
+        unit=measure.unit,
+        value=value,
+        reached=is_reached(target, value),
+        progress=progress_of(target, value),
+        measure=measure,
+    )
 
 
 def _done(target: Target) -> TargetStatus:

@@ -70,8 +70,6 @@ class Control(msgspec.Struct, array_like=True, gc=False, kw_only=True):
                   `none` lifts what the person's own unsubscribe (cause `unsubscribe`) laid down, nothing else
       trait       subject = trait name, detail = {"value": …}; customer set
       outcome     subject = occurrence key, detail = {"state": …, "reason": …}; customer set
-      click       subject = occurrence key, detail = {"machine": bool}: somebody, or a scanner, followed a link of a
-                  mail; customer set
       gap         detail = {"until": instant}; ingest_time is its beginning (H9)
       erase       customer set (V5)
       merge       subject = anonymous id, detail = its encoded profile; customer set (V4)

@@ -42,6 +42,8 @@ events:
   ces: {properties: {score: integer}, activity: false}
   opened: {properties: {ticket: text}, activity: false}
   solved: {properties: {ticket: text}, activity: false}
+  link_clicked: {properties: {rule: text}, activity: false}
+  link_scanned: {properties: {rule: text}, activity: false}
   paid: {global: true, properties: {amount: {type: money, unit: USD}}}
 """
 

@@ -1,0 +1,185 @@
+"""What a rule did is told from the ledger, the delivery journal and the log: both arms, uplift, and what to doubt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from relight.base.instants import DAY, MINUTE
+from relight.config.loader import LoadedProject
+from relight.engine.engine import Engine
+from relight.messages.life import MessageCause
+from relight.messages.reasons import RowState
+from relight.metrics import Arm, MeasureLog, RuleEffect, compare_arms, effects_of, goal_sources
+from relight.metrics.effects import power_note
+from relight.metrics.intervals import newcombe
+from relight.stores.interface import Settlement
+from relight.stores.memory import MemoryStore
+from relight.streams.envelope import Event
+from tests.unit.metrics.kit import at, event, project
+
+PEOPLE = 400
+LETTER = {
+    "templates/hello/subject.txt": "Hello",
+    "templates/hello/body.html": "<p>Hello</p>",
+    "templates/hello/body.txt": "Hello",
+    "templates/hello/preheader.txt": "Hello",
+}
+RULE = """
+trigger: {event: signed_up}
+class: marketing
+holdout: 25%
+goal: {event: bought where total > 5, attribution: 10 days}
+steps: [{send: hello}]
+"""
+MEASURES = "sources: {order: bought, revenue: bought.total}"
+
+
+class Shop:
+    """A project on the engine, with what its rule decided."""
+
+    def __init__(self, rule: str = RULE, measures: str = MEASURES) -> None:
+        self.project: LoadedProject = project(measures, rules={"rules/hello.yaml": rule, **LETTER})
+        plan = self.project.plan
+        assert plan is not None, self.project.problems
+        self.plan = replace(plan, policy=replace(plan.policy, topics={"news": True}))
+        self.store = MemoryStore()
+        self.engine = Engine(self.store)
+        self.engine.follow_plan(self.plan, at("2026-01-05"))
+        self.engine.take([
+            replace_traits(event("signed_up", f"c{n:03d}", at("2026-01-05T10:00") + n)) for n in range(PEOPLE)
+        ])  # fmt: skip
+        self.engine.advance(at("2026-01-06"))
+        rows = list(self.store.ledger())
+        self.sent = [row.customer for row in rows if row.state is RowState.PENDING]
+        self.ghosts = [row.customer for row in rows if row.state is RowState.HELD_OUT]
+
+    def effect(self) -> RuleEffect:
+        assert self.project.measures is not None
+        log = MeasureLog(self.project.measures, also=goal_sources(self.plan))
+        log.read_store(self.store)
+        (found,) = effects_of(log, self.store, self.plan)
+        return found
+
+
+def replace_traits(one: Event) -> Event:
+    one.traits = {"email": f"{one.customer}@mail.example"}
+    return one
+
+
+def bought(who: str, when: int, total: str = "20") -> Event:
+    return event("bought", who, when, {"total": total})
+
+
+def test_arms_and_uplift() -> None:
+    """A goal counts after the message or ghost and within the attribution, alike in both arms; Newcombe's interval."""
+    shop = Shop()
+    assert len(shop.sent) + len(shop.ghosts) == PEOPLE
+    minute = at("2026-01-05T10:00") + MINUTE
+    sent, ghosts = shop.sent[:60], shop.ghosts[:10]
+    shop.engine.take(
+        [
+            *(bought(who, at("2026-01-08") + n) for n, who in enumerate([*sent, *ghosts])),
+            # Not the goal; too late; twice the same person.
+            *(bought(who, at("2026-01-09") + n, "5") for n, who in enumerate(shop.sent[60:70])),
+            bought(shop.sent[0], at("2026-01-09T12:00")),
+            *(bought(who, minute + 10 * DAY + 1 + n) for n, who in enumerate(shop.ghosts[10:20])),
+        ]
+    )
+    found = shop.effect()
+    assert (found.sent.people, found.held_out.people) == (len(shop.sent), len(shop.ghosts))
+    assert (found.sent.reached, found.held_out.reached) == (60, 10)
+    expected = newcombe((60, len(shop.sent)), (10, len(shop.ghosts)))
+    assert expected is not None
+    assert found.comparison.interval is not None
+    assert found.comparison.uplift == pytest.approx(6000 / len(shop.sent) - 1000 / len(shop.ghosts))
+    assert found.comparison.interval.low == pytest.approx(expected.low * 100)
+    # 60 × $20, ten times $5, and once more $20; against 10 × $20.
+    assert found.sent.revenue == pytest.approx((1200 + 50 + 20) / len(shop.sent))
+    assert found.held_out.revenue == pytest.approx(200 / len(shop.ghosts))
+    assert found.ratio_p is not None
+    assert found.ratio_p > 0.001
+    assert any(text.startswith("needs about ") and "to see 1 point" in text for text in found.warnings)
+    assert "(10 days)" in found.definition
+
+
+def test_a_goal_at_the_last_instant_counts() -> None:
+    """The attribution holds its last instant, and not the next; the instant of the message itself is too early."""
+    shop = Shop()
+    row = next(row for row in shop.store.ledger() if row.state is RowState.PENDING)
+    assert row.scheduled is not None
+    others = [one for one in shop.sent if one != row.customer]
+    second = next(r for r in shop.store.ledger() if r.customer == others[0] and r.state is RowState.PENDING)
+    assert second.scheduled is not None
+    shop.engine.take(
+        [bought(row.customer, row.scheduled + 10 * DAY), bought(second.customer, second.scheduled + 10 * DAY + 1)]
+    )
+    assert shop.effect().sent.reached == 1
+
+
+def test_the_journal_and_clicks_of_machines() -> None:
+    """Taken, arrived and clicked come from the journal and the log; what a scanner followed counts for nothing."""
+    shop = Shop()
+    now = at("2026-01-06")
+    claims = shop.store.claim(now, PEOPLE, owner="x", lease=DAY).ready
+    keys = [claim.message.occurrence_key for claim in claims]
+
+    def settle(some: list[str], cause: MessageCause, *, with_token: bool = False) -> None:
+        token = claims[0].token if with_token else None
+        shop.store.settle([Settlement(occurrence_key=key, token=token, cause=cause, at=now) for key in some])
+
+    settle(keys, MessageCause.PROVIDER_ACCEPTED, with_token=True)
+    settle(keys[:90], MessageCause.PROVIDER_DELIVERED)
+    settle(keys[85:100], MessageCause.PROVIDER_BOUNCED)
+    people = [claim.message.customer for claim in claims]
+    clicks = [("link_clicked", who, "hello") for who in (*people[:7], people[0])]
+    clicks += [("link_scanned", who, "hello") for who in people[5:50]] + [("link_clicked", people[9], "other")]
+    shop.engine.take([event(name, who, now + n, {"rule": rule}) for n, (name, who, rule) in enumerate(clicks)])
+    found = shop.effect().sent
+    assert (found.accepted, found.delivered, found.bounced, found.clicked) == (len(keys), 90, 15, 7)
+
+
+@pytest.mark.parametrize(
+    ("rule", "warning"),
+    [
+        (RULE.replace("goal:", "notes: no goal\nowner: Deniz\n#"), "has no goal"),
+        (RULE.replace("holdout: 25%", "holdout: 0%"), "nobody is held out"),
+        (RULE.replace("bought where total > 5", "bought where total > 5 and product == entry.source"), None),
+    ],
+)
+def test_what_cannot_be_known_is_said(rule: str, warning: str | None) -> None:
+    """A rule without a goal or a holdout has no uplift, and says why."""
+    if warning is None:
+        rule = RULE.replace("event: signed_up", "event: subscribed").replace(
+            "bought where total > 5", "bought where product == entry.period"
+        )
+    shop = Shop(rule)
+    found = shop.effect()
+    assert found.comparison.uplift is None
+    assert any((warning or "compares with the entry") in text for text in found.warnings)
+
+
+def test_a_split_that_is_not_the_declared_one_is_told() -> None:
+    """Where the ghosts are far from the declared share, the figures are not to be trusted."""
+    shop = Shop()
+    rules = {"hello": replace(shop.plan.rules["hello"], holdout=0.5)}
+    shop.plan = replace(shop.plan, rules=rules)
+    found = shop.effect()
+    assert found.ratio_p is not None
+    assert found.ratio_p < 0.001
+    assert any("do not trust the uplift" in text for text in found.warnings)
+
+
+def test_power_note() -> None:
+    """Arms too small to see a point say how many people they need; large ones say nothing."""
+    small = power_note(Arm(people=950, reached=30), Arm(people=50, reached=1))
+    assert small == "needs about 3,800 people an arm to see 1 point; the smaller arm has 50"
+    assert power_note(Arm(people=90_000, reached=1_971), Arm(people=5_000, reached=110)) is None
+    about = power_note(Arm(people=90_000, reached=1_971), Arm(people=1_000, reached=0))
+    assert about == "needs about 4,100 people an arm to see 1 point; the smaller arm has 1,000"
+
+
+def test_an_empty_arm_compares_with_nothing() -> None:
+    """Without people in one arm there is no uplift."""
+    assert compare_arms(Arm(people=5, reached=1, revenue=2.0), Arm(people=0, reached=0)).uplift is None
