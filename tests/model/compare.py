@@ -81,6 +81,15 @@ def model_ledger(
             e.awaited = getattr(e, "awaited", False) or "wait_for" in step
             super().wait_over(e, d, r)
 
+        def exit_at_gate(self, e: Any, minute: int) -> bool:
+            exits = self.plan["rules"][e.rid].get("exit", ())
+            if e.rid in self.paused or not any(callable(x) and x(self.view()) is True for x in exits):
+                return False
+            step, path = reference.settle_path(self.steps(e), e.path)
+            self.row(e.rid, e.occ, reference.step_id(step, path), "ended", "exit", e.cand["born"], minute)
+            self.entries.remove(e)
+            return True
+
         def release(self, rid: str, tr: Any, q: Any, g: Any, late: bool) -> None:
             """R7: keyed by the value and the release, not by the request."""
             if q.name == tr["asked"] and q.et < g.et and q.props.get(tr["by"]) == g.props.get(tr["by"]) is not None:

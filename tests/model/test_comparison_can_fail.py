@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from relight.customers import fold
-from relight.decide import competition, entries, minutes, occurrences, silences, triggers
+from relight.decide import competition, entries, minutes, occurrences, silences, standing, triggers
 from relight.messages import caps
 from tests.support.model_logs import model_logs
 from tests.support.model_runs import decide_rows
@@ -28,6 +28,8 @@ MUTANTS = [
     ("low priority first", competition, "_field_of", "(-priority_of(turn, entry)", "(priority_of(turn, entry)"),
     ("a second send in the same minute", minutes, "make_candidate", " + turn.closing", ""),
     ("a step is taken twice", entries, "walk", "step.id in entry.sent", "False"),
+    ("the first wait_for looks back to its step alone", standing, "go_on", "if entry.has_awaited:", "if True:"),
+    ("time that runs out goes the way of a match", entries, "finish_wait", "entry.step = step.otherwise if", "entry.step = step.then if"),
     ("a refund lowers a sum", triggers, "grown", "max(Decimal(0), Decimal(value))", "Decimal(value)"),
     ("sliding caps closed at both ends", caps, "full_cap", "at - place < cap.window", "at - place <= cap.window"),
 ]  # fmt: skip
@@ -55,7 +57,7 @@ def test_a_planted_bug_is_seen(
     monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, text: str, bug: str
 ) -> None:
     """The comparison can fail: a single plausible bug of ours makes a ledger differ from the model's."""
-    logs = model_logs(400, 100)
+    logs = model_logs(400, 100, walking=150)
     plant(monkeypatch, module, name, text, bug)
     for one in logs[400:] + logs[:400]:
         try:
@@ -63,4 +65,4 @@ def test_a_planted_bug_is_seen(
                 return
         except (AssertionError, ValueError, KeyError):
             return
-    pytest.fail("no log of 500 sees this bug")
+    pytest.fail("no log of 800 sees this bug")

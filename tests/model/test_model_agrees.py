@@ -19,6 +19,8 @@ pytestmark = pytest.mark.recorded
 
 #: Random logs of each sort in CI; RELIGHT_FUZZ multiplies them.
 SMALL, DENSE = 400, 100
+#: Random logs with random sequences, of each sort.
+WALKING = 150
 MORE = int(os.environ.get("RELIGHT_FUZZ", "1"))
 
 
@@ -31,6 +33,18 @@ def test_decide_writes_the_rows_of_the_model() -> None:
     """H: a customer's decision ledger is a pure function of their own log and the plan versions in it."""
     for one in model_logs(SMALL * MORE, DENSE * MORE):
         assert_same(one, decide_rows(one))
+
+
+def test_decide_writes_the_rows_of_the_model_for_sequences() -> None:
+    """H, E2, E3: the same with random sequences: waits, wait_for and branches inside one another, edited on the way."""
+    for one in model_logs(0, 0, walking=WALKING * MORE):
+        assert_same(one, decide_rows(one))
+
+
+def test_an_engine_that_is_stopped_amid_sequences_writes_the_same_rows() -> None:
+    """I8, I9: an engine that recovers amid sequences writes the same rows, copies of events included."""
+    for seed, one in enumerate(model_logs(0, 0, walking=WALKING // 3 * MORE)):
+        assert_same(one, engine_rows(one, MemoryStore, seed=seed, reopen=lambda store: store, copies=4))
 
 
 def test_a_profile_written_down_between_any_two_records_decides_the_same() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,6 +83,19 @@ def load_model(folder: Path) -> tuple[ModuleType, ModuleType]:
             text = text.replace(
                 entered, f'e.entered, e.since = {instant}, {instant} if getattr(e, "awaited", False) else e.since\n'
             )
+        # E3: exit conditions are checked at the customer's own records, and by the gate after "rule active" (G1).
+        for theirs, ours in (
+            (
+                "not self.exit_by_state(e) and r.kind ==",
+                "(r.customer is None or not self.exit_by_state(e)) and r.kind ==",
+            ),
+            (
+                "if e not in self.entries or self.exit_by_state(e):",
+                "if e not in self.entries or getattr(self, 'exit_at_gate', lambda e, _: self.exit_by_state(e))(e, s):",
+            ),
+        ):
+            assert text.count(theirs) == 1, "the model no longer checks exits as we know it"
+            text = text.replace(theirs, ours)
         exec(compile(text, "reference.py", "exec"), vars(reference))  # noqa: S102 - the model is loaded by path
         found = importlib.util.spec_from_file_location("fuzz", folder / "fuzz.py")
         assert found is not None
@@ -91,21 +105,82 @@ def load_model(folder: Path) -> tuple[ModuleType, ModuleType]:
     return reference, fuzz
 
 
+def walks(dice: random.Random, short: int, long: int, depth: int = 0) -> list[dict[str, Any]]:
+    """Return a random walk in the model's form: sends, waits of both kinds, wait_for and branch inside one another."""
+    made: list[dict[str, Any]] = []
+    for _ in range(dice.randint(1, 4 if depth == 0 else 2)):
+        kinds = ["send", "send", "wait", "until"] + (["wait_for", "wait_for", "branch"] if depth < 2 else [])
+        id_ = f"{dice.choice('abcdefgh')}{len(made)}{depth}{dice.randint(0, 10**6)}"
+        match dice.choice(kinds):
+            case "send":
+                made.append({"send": dice.choice("tuv"), "id": f"s{id_}", **dice.choice([{}, {}, {"needs": "plan"}])})
+            case "wait":
+                made.append({"wait": dice.choice([0, short, long]), "id": f"w{id_}"})
+            case "until":
+                made.append({"wait_until": dice.choice([(None, 2, 30), (0, 9, 0), (None, 9, 0)]), "id": f"u{id_}"})
+            case "wait_for":
+                made.append(_waiting(dice, short, long, depth) | {"id": f"f{id_}"})
+            case _:
+                arms = [
+                    (_by_name("aud_pro"), walks(dice, short, long, depth + 1)),
+                    (None, walks(dice, short, long, depth + 1)),
+                ]
+                made.append({"branch": arms[: dice.randint(1, 2)], "id": f"b{id_}"})
+    return made
+
+
+def _waiting(dice: random.Random, short: int, long: int, depth: int) -> dict[str, Any]:
+    def outcome() -> list[dict[str, Any]]:
+        return dice.choice([[{"stop": 1}], walks(dice, short, long, depth + 1), []])
+
+    step: dict[str, Any] = {"wait_for": dice.choice(["order", "B", "cart"]), "up_to": dice.choice([short, long])}
+    if step["wait_for"] == "order" and dice.random() < 0.5:
+        step["where"] = _by_name("same_id")
+    if dice.random() < 0.5:
+        step["then"] = outcome()
+    return step | {"else": outcome()}
+
+
+def _by_name(name: str) -> Any:
+    """Return the model's condition of a name: it is translated by that."""
+    folder = model_folder()
+    assert folder is not None
+    return load_model(folder)[1].env[name]
+
+
+@contextmanager
+def _walking(fuzz: ModuleType, seed: int) -> Iterator[None]:
+    """While inside, the model's rules have random walks as steps."""
+    dice, usual = random.Random(seed), fuzz.env["stepsets"]
+    fuzz.env["stepsets"] = lambda short, long: [walks(dice, short, long)]
+    try:
+        yield
+    finally:
+        fuzz.env["stepsets"] = usual
+
+
 @cache
 def model_log(folder: Path, mode: str, seed: int) -> ModelLog:
-    """Return one random log of the model: `small` has two customers, `dense` one with more going on."""
+    """Return one random log of the model: `small` has two customers, `dense` one with more going on.
+
+    `walks` and `dense walks` are the same with random steps inside one another.
+    """
     reference, fuzz = load_model(folder)
-    log, until = fuzz.one(seed, mode)
+    sort = mode.removesuffix("walks").strip() or "small"
+    with _walking(fuzz, seed) if mode.endswith("walks") else nullcontext():
+        log, until = fuzz.one(seed, sort)
     log = in_rank_order(log)
-    customers = ("c1",) if mode == "dense" else ("c1", "c2")
+    customers = ("c1",) if sort == "dense" else ("c1", "c2")
     rows = model_ledger(reference, log, until, customers)
     return ModelLog(name=f"{mode} {seed}", log=log, until=until, customers=customers, rows=rows)
 
 
-def model_logs(small: int, dense: int, *, first: int = 0) -> list[ModelLog]:
-    """Return logs of both sorts; skips the test where the model is not at hand."""
+def model_logs(small: int, dense: int, *, first: int = 0, walking: int = 0) -> list[ModelLog]:
+    """Return logs of both sorts, and so many of each with random walks; skips the test where the model is not at hand."""
     folder = model_folder()
     if folder is None:
         pytest.skip("RELIGHT_DATA is not set")
     found = [model_log(folder, "small", seed) for seed in range(first, first + small)]
-    return found + [model_log(folder, "dense", seed) for seed in range(first, first + dense)]
+    found += [model_log(folder, "dense", seed) for seed in range(first, first + dense)]
+    modes = ("walks", "dense walks")
+    return found + [model_log(folder, mode, seed) for mode in modes for seed in range(first, first + walking)]

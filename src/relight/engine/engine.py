@@ -21,6 +21,7 @@ from relight.customers.revive import revive_record
 from relight.decide import Effects, live_until, own_events, take_record
 from relight.engine.copies import find_copies
 from relight.engine.daily import Days, Taken, cut_at, last_of
+from relight.engine.log_order import LogOrder, asks_for_visits
 from relight.engine.merges import fill_merge, is_unfilled_merge
 from relight.engine.outgoing import outbox_message
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT, ProfileCache
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from relight.rules.plan import Plan
     from relight.streams.envelope import Record
 
-#: Control records that only time and lookups see: nobody has to be visited for them.
-_QUIET_CONTROLS = frozenset({"pause", "resume", "gap", "suppression"})
 _NO_LAYOUT = Layout()
 
 
@@ -74,7 +73,9 @@ class Engine:
         self.progress = Progress()
         self.days: Days | None = None  # what local days begin with
         self._position = store.last_position()
-        self._visit_all = False
+        self._order = LogOrder()
+        #: Instant of the last global record that everybody is still to be visited for; None for none.
+        self._visit_from: int | None = None
         #: A batch failed half-way: memory may hold what the store does not.
         self._is_ahead = False
 
@@ -149,13 +150,13 @@ class Engine:
             if isinstance(record, DeadLetter):
                 work.dead.append(record)
                 continue
-            last = max(last, record.ingest_time)
             if copy_of is not None:
                 self._count_copy(work, record, copy_of)
             elif record.customer is None:
                 self._take_global(work, record)
             else:
                 self._take_own(work, record)
+            last = max(last, record.ingest_time)
         until = last if reached is None else reached
         if until > INSTANT_MIN:
             self._advance(work, until)
@@ -190,7 +191,7 @@ class Engine:
         plans = self.world.plans()
         self.world = World()
         self.profiles.forget()
-        self.timers = HourBuckets()
+        self.timers, self._order = HourBuckets(), LogOrder()
         self._position = self.store.last_position()
         self.recover(plans)
         self._is_ahead = False
@@ -203,17 +204,12 @@ class Engine:
             work.differing += 1
 
     def _take_global(self, work: Work, record: Event | Control) -> None:
+        at = self._order.place_global(record)
         work.log.append((record, encode_record(record)))
         self._position += 1
         self.world.append(record)
-        self._visit_all |= self._asks_for_visits(record)
-
-    def _asks_for_visits(self, record: Event | Control) -> bool:
-        """Return whether everybody is visited for a global record that the world has just taken."""
-        if isinstance(record, Event):
-            index = self.world.states[-1].index
-            return index is not None and (record.name in index.by_global or record.name in index.watched_globals)
-        return record.kind not in _QUIET_CONTROLS
+        if asks_for_visits(self.world, record):
+            self._visit_from = at
 
     def _take_own(self, work: Work, record: Event | Control) -> None:
         customer = record.customer
@@ -227,6 +223,7 @@ class Engine:
         take_record(self.world, profile, record, work.effects, history=lambda: self._history(work, customer))
         # Encoded afterwards: the ingest time may have been raised to the customer's last (H1).
         work.log.append((record, encode_record(record)))
+        self._order.note_own(record)
         self._position += 1
         profile.position = self._position
         self.timers.arm(customer, profile.wake)
@@ -263,8 +260,8 @@ class Engine:
 
     # ------------------------------------------------------------ time
     def _advance(self, work: Work, until: int) -> None:
-        if self._visit_all:
-            self._visit_all = False
+        if self._visit_from is not None and until >= self._visit_from:
+            self._visit_from = None
             self._visit(work, self.timers.names(), until)
         for customer in self.timers.due(until):
             self._live(work, customer, until)
@@ -335,8 +332,8 @@ class Engine:
         for _, record in self.store.global_log():
             revived = revive_record(self.layout, record)
             self.world.append(revived)
-            if self._asks_for_visits(revived):
-                visited_at = len(self.world)
+            if asks_for_visits(self.world, revived):
+                visited_at, self._visit_from = len(self.world), revived.ingest_time
         behind: list[str] = []
         for stored in self.store.profiles():
             standing = read_standing(stored.blob)
@@ -344,9 +341,12 @@ class Engine:
             if standing.world < visited_at:
                 behind.append(stored.customer)
         folded, touched = self._fold_forward(begin)
+        self._order.recover(self.store)
         reached = self.store.reached()
         if reached is not None:
             work = Work()
+            if self._visit_from is not None and self._visit_from <= reached:
+                self._visit_from = None
             # A checkpoint may be older than a global event or plan that everybody was visited for.
             self._visit(work, dict.fromkeys([*behind, *touched]), reached)
             self._advance(work, reached)

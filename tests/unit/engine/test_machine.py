@@ -36,7 +36,7 @@ CUSTOMERS = ("ann", "bo")
 #: Where syncing costs nothing; what a power failure leaves is the fault suite's subject.
 IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a fresh folder is made in it
 #: Examples; RELIGHT_FUZZ multiplies them.
-EXAMPLES = 25 * int(os.environ.get("RELIGHT_FUZZ", "1"))
+EXAMPLES = 60 * int(os.environ.get("RELIGHT_FUZZ", "1"))
 
 CART = (
     "{trigger: {event: cart}, reentry: {per: cart_id}, steps: [{wait_for: 'order where order_id == entry.cart_id', up_to: %s,"
