@@ -16,9 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from relight.base.instants import DAY, HOUR, MINUTE
 from relight.customers.revive import revive_record
-from relight.delivery.outgoing import Delivery, Outcome, OutgoingMessage, outcome_of
-from relight.engine.dispatch import Dispatcher, SenderIdentity
+from relight.delivery.outgoing import Delivery, MayBegin, Outcome, OutgoingMessage, always, outcome_of
+from relight.engine.dispatch import Dispatcher
 from relight.engine.engine import Engine
+from relight.engine.handing_over import SenderIdentity
 from relight.engine.outcomes import OutcomeInput
 from relight.messages.ledger import LedgerRow
 from relight.messages.life import MessageState
@@ -111,11 +112,13 @@ class Provider:
     """Takes mails, and counts what it took for good."""
 
     idempotent = False
+    batch_max = 10
 
     def __init__(self, taken: Counter[str], outcomes: list[Outcome]) -> None:
         self.taken, self.outcomes = taken, outcomes
 
-    async def deliver(self, batch: Sequence[OutgoingMessage]) -> list[Delivery]:
+    async def deliver(self, batch: Sequence[OutgoingMessage], *, may_begin: MayBegin = always) -> list[Delivery]:
+        del may_begin  # no lease runs out while time stands still
         made = []
         for message in batch:
             outcome = self.outcomes.pop() if self.outcomes else Outcome.ACCEPTED
