@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,7 @@ from relight.web.limits import FORM_BYTES_MAX
 from relight.web.protect import HEADERS
 from relight.web.site import LINK_PER_MINUTE_MAX, STRANGER_PER_MINUTE_MAX
 from tests.acceptance.cli_kit import relight
+from tests.faults.checker import mails_in
 from tests.faults.small_project import SECRET
 from tests.support.pages import BASE, KEY, Pages, links_of, project_with_mail, run_once, serving
 
@@ -176,6 +180,39 @@ def test_a_click_leads_to_its_signed_target(pages: Pages) -> None:
     assert page.headers["location"] == "https://shop.example/new?x=1&y=%C3%BC"
     (entry,) = new(pages, before)
     assert (entry.name, read_reply(entry.body).properties) == ("link_clicked", {"url": TARGET})
+
+
+def test_links_of_templates_lead_to_events(tmp_path: Path) -> None:
+    """`click_url`, `confirm_url` and `survey` in a template give links that these pages serve; what people do there is in
+    the customer's log after the next run: a click and an answer as events, a confirmation as consent.
+    """
+    links_in_body = (
+        '<a id="click" href="{{ click_url("https://shop.example/new?a=1&b=2") }}">new</a>'
+        '<a id="confirm" href="{{ confirm_url("offers") }}">yes</a>'
+        '{% for one in survey("nps") %}<a id="nps" href="{{ one.url }}">{{ one.score }}</a>{% endfor %}'
+    )
+    folder = project_with_mail(
+        tmp_path, extra=SURVEYS, body=links_in_body, events="  link_clicked: {properties: {url: text}}\n"
+    )
+    (mail,) = mails_in(folder / "outbox").values()
+    html = html_of(mail)
+    links = {name: unescape(link) for name, link in re.findall(r'id="(\w+)" href="([^"]+)"', html)}
+    with serving(folder) as pages:
+        assert pages.ask(path(links["click"])).headers["location"] == "https://shop.example/new?a=1&b=2"
+        assert pages.post(path(links["confirm"]), b"").status == 200
+        assert "Thank you" in pages.post(path(links["nps"]), b"score=10").text
+    run_once(folder)
+    with closing(SqliteStore.open(folder / "data/relight.db", read_only=True)) as store:
+        records = [record for _, record in store.customer_log("ada")]
+    events = {r.name: r.properties for r in records if not isinstance(r, Control) and r.stream in ("clicks", "surveys")}
+    assert events == {"link_clicked": {"url": "https://shop.example/new?a=1&b=2"}, "nps_answered": {"score": 10}}
+    assert [(r.subject, r.detail["given"]) for r in records if isinstance(r, Control)] == [("offers", True)]
+
+
+def html_of(mail: bytes) -> str:
+    part = email.message_from_bytes(mail, policy=email.policy.SMTP).get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
 
 
 # ------------------------------------------------------------------------------ what strangers try

@@ -35,7 +35,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def project_with_mail(folder: Path, *, web: str = "", extra: str = "", locale: str = "en") -> Path:
+def project_with_mail(
+    folder: Path, *, web: str = "", extra: str = "", locale: str = "en", body: str = "", events: str = ""
+) -> Path:
     """Return a project whose customer `ada` has got one mail, with the pages' port in its config."""
     write_project(folder, {"quiet": QUIET})
     config = folder / "config/default.yaml"
@@ -47,6 +49,10 @@ def project_with_mail(folder: Path, *, web: str = "", extra: str = "", locale: s
         "topics: {news: {default: opted_in, title: New things}, offers: {default: opted_out}}",
     )
     config.write_text(text.replace("locale: en", f"locale: {locale}") + extra)
+    letter = folder / "templates/hello/body.html"
+    letter.write_text(letter.read_text().replace("<p>Hello from us.</p>", f"<p>Hello from us. {body}</p>"))
+    stream = folder / "streams/app.yaml"
+    stream.write_text(stream.read_text() + events)
     add(
         folder,
         line(0, "ada", "identify", T0, arrives=T0, email="ada@mail.example"),

@@ -86,6 +86,11 @@ def _survey_problems(scan: LetterScan, config: ConfigModel | None) -> list[Probl
     problems: list[Problem] = []
     if config is None:
         return problems
+    for one in scan.confirms:
+        if one.text not in config.topics:
+            advice = suggest_words(one.text, config.topics)
+            message = f"the config has no topic '{one.text}'"
+            problems.append(Problem(code="unknown-topic", message=message, place=one.place, help=advice))
     for one in scan.surveys:
         if one.text not in config.surveys:
             advice = suggest_words(one.text, config.surveys)

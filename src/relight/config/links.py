@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from relight.base.problems import Problem
-from relight.messages.identity import SECRET_BYTES_MIN, TokenKey, answer_url, preferences_url, unsubscribe_url
+from relight.messages.identity import (
+    SECRET_BYTES_MIN,
+    TokenKey,
+    answer_url,
+    click_url,
+    confirm_url,
+    preferences_url,
+    unsubscribe_url,
+)
 
 if TYPE_CHECKING:
     from relight.config.models import ConfigModel
@@ -21,6 +29,8 @@ _KEY_FOR_FILES = b"links of mails that go to files"
 
 #: (occurrence key, topic) -> (one-click unsubscribe link, preferences link).
 Links = Callable[[str, str], tuple[str, str]]
+#: (occurrence key, `confirm_url` or `click_url`, topic or address) -> link.
+PageLinks = Callable[[str, str, str], str]
 #: (occurrence key, survey) -> (score, link) of each score.
 SurveyLinks = Callable[[str, str], list[tuple[int, str]]]
 
@@ -58,6 +68,20 @@ def make_survey_links(model: ConfigModel, surveys: Mapping[str, Survey]) -> Surv
     def links(occurrence_key: str, survey: str) -> list[tuple[int, str]]:
         scores = surveys[survey].scores
         return [(score, answer_url(base_url, key, occurrence_key, survey, score)) for score in scores]
+
+    return links
+
+
+def make_page_links(model: ConfigModel) -> PageLinks | None:
+    """Return what writes links of confirmations and clicks; None where the config has no `web`."""
+    if model.web is None:
+        return None
+    base_url = model.web.base_url.rstrip("/")
+    key = link_keys(model)[0]
+
+    def links(occurrence_key: str, kind: str, target: str) -> str:
+        make = confirm_url if kind == "confirm_url" else click_url
+        return make(base_url, key, occurrence_key, target)
 
     return links
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from relight.base.instants import DAY, WEEK
 from relight.base.problems import Place, Problem
 from relight.base.suggest import suggest_words
-from relight.config.links import link_problems, make_links, make_survey_links
+from relight.config.links import link_problems, make_links, make_page_links, make_survey_links
 from relight.config.models import ConfigModel
 from relight.config.surveys import read_surveys
 from relight.rules.plan import Cap, MessageClass, Policy, Sender
@@ -59,6 +59,7 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         sunset=model.sunset.after.elapsed if model.sunset else None,
         silent=texts.expression_of("silent", place_of(("sunset",))) if texts is not None and model.sunset else None,
         links=make_links(model),
+        page_links=make_page_links(model),
         survey_links=make_survey_links(model, surveys),
         surveys=surveys,
         places={key: place_of((key,)) for key in _PLACED if getattr(model, key)},

@@ -5,6 +5,7 @@ When a message stands before the gate, who competes with it, and what the gate's
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from relight.customers.profile import Candidate, Place
@@ -196,6 +197,9 @@ def template_names(turn: Turn, entry: Entry, step: Step) -> dict[str, object]:
     survey_links = turn.plan.policy.survey_links
     if survey_links is not None:
         names["survey"] = lambda name: survey_links(key, name)
+    page_links = turn.plan.policy.page_links
+    if page_links is not None:
+        names |= {kind: partial(page_links, key, kind) for kind in ("confirm_url", "click_url")}
     if links is not None:
         names["unsubscribe_url"], names["preferences_url"] = links(key, rule.topic or "")
     return names

@@ -6,9 +6,12 @@ kept in the transaction of the records it gave.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from relight.messages.addresses import address_hash
+from relight.messages.bounces import is_dead_address
 from relight.messages.life import MessageCause, MessageState
 from relight.messages.reasons import Reason
 from relight.streams.envelope import Control
@@ -63,12 +66,33 @@ class OutcomeInput:
             lines = list(self.engine.store.attempts(self.place, limit=JOURNAL_LINES_MAX))
             if not lines:
                 return told
-            found = outcome_records(lines, now=self.engine.progress.reached)
+            now = self.engine.progress.reached
+            found = [*self._suppressions(lines, now), *outcome_records(lines, now=now)]
             if found:
                 # Where nothing is told the place is not worth a transaction: a later start reads those lines again.
                 self.engine.take(found, positions={OUTCOMES_POSITION: str(lines[-1].number)})
             self.place = lines[-1].number
             told += len(found)
+
+    def _suppressions(self, lines: list[Attempt], now: int) -> Iterator[Control]:
+        """Yield a suppression for each address that does not exist, or whose owner called a mail spam (S4)."""
+        for line in lines:
+            scope_and_cause = suppression_for(line)
+            status = self.engine.store.message(line.occurrence_key) if scope_and_cause is not None else None
+            if scope_and_cause is None or status is None or status.message.channel != "email":
+                continue
+            scope, cause = scope_and_cause
+            hashed = address_hash(status.message.address)
+            yield Control(kind="suppression", ingest_time=now, subject=hashed, detail={"scope": scope, "cause": cause})
+
+
+def suppression_for(line: Attempt) -> tuple[str, str] | None:
+    """Return (scope, cause) of the suppression that a line of the journal calls for, None for most."""
+    if line.state is MessageState.COMPLAINED:
+        return "marketing", "complaint"
+    if line.state in (MessageState.REJECTED, MessageState.BOUNCED) and is_dead_address(line.text):
+        return "all", "bounce"
+    return None
 
 
 def outcome_records(lines: list[Attempt], *, now: int) -> list[Control]:

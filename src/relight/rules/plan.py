@@ -237,6 +237,8 @@ class Policy:
     silent: Condition | None = None
     #: (occurrence key, topic) -> (one-click unsubscribe link, preferences link); None writes none.
     links: Callable[[str, str], tuple[str, str]] | None = None
+    #: (occurrence key, `confirm_url` or `click_url`, topic or address) -> link.
+    page_links: Callable[[str, str, str], str] | None = None
     #: (occurrence key, survey) -> (score, link to its page with that score chosen), for `survey("csat")`.
     survey_links: Callable[[str, str], Sequence[tuple[int, str]]] | None = None
     #: Surveys by name.

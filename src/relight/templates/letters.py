@@ -23,9 +23,11 @@ from relight.templates.html_text import html_to_text
 from relight.templates.questions import PRODUCT_QUESTIONS
 from relight.templates.sandbox import TEMPLATE_GLOBALS, LetterEnvironment
 from relight.templates.values import (
+    LINK_NAMES,
     RENDER,
     CustomerView,
     LimitError,
+    LinkMaker,
     MissingDataError,
     NamedView,
     Question,
@@ -172,6 +174,8 @@ class CompiledLetter:
         for name, value in {**of_reading, **extra}.items():
             if name == "sender" and isinstance(value, Mapping):
                 names[name] = NamedView(name=name, values={**self.policy.sender, **value})
+            elif name in LINK_NAMES and callable(value):
+                names[name] = LinkMaker(name=name, make=value)
             elif name == "survey" and callable(value):
                 names[name] = SurveyChoices(links=value)
             elif value is not None and value is not UNKNOWN:

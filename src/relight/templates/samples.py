@@ -138,6 +138,8 @@ def _extra(known: Mapping[str, object], base_url: str) -> dict[str, object]:
         "threshold": 30 * DAY,
         "milestone": 10,
         "code": "SAMPLE-CODE",
+        "confirm_url": lambda topic: f"{base}/c/sample?t={topic}",
+        "click_url": lambda _target: f"{base}/r/sample/sample",
         "survey": lambda name: [(score, f"{base}/s/sample?t={name}&v={score}") for score in range(11)],
         "now": SAMPLE_INSTANT,
         "unsubscribe_url": f"{base}/u/sample",

@@ -26,7 +26,7 @@ from relight.templates.bounded import (
     is_known,
     print_value,
 )
-from relight.templates.values import RENDER, VIEWS, Missing, Question, SurveyChoices
+from relight.templates.values import RENDER, VIEWS, LinkMaker, Missing, Question, SurveyChoices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +118,7 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
             return attr in _MAPPING_METHODS
         if isinstance(obj, dt.date):
             return attr in _DATE_ATTRIBUTES
-        if isinstance(obj, (int, float, Decimal, bytes, Question, SurveyChoices)):
+        if isinstance(obj, (int, float, Decimal, bytes, Question, SurveyChoices, LinkMaker)):
             return False
         if isinstance(obj, (list, tuple, set, frozenset)):
             return attr in {"index", "count"}

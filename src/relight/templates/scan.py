@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 #: Names that a letter gets beside `customer`.
 GIVEN_NAMES = frozenset({
-    "arm", "code", "entry", "event", "incidents", "lang", "locale", "milestone", "now", "preferences_url", "preheader",
+    "arm", "click_url", "code", "confirm_url",
+    "entry", "event", "incidents", "lang", "locale", "milestone", "now", "preferences_url", "preheader",
     "project", "release", "releases", "request", "rule", "sender", "subject", "survey", "threshold", "topic",
     "unsubscribe_url",
 })  # fmt: skip
@@ -71,6 +72,8 @@ class LetterScan:
     expressions: tuple[Expression, ...] = ()
     #: letter -> properties of `entry`, `event`, `request`, `release` that it reads, layouts included.
     reads: Mapping[str, tuple[Read, ...]] = field(default_factory=dict)
+    #: Topics that links confirm, and where.
+    confirms: tuple[Expression, ...] = ()
     #: Surveys that are asked, and where; several may be of one.
     surveys: tuple[Expression, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -82,6 +85,7 @@ class LetterScan:
 class _Found:
     expressions: list[Expression] = field(default_factory=list)
     surveys: list[Expression] = field(default_factory=list)
+    confirms: list[Expression] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     refers: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
@@ -122,6 +126,7 @@ def scan_letters(
     return LetterScan(
         sources=sources, letters=letters, bodies=_find_bodies(sources), expressions=tuple(expressions), reads=reads,
         surveys=tuple(e for one in found.values() for e in one.surveys),
+        confirms=tuple(e for one in found.values() for e in one.confirms),
         problems=tuple(sort_problems(problems)), root=root,
     )  # fmt: skip
 
@@ -235,7 +240,9 @@ def _scan_attributes(tree: nodes.Template, found: _Found, file: str, lines: list
         if isinstance(target, nodes.Name) and target.name in PRODUCT_QUESTIONS:
             _scan_question(call, target.name, found, _place(file, lines, call.lineno, target.name))
         elif isinstance(target, nodes.Name) and target.name == "survey":
-            _scan_survey(call, found, _place(file, lines, call.lineno, "survey("))
+            _scan_literal(call, found.surveys, found, _place(file, lines, call.lineno, "survey("))
+        elif isinstance(target, nodes.Name) and target.name == "confirm_url":
+            _scan_literal(call, found.confirms, found, _place(file, lines, call.lineno, "confirm_url("))
         elif (
             isinstance(target, nodes.Getattr) and isinstance(target.node, nodes.Name) and target.node.name == "customer"
         ):
@@ -273,14 +280,16 @@ def _scan_question(call: nodes.Call, function: str, found: _Found, place: Place)
         found.expressions.append(Expression(text=text, place=place))
 
 
-def _scan_survey(call: nodes.Call, found: _Found, place: Place) -> None:
+def _scan_literal(call: nodes.Call, into: list[Expression], found: _Found, place: Place) -> None:
+    """Note the survey or topic that a call names, or that it names none."""
     name = call.args[0].value if len(call.args) == 1 and isinstance(call.args[0], nodes.Const) else None
     if isinstance(name, str) and not call.kwargs and call.dyn_args is None and call.dyn_kwargs is None:
-        found.surveys.append(Expression(text=name, place=place))
+        into.append(Expression(text=name, place=place))
         return
-    message = "a survey is asked for by its name, as a literal text"
-    problem = Problem(code="literal-needed", message=message, place=place, help='write survey("csat")')
-    found.problems.append(problem)
+    is_survey = into is found.surveys
+    message = f"a {'survey is asked for' if is_survey else 'topic is confirmed'} by its name, as a literal text"
+    help_text = 'write survey("csat")' if is_survey else 'write confirm_url("offers")'
+    found.problems.append(Problem(code="literal-needed", message=message, place=place, help=help_text))
 
 
 def _declared_at_top(tree: nodes.Template) -> set[str]:

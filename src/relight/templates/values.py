@@ -198,6 +198,29 @@ class SurveyChoices:
         return tuple(NamedView(name="survey", values={"score": score, "url": url}) for score, url in found)
 
 
+#: Functions that give a link of this very message.
+LINK_NAMES = frozenset({"confirm_url", "click_url"})
+#: Characters of an address that a click link leads to.
+TARGET_CHARACTERS_MAX = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkMaker:
+    """`confirm_url("offers")` confirms a topic, `click_url("https://…")` counts a click and leads there."""
+
+    name: str
+    make: Callable[[str], str]
+
+    def __call__(self, target: object) -> str:
+        """Return the link; raises TemplateRuntimeError for what is no topic and no https address."""
+        text = str(target) if isinstance(target, str) else ""
+        if self.name == "click_url" and not (text.startswith("https://") and len(text) <= TARGET_CHARACTERS_MAX):
+            raise jinja2.TemplateRuntimeError("click_url leads to https addresses alone")
+        if not text:
+            raise jinja2.TemplateRuntimeError(f"{self.name} needs a text")
+        return self.make(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedView:
     """`entry`, `event`, `request`, `release`: a mapping that knows what it is called."""
