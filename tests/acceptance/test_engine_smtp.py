@@ -24,6 +24,7 @@ from relight.config.settings import DeliverySettings, SmtpSettings
 from relight.delivery.smtp import SmtpTransport
 from relight.engine.run import RunSummary, run_project
 from relight.engine.way_out import open_delivery
+from relight.messages.addresses import address_hash
 from relight.stores.sqlite import SqliteStore
 from tests.faults.checker import Tables, message_ids, read_tables
 from tests.faults.small_project import SECRET, T0, add, line, write_project
@@ -52,6 +53,8 @@ class Mailbox:
         self.asked[name] += 1
         if name == "nobody":
             return "550 5.1.1 no such mailbox"
+        if name == "refused":
+            return "550 5.7.1 refused as spam"
         if name == "later" and self.asked[name] == 1:
             return "452 4.2.2 mailbox full"
         envelope.rcpt_tos.append(address)
@@ -185,15 +188,32 @@ def test_marketing_is_sent_again_where_the_config_says_so(make_desk: Callable[..
 
 def test_a_rejected_message_gives_its_place_back(make_desk: Callable[..., Desk], mailbox: Mailbox) -> None:
     """G2: with one message a week, who was refused may get the next one; who has one, or may have one, may not."""
-    desk = make_desk("ada", "nobody", "silent", events=("used", "used"), caps="[1 per 7 days]", batch=3)
+    desk = make_desk("ada", "refused", "silent", events=("used", "used"), caps="[1 per 7 days]", batch=3)
     desk.run()
     rows = {(row[2], row[5], row[6]) for row in desk.tables().fields.values() if row[4] != ""}
     assert rows == {
         ("ada", "pending", None), ("ada", "suppressed", "frequency_cap"),
         ("silent", "pending", None), ("silent", "suppressed", "frequency_cap"),
-        ("nobody", "pending", None),
+        ("refused", "pending", None),
     }  # fmt: skip
-    assert mailbox.asked == {"ada": 1, "nobody": 2, "silent": 1}
+    assert mailbox.asked == {"ada": 1, "refused": 2, "silent": 1}
+
+
+def test_a_dead_address_gets_nothing_more(make_desk: Callable[..., Desk], mailbox: Mailbox) -> None:
+    """S4: an address that the server says does not exist is suppressed everywhere by a record in the log, with its
+    outcome: the next marketing mail is refused at the gate, a transactional one too.
+    """
+    desk = make_desk("ada", "nobody", events=("used", "used", "ordered"), batch=2)
+    desk.run()
+    assert mailbox.asked["nobody"] == 1
+    assert mailbox.asked["ada"] == 3
+    tables = desk.tables()
+    suppressions = [control for control in tables.controls if control[0] == "suppression"]
+    assert [(one[3], one[4]) for one in suppressions] == [
+        (address_hash("nobody@mail.example"), {"scope": "all", "cause": "bounce"})
+    ]
+    reasons = [row[6] for row in tables.fields.values() if row[2] == "nobody" and row[5] == "suppressed"]
+    assert reasons == ["suppressed", "suppressed"]
 
 
 def test_what_a_dead_sender_held_is_unknown(make_desk: Callable[..., Desk], mailbox: Mailbox) -> None:
