@@ -49,8 +49,8 @@ class Sizes:
 
 
 FULL = Sizes(
-    events=1_000_000, customers=200_000, days=30, few_events=200_000, rules=1_000, known=(100_000, 2_000_000),
-    timers=10_000_000, mails=5_000, starts=15, checked_rules=400, lag=100_000, killed=(130, 930),
+    events=500_000, customers=100_000, days=30, few_events=100_000, rules=1_000, known=(100_000, 1_000_000),
+    timers=10_000_000, mails=5_000, starts=15, checked_rules=400, lag=50_000, killed=(130, 480),
 )  # fmt: skip
 QUICK = Sizes(
     events=6_000, customers=1_500, days=8, few_events=3_000, rules=100, known=(500, 3_000),

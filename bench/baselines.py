@@ -124,8 +124,7 @@ def sql_timers(folder: str, timers: int, rearms: int) -> dict[str, float]:
     sql = sqlite3.connect(Path(folder) / "timers.db", isolation_level=None)
     sql.executescript(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
-        "CREATE TABLE timers (customer INTEGER PRIMARY KEY, wake INTEGER NOT NULL);"
-        "CREATE INDEX by_wake ON timers (wake)"
+        "CREATE TABLE timers (customer INTEGER PRIMARY KEY, wake INTEGER NOT NULL)"
     )
     draw = random.Random(3)
     sql.execute("BEGIN")
@@ -133,6 +132,7 @@ def sql_timers(folder: str, timers: int, rearms: int) -> dict[str, float]:
         "INSERT INTO timers VALUES (?, ?)", ((n, BEGIN + int(draw.random() * 90 * DAY)) for n in range(timers))
     )
     sql.execute("COMMIT")
+    sql.execute("CREATE INDEX by_wake ON timers (wake)")
     moved = zipf_customers(timers, rearms, seed=5).tolist()
     WATCH.start()
     for start in range(0, rearms, BATCH):

@@ -76,7 +76,9 @@ holdout: {share: 5%, salt: 2026}
 store: {sqlite: relight.db}
 delivery: {files: outbox/}
 web: {base_url: "https://mail.bench.example"}
-engine: {cache: CACHE}
+# The clock of a live run is driven by the events: hours pass with each batch. Checkpoints come every 50 batches, as in
+# a run that takes ten thousand events a second, and not at every batch.
+engine: {cache: CACHE, checkpoint_every: 1000 days}
 """
 
 #: Events that rules on places read.

@@ -220,13 +220,15 @@ class Engine:
                 work.dead.append(refused)
                 return
         profile = self.profiles.get(self._layout_at, customer)
+        is_new, wake = profile.position < 0, profile.wake
         take_record(self.world, profile, record, work.effects, history=lambda: self._history(work, customer))
         # Encoded afterwards: the ingest time may have been raised to the customer's last (H1).
         work.log.append((record, encode_record(record)))
         self._order.note_own(record)
         self._position += 1
         profile.position = self._position
-        self.timers.arm(customer, profile.wake)
+        if is_new or profile.wake != wake:
+            self.timers.arm(customer, profile.wake)
 
     def _layout_at(self, seen: int) -> Layout:
         """Return the layout of a profile that has seen so many global records: of the plan in force then."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -96,7 +97,12 @@ class Feed:
             raise
         return [r for r in batch if not isinstance(r, DeadLetter) or _mark(r) not in self._kept]
 
-    def _check_brakes(self, batch: Iterable[Event | Control | DeadLetter]) -> None:
+    def _check_brakes(self, batch: Sequence[Event | Control | DeadLetter]) -> None:
+        if not any(brake.tripped for brake in self.brakes.values()) and not _has_dead(batch):
+            for name, seen in Counter(r.stream for r in batch if isinstance(r, Event)).items():
+                if name in self.brakes:
+                    self.brakes[name].saw_good(seen)
+            return
         for record in batch:
             if isinstance(record, Control):
                 continue
@@ -105,6 +111,10 @@ class Feed:
                 at = record.source if isinstance(record, DeadLetter) else f"record {record.position}"
                 help_text = "see `relight dead-letters list`, mend the stream, and start again"
                 raise BrakeError(brake.describe(record.stream, at), help_text=help_text)
+
+
+def _has_dead(batch: Sequence[Event | Control | DeadLetter]) -> bool:
+    return any(type(record) is DeadLetter for record in batch)
 
 
 def _mark(letter: DeadLetter) -> str:

@@ -30,7 +30,7 @@ class Brake:
 
 
 class BrakeState:
-    """What one brake has seen; its only operations are `saw` and `resume`."""
+    """What one brake has seen; its only operations are `saw`, `saw_good` and `resume`."""
 
     __slots__ = ("_brake", "_dead", "_seen", "tripped")
 
@@ -51,6 +51,10 @@ class BrakeState:
                 self._dead.popleft()
             self.tripped = len(self._dead) > self._brake.most
         return self.tripped
+
+    def saw_good(self, records: int) -> None:
+        """Note so many records that could be read."""
+        self._seen += records
 
     def resume(self) -> None:
         """Forget what was seen: somebody has mended the stream or its declaration."""

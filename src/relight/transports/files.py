@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,7 +163,8 @@ def in_order(records: Iterable[Merged], stream: str) -> Iterator[Merged]:
     rest = iter(records)
     held = [record for _, record in zip(range(SORT_ROWS_MAX), rest, strict=False)]
     if len(held) < SORT_ROWS_MAX:
-        held.sort(key=record_key)
+        if not _is_in_order(held):
+            held.sort(key=record_key)
         yield from held
         return
     last = record_key(held[0])
@@ -177,6 +178,17 @@ def in_order(records: Iterable[Merged], stream: str) -> Iterator[Merged]:
                 )
             last = key
             yield record
+
+
+def _is_in_order(records: Sequence[Merged]) -> bool:
+    """Return whether records stand by `record_key` already; most files are written as things happen."""
+    last = INSTANT_MIN
+    for at, record in enumerate(records):
+        now = record.ingest_time
+        if now <= last and (now < last or record_key(record) < record_key(records[at - 1])):
+            return False
+        last = now
+    return True
 
 
 __all__ = ["SORT_ROWS_MAX", "Event", "find_files", "in_order", "open_finished", "shown_name"]

@@ -20,4 +20,5 @@ def record_key(record: Merged) -> tuple[int, int, str, int]:
 
 def merge_inputs(inputs: Iterable[Iterable[Merged]]) -> Iterator[Merged]:
     """Yield the records of several ordered inputs in one order, holding one record of each."""
-    return heapq.merge(*inputs, key=record_key)
+    several = list(inputs)
+    return iter(several[0]) if len(several) == 1 else heapq.merge(*several, key=record_key)
