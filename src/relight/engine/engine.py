@@ -265,8 +265,7 @@ class Engine:
         if self._visit_from is not None and until >= self._visit_from:
             self._visit_from = None
             self._visit(work, self.timers.names(), until)
-        for customer in self.timers.due(until):
-            self._live(work, customer, until)
+        self._visit(work, self.timers.due(until), until)
 
     def _visit(self, work: Work, customers: Iterable[str], until: int) -> None:
         for customer in customers:
