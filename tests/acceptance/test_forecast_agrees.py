@@ -129,7 +129,7 @@ def edited(request: pytest.FixtureRequest, base: tuple[Path, Path], tmp_path_fac
 
 
 def test_forecast_and_real_run_agree(edited: Edited) -> None:
-    """The days after an edit, forecast from a store that never saw it, are those of a run that did: equal rows."""
+    """I9, E4, E5: the days after an edit, forecast from a store that never saw it, are those of a run that did: equal rows."""
     assert edited.loaded.plan is not None
     with closing(SqliteStore.open(edited.unedited / "data/relight.db", read_only=True)) as store:
         reached = store.reached()
@@ -148,7 +148,7 @@ def test_forecast_and_real_run_agree(edited: Edited) -> None:
 
 
 def test_every_row_names_the_version_that_decided_it(edited: Edited) -> None:
-    """Before the plan record the old version, from it on the new one; never both in one instant's decision."""
+    """H7: before the plan record the old version, from it on the new one; never both in one instant's decision."""
     assert edited.loaded.plan is not None
     versions = {row.judged >= edited.since: set[str]() for row in ledger_of(edited.edited)}
     for row in ledger_of(edited.edited):
@@ -159,7 +159,7 @@ def test_every_row_names_the_version_that_decided_it(edited: Edited) -> None:
 
 
 def test_the_people_touched_are_those_of_the_real_edit(edited: Edited, request: pytest.FixtureRequest) -> None:
-    """Who leaves, who is mailed at once and whom a backfill takes are the rows that follow the real edit."""
+    """E4, E5: who leaves, who is mailed at once and whom a backfill takes are the rows that follow the real edit."""
     rows = [row for row in ledger_of(edited.edited) if row.judged >= edited.since]
     kind = request.node.callspec.params["edited"]
     told = {rule: one for rule, one in edited.touched.rules.items() if one != Touched()}

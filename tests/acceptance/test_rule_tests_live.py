@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from relight.base.ids import share_of
 from relight.base.instants import HOUR, iso_utc
 from relight.cli.init import make_project
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.run import run_project
+from relight.rules.plan import split_subject
 from relight.simulate.rule_tests.case import Case
 from relight.simulate.rule_tests.reading import read_rule_tests
 from relight.simulate.rule_tests.running import run_case
@@ -30,6 +32,17 @@ def project(tmp_path: Path) -> Path:
     edit(folder / "config/default.yaml", "holdout: {share: 10%, salt: first}", "holdout: {share: 0%, salt: first}")
     edit(folder / "streams/shop.yaml", "name: event\n", "name: event\narrives: arrives\n")
     return folder
+
+
+SPLIT = """trigger: {event: order_placed}
+reentry: every
+steps:
+  - {wait: 2 hours}
+  - split: {a: 30%, b: 70%}
+    id: half
+    steps_a: [{send: winback, id: sa}]
+    steps_b: [{wait_for: order_returned, up_to: 3 days, id: w, else: [{send: welcome, id: sb}]}]
+"""
 
 
 def _rows(case: Case) -> Iterator[str]:
@@ -58,7 +71,7 @@ def _assert_equal(folder: Path, loaded: LoadedProject, case: Case) -> int:
 
 
 def test_the_starter_s_tests_agree_with_live_runs(project: Path) -> None:
-    """Each test that ships with the starter, as a file of events through `relight run`: the ledgers are equal."""
+    """I9: each test that ships with the starter, as a file of events through `relight run`: the ledgers are equal."""
     loaded = load_project(project, env={}, lint=False)
     tests = read_rule_tests(loaded, compile_texts)
     assert tests.problems == []
@@ -96,13 +109,21 @@ def _random_test(seed: int) -> str:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_made_up_histories_agree_with_live_runs(project: Path, seed: int) -> None:
-    """Forty customers in three zones, with late events, duplicates, tickets and returns: equal ledgers."""
+    """I9: forty customers in three zones and two arms, with late events, duplicates, tickets and returns: equal ledgers."""
     for path in (project / "tests/rules").glob("*.yaml"):
         path.unlink()
+    (project / "rules/halves.yaml").write_text(SPLIT, encoding="utf-8")
     (project / "tests/rules/all.yaml").write_text(_random_test(seed), encoding="utf-8")
     loaded = load_project(project, env={}, lint=False)
     tests = read_rule_tests(loaded, compile_texts)
     assert tests.problems == []
     (case,) = tests.cases
     assert case.until - case.start == 130 * 24 * HOUR
-    assert _assert_equal(project, loaded, case) > 60
+    drawn = {who: share_of("first", split_subject("halves", "half"), who) for who in sorted(_people(case))}
+    arms = {who: {"half": "a" if share < 0.3 else "b"} for who, share in drawn.items()}
+    assert _assert_equal(project, loaded, replace(case, split=arms)) > 60
+    assert {row.step for row in ledger_of(project) if row.rule == "halves"} >= {"sa", "sb"}
+
+
+def _people(case: Case) -> set[str]:
+    return {given.customer for given in case.given if given.customer is not None}

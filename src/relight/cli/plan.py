@@ -160,6 +160,10 @@ def _warnings(planned: Planned) -> Iterator[str]:
     touched = planned.touched
     if touched is None:
         return
+    if touched.refolds:
+        took = f"about {planned.apply_seconds:.0f} s here" if planned.apply_seconds >= 1 else "less than a second here"
+        people = count_of(touched.customers, "customer")
+        yield f"The rules read what was not kept before: applying folds the events of {people} again, {took}."
     for rule, told in sorted(touched.rules.items()):
         for old_id, old, _, new in touched.thresholds.get(rule, ()):
             yield _styled("!", f"{rule}: threshold '{old_id}' is {new}, was {old}: the same silence is mailed once")
@@ -241,6 +245,7 @@ def planned_as_json(planned: Planned) -> dict[str, object]:
         ],
         "touched": None if touched is None else {rule: asdict(one) for rule, one in sorted(touched.rules.items())},
         "customers": None if touched is None else touched.customers,
+        "refolds": touched is not None and touched.refolds,
         "forecast": None
         if planned.new is None or planned.now is None
         else {"now": _forecast_as_json(planned.now), "new": _forecast_as_json(planned.new)},

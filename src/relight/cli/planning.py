@@ -40,6 +40,8 @@ class Planned:
     reached: int | None = None
     #: None where nothing stands yet, or nothing differs.
     touched: TouchedPeople | None = None
+    #: How long it took to move everybody to the new version, here and in memory (s).
+    apply_seconds: float = 0.0
     now: Forecast | None = None
     new: Forecast | None = None
     #: Limits of the budget that the forecast exceeds, in words.
@@ -151,12 +153,15 @@ def _look_at_people(planned: Planned, store: Store) -> None:
             engine = engine_beside(store, plans)
         else:
             engine = replay_log(plans, (r for _, r in store.read_log()), reached=planned.reached)
+        began = time.monotonic()
         planned.touched = touched_people(engine, planned.project.plan, rules, reached=planned.reached)
+        planned.apply_seconds = time.monotonic() - began
 
 
 def _look_ahead(planned: Planned, store: Store, days: int) -> None:
     from relight.base.instants import DAY
     from relight.cli.progress import Progress
+    from relight.cli.project import day_maker_of
     from relight.simulate.forecast.forecast import (
         CUSTOMER_WINDOW_DEFAULT,
         forecast_of,
@@ -182,7 +187,7 @@ def _look_ahead(planned: Planned, store: Store, days: int) -> None:
         for plan in (old, planned.project.plan):
             engine = run_again(
                 plans=plans, log=(r for _, r in store.read_log()), plan=plan, since=since, reached=reached,
-                on_progress=show,
+                on_progress=show, day_maker=None if plan is old else day_maker_of(planned.project.loaded),
             )  # fmt: skip
             done += engine.store.last_position()
             found = forecast_of(engine, since=since, window=window)

@@ -35,7 +35,7 @@ class GivenEvent(FileModel):
     at: LooseText = Field(description=_AT)
     event: LooseText = Field(
         description="A declared event, `identify`, or `consent`, `unsubscribe`, `bounce`, `complaint`, `trait`, "
-        "`pause`, `resume`, `gap`, `plan`."
+        "`measures`, `pause`, `resume`, `gap`, `plan`."
     )
     customer: LooseText | None = Field(default=None, description="To whom; left out: a global event.")
     properties: dict[str, Any] = Field(default_factory=dict, description="Its properties.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from relight.base.errors import RejectError
-from relight.config.folder import FolderFiles
+from relight.config.folder import MEASURES_FILE, FolderFiles
 from relight.config.loader import load_files
 from relight.config.settings import Budget
 from relight.engine.plan_versions import keep_sources, note_rollback
@@ -110,9 +110,18 @@ def needs_restart(running: LoadedProject, new: LoadedProject) -> str | None:
         return f"the streams differ from those the engine reads by; {help_text}"
     assert running.settings is not None
     assert new.settings is not None
+    if _measures(new) is not None and _measures(running) != _measures(new):
+        return f"the rules read measures that the engine was not started to compute; {help_text}"
     if replace(running.settings, budget=Budget()) != replace(new.settings, budget=Budget()):
         return f"store, delivery, sender or web differ from those the engine runs with; {help_text}"
     return None
+
+
+def _measures(project: LoadedProject) -> tuple[str, ...] | None:
+    """Return what customers are measured by; None where no rule reads a measure."""
+    if project.plan is None or not project.plan.layout.measures:
+        return None
+    return (project.sources.get(MEASURES_FILE, ""), *sorted(project.plan.layout.measures))
 
 
 def _streams(sources: Mapping[str, str]) -> dict[str, str]:

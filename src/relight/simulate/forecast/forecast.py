@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relight.base.instants import DAY, HOUR
+from relight.engine.daily import Days
 from relight.engine.engine import Engine
 from relight.messages.reasons import RowState
 from relight.rules.plan import MessageClass, message_class_of
@@ -20,6 +21,7 @@ from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
     from relight.config.settings import Budget
+    from relight.engine.daily import DayMaker
     from relight.messages.ledger import LedgerRow
     from relight.rules.plan import Plan
     from relight.streams.envelope import Record
@@ -73,6 +75,7 @@ def run_again(  # noqa: PLR0913 - one run, by keyword
     since: int,
     reached: int,
     on_progress: Callable[[Engine], None] | None = None,
+    day_maker: DayMaker | None = None,
 ) -> Engine:
     """Return an engine that decided a log as it was up to `since`, and from there on under `plan`.
 
@@ -83,20 +86,24 @@ def run_again(  # noqa: PLR0913 - one run, by keyword
         since: µs; no later than `reached`.
         reached: how far time had come (µs): all j < reached are judged.
         on_progress: called after each batch.
+        day_maker: makes what each local day from `since` on begins with, in the place of what the log holds of it.
     """
     engine = Engine(MemoryStore(), cached_profiles=2**31)
+    if day_maker is not None:
+        engine.days = Days(maker=day_maker, done=since - 1)
     for one in plans:
         engine.world.register(one)
     engine.world.register(plan)
-    take_log(engine, _with_plan(log, plan, since), on_progress)
+    left_out = frozenset({"plan", "gap"} | ({"measures"} if day_maker is not None else set()))
+    take_log(engine, _with_plan(log, plan, since, left_out), on_progress)
     engine.advance(reached)
     return engine
 
 
-def _with_plan(log: Iterable[Record], plan: Plan, since: int) -> Iterator[Record]:
+def _with_plan(log: Iterable[Record], plan: Plan, since: int, left_out: frozenset[str]) -> Iterator[Record]:
     in_force, has_begun = "", False
     for record in log:
-        is_own = isinstance(record, Control) and record.kind in ("plan", "gap")
+        is_own = isinstance(record, Control) and record.kind in left_out
         if not has_begun and record.ingest_time >= since:
             has_begun = True
             if in_force != plan.version:

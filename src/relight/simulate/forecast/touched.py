@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relight.base.instants import INSTANT_MAX
+from relight.customers.layout import Layout
 from relight.decide import Effects
 from relight.decide.backfill import backfill_deadlines, judge_backfill
+from relight.decide.decide import needs_history
 from relight.decide.silences import due_of, passed_silences
 from relight.decide.turn import Turn
 from relight.engine.engine import Engine
@@ -54,6 +56,8 @@ class TouchedPeople:
     """What an edit does to everybody."""
 
     customers: int = 0
+    #: Everybody's events are folded again: the rules read something that was not kept before (E5).
+    refolds: bool = False
     rules: dict[str, Touched] = field(default_factory=dict)
     #: rule -> (old id, old length, new id, new length) of thresholds, as R2 matches them.
     thresholds: dict[str, list[tuple[str, str, str, str]]] = field(default_factory=dict)
@@ -80,6 +84,7 @@ def touched_people(engine: Engine, new: Plan, rules: Iterable[str], *, reached: 
     before = {customer: _inside(profile, wanted) for customer, profile in _profiles(engine)}
     old_waits = _waits(engine, wanted)
     found = TouchedPeople(customers=len(before), rules={rule: Touched() for rule in wanted})
+    found.refolds = engine.plan is not None and needs_history(engine.plan, new)
     effects = _apply(engine, new, reached)
     _match_thresholds(found, old_waits, _waits(engine, wanted))
     left = {(row.customer, row.rule, row.occurrence) for row in effects.rows if row.reason == Reason.RULE_REMOVED}
@@ -103,8 +108,11 @@ def _apply(engine: Engine, new: Plan, now: int) -> Effects:
 
 
 def _profiles(engine: Engine) -> list[tuple[str, Profile]]:
-    found = ((name, engine.profiles.peek(name)) for name in engine.timers.names())
-    return [(name, profile) for name, profile in found if profile is not None]
+    def layout_at(seen: int) -> Layout:
+        plan = engine.world.states[seen].plan
+        return Layout() if plan is None else plan.layout
+
+    return [(name, engine.profiles.get(layout_at, name)) for name in engine.timers.names()]
 
 
 def _inside(profile: Profile, rules: frozenset[str]) -> _Inside:

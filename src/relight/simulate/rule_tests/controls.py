@@ -14,6 +14,8 @@ from relight.messages.addresses import address_hash
 from relight.rules.world import ALL_RULES
 from relight.simulate.rule_tests.case import Given
 from relight.streams.envelope import Control
+from relight.streams.times import make_time_reader
+from relight.streams.values import coercer_of
 
 if TYPE_CHECKING:
     from relight.config.rule_test_models import GivenEvent
@@ -128,6 +130,31 @@ def _trait(wanted: Wanted) -> Given | None:
     return wanted.made(record, f"trait {name}: {value}")
 
 
+def _measures(wanted: Wanted) -> Given | None:
+    customer = wanted.whose()
+    kinds = wanted.setting.plan.layout.measures
+    if customer is None:
+        return None
+    if not wanted.told.properties:
+        wanted.refuse("names what was computed: properties: {clv: 120}", code="missing-field")
+        return None
+    detail: dict[str, object] = {}
+    for name, value in wanted.told.properties.items():
+        if name not in kinds:
+            hint = suggest_words(name, kinds)
+            message = f"no rule reads the measure '{name}'" + (f"; {hint}" if hint else "")
+            wanted.refuse(message, "properties", name, code="unknown-measure")
+            return None
+        try:
+            detail[name] = None if value is None else coercer_of(kinds[name], (), make_time_reader(None))(value)
+        except (ValueError, ArithmeticError) as error:
+            wanted.refuse(f"'{name}' is '{value}', but {error} was expected", "properties", name, code="wrong-type")
+            return None
+    words = ", ".join(f"{name}: {value}" for name, value in wanted.told.properties.items())
+    record = Control(kind="measures", ingest_time=wanted.at, customer=customer, detail=detail)
+    return wanted.made(record, f"measures computed ({words})")
+
+
 def _pause(wanted: Wanted) -> Given | None:
     if wanted.told.customer is not None:
         wanted.refuse("concerns everybody; leave `customer` out", "customer", code="wrong-customer")
@@ -185,6 +212,7 @@ CONTROLS: Final[Mapping[str, Callable[[Wanted], Given | None]]] = {
     "bounce": _provider_word,
     "complaint": _provider_word,
     "trait": _trait,
+    "measures": _measures,
     "pause": _pause,
     "resume": _pause,
     "gap": _gap,

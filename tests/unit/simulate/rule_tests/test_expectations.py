@@ -144,7 +144,7 @@ def test_control_records_are_written_like_events(write_tests: Write, between: st
 
 
 def test_a_bounce_acts_on_everybody_with_the_address(write_tests: Write) -> None:
-    """A second customer with the address of a bounced mail gets nothing either (H1)."""
+    """H1: a second customer with the address of a bounced mail gets nothing either."""
     more = "    customers: {twin: {email: ELIF@books.example, traits: {plan: club}, consent: [offers]}}\n"
     given = f"{ORDER}, {{at: 30d 1h, customer: elif, event: bounce}}, {{at: 2d, customer: twin, event: order_placed}}"
     expect = f"{SENT}, {{at: 32d, customer: twin, suppressed: winback_30d, reason: suppressed}}"
@@ -152,7 +152,7 @@ def test_a_bounce_acts_on_everybody_with_the_address(write_tests: Write) -> None
 
 
 def test_a_lowered_threshold_takes_only_those_who_are_not_past_it(write_tests: Write) -> None:
-    """An edit from 30 to 21 days on day 25: who is 25 days silent is left out, who is 15 days silent is mailed (E4)."""
+    """E4: an edit from 30 to 21 days on day 25: who is 25 days silent is left out, who is 15 days silent is mailed."""
     more = "    customers: {umut: {email: umut@books.example, traits: {plan: club}, consent: [offers]}}\n"
     edit = "{at: 25d, event: plan, properties: {winback_30d: {trigger: {inactive: 21 days, activity: [order_placed]}}}}"
     given = f"{ORDER}, {{at: 10d, customer: umut, event: order_placed}}, {edit}"
@@ -216,3 +216,19 @@ def test_unknown_arms_are_mistakes(write_tests: Write) -> None:
     more = "    split: {elif: {half: a}}\n"
     problems = read_folder_tests(write_tests(_test(ORDER, SENT, more)))[1].problems
     assert [one.message for one in problems] == ["no rule of this test splits at 'half'"]
+
+
+def test_gaps_pauses_and_what_comes_in_them(write_tests: Write) -> None:
+    """H9: a deadline inside a gap is judged at its end, after what arrived in it."""
+    gap = "{at: 29d, event: gap, properties: {until: 30d 4h}}"
+    late = "{at: 30d 4h, customer: elif, sent: winback_30d}"
+    assert words(run_folder(write_tests(_test(f"{ORDER}, {gap}", late)))) == ["it: passed"]
+    came = "{at: 29d 12h, arrives: 30d 2h, customer: elif, event: order_placed}"
+    assert words(run_folder(write_tests(_test(f"{ORDER}, {gap}, {came}", "")))) == ["it: passed"]
+
+
+def test_measures_are_given(write_tests: Write) -> None:
+    """A measure that no rule reads is a mistake, told before anything runs."""
+    given = "{at: 1d, customer: elif, event: measures, properties: {clv: 12}}"
+    problems = read_folder_tests(write_tests(_test(f"{ORDER}, {given}", SENT)))[1].problems
+    assert [one.message for one in problems] == ["'measures': no rule reads the measure 'clv'"]
