@@ -41,6 +41,8 @@ class Cluster:
         *,
         partitions: int = 12,
         source_partitions: int = 3,
+        recorded: bool = True,
+        env: dict[str, str] | None = None,
     ) -> None:
         self.folder, self.partitions = folder, partitions
         self.url = postgres.new_schema()
@@ -48,13 +50,15 @@ class Cluster:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs = folder / "logs"
         self._logs.mkdir()
-        _to_kafka(folder, self.name, broker.address, partitions)
+        to_kafka(folder, self.name, broker.address, partitions)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("RELIGHT_W")} | {
             "DATABASE_URL": self.url,
             "PYTHONWARNINGS": "ignore",
             "PYTHONFAULTHANDLER": "1",
         }
-        self.relight("topics", "create", "--recorded", "--source-partitions", str(source_partitions))
+        self.env |= env or {}
+        kind = ["--recorded"] if recorded else []
+        self.relight("topics", "create", *kind, "--source-partitions", str(source_partitions))
 
     def relight(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -87,9 +91,12 @@ class Cluster:
         return found
 
     def start(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> None:
+        self.start_program(name, sys.executable, "-m", "relight", *arguments, env=env)
+
+    def start_program(self, name: str, *command: str, env: dict[str, str] | None = None) -> None:
         with (self._logs / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "relight", *arguments],
+                command,
                 cwd=self.folder,
                 env=self.env | (env or {}),
                 stdout=log,
@@ -150,6 +157,13 @@ class Cluster:
         finally:
             admin.close()
 
+    def names(self) -> list[str]:
+        return list(self._processes)
+
+    def partitions_now(self) -> list[tuple[int, int, int, int, str]]:
+        with contextlib.closing(PostgresStore.open(self.url, read_only=True)) as store:
+            return store.partitions()
+
     def wait_for(self, name: str, text: str, *, seconds: float) -> None:
         """Wait until a process has said something."""
         deadline = time.monotonic() + seconds
@@ -181,11 +195,12 @@ class Cluster:
                 process.wait()
 
 
-def _to_kafka(folder: Path, name: str, address: str, partitions: int) -> None:
+def to_kafka(folder: Path, name: str, address: str, partitions: int) -> None:
     """Make a project read topics instead of files, and keep its ledger in PostgreSQL."""
     config = folder / "config/default.yaml"
     text = re.sub(r"^store: .*$", 'store: {postgres: "${DATABASE_URL}"}', config.read_text(), flags=re.MULTILINE)
     text = re.sub(r"(project: \{name: )([^,]+)", rf"\g<1>{name}", text)
+    text = re.sub(r"^engine: .*$", "", text, flags=re.MULTILINE)
     text += f"\nkafka: {{brokers: ['{address}'], partitions: {partitions}}}\nengine: {{checkpoint_every: 1 second}}\n"
     config.write_text(text)
     for stream in (folder / "streams").glob("*.yaml"):
@@ -218,12 +233,12 @@ def without_version(rows: list[LedgerRow]) -> list[tuple[object, ...]]:
 
 @contextlib.contextmanager
 def cluster_of(
-    source: Path, work: Path, broker: KafkaBroker, postgres: PostgresServer, **options: int
+    source: Path, work: Path, broker: KafkaBroker, postgres: PostgresServer, *, partitions: int = 12
 ) -> Iterator[tuple[Cluster, Path]]:
     """Give a cluster on a copy of a project, and another copy to run embedded."""
     there = Path(shutil.copytree(source, work / "cluster"))
     here = Path(shutil.copytree(source, work / "embedded"))
-    cluster = Cluster(there, broker, postgres, **options)
+    cluster = Cluster(there, broker, postgres, partitions=partitions)
     try:
         yield cluster, here
     finally:

@@ -58,6 +58,7 @@ def command(*, offline: bool, as_json: bool, project: Path | None, environment: 
             *_inputs(loaded),
             *_store(folder, loaded.settings, offline=offline),
             *_delivery(folder, loaded.settings, offline=offline),
+            *_cluster(loaded, loaded.settings, offline=offline),
         ]
     checks.append(_browser())
     failed = sum(c.mark == "FAIL" for c in checks)
@@ -124,6 +125,8 @@ def _inputs(loaded: LoadedProject) -> Iterator[Check]:
             yield Check(mark="ok" if there else "warn", text=text)
         elif source.kind == "stdin":
             yield Check(mark="ok", text=f"stream '{name}': standard input")
+        elif source.kind == "kafka":
+            yield Check(mark="ok", text=f"stream '{name}': topic {source.channel}, read by `relight router`")
         else:
             yield Check(mark="skip", text=f"stream '{name}': {source.kind} is not read by this version")
 
@@ -194,6 +197,34 @@ def _outbox(store: Store) -> Iterator[Check]:
         yield Check(mark="warn", text=text, fix="ask the provider; see docs")
     if dead:
         yield Check(mark="warn", text=count_of(dead, "dead letter"), fix="relight dead-letters list")
+
+
+# ---------------------------------------------------------------- cluster
+def _cluster(loaded: LoadedProject, settings: Settings, *, offline: bool) -> Iterator[Check]:
+    if settings.kafka is None:
+        return
+    where = ", ".join(settings.kafka.brokers)
+    if offline:
+        yield Check(mark="skip", text=f"Kafka {where}: not asked, --offline")
+        return
+    from relight.transports.kafka_clients import open_admin
+    from relight.transports.kafka_topics import check_topics, needed_topics
+
+    try:
+        admin = open_admin(settings.kafka)
+    except RelightError as error:
+        yield Check(mark="FAIL", text=str(error), fix=error.help_text or "")
+        return
+    try:
+        brokers = len(admin.describe_cluster()["brokers"])
+        wrong = check_topics(admin, needed_topics(settings.project, settings.kafka, loaded.streams))
+    finally:
+        admin.close()
+    yield Check(mark="ok", text=f"Kafka {where}: {count_of(brokers, 'broker')}")
+    for text in wrong:
+        yield Check(mark="FAIL", text=text, fix="relight topics check")
+    if not wrong:
+        yield Check(mark="ok", text="topics: as they must be")
 
 
 # ---------------------------------------------------------------- mails

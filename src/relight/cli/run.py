@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from relight.base.errors import ServiceError
+from relight.base.errors import ServiceError, UsageError
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, note, say, say_json
 from relight.cli.project import Project, day_maker_of, open_project, project_options, relative
@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 @click.option("--no-web", is_flag=True, help="Do not start `relight web` beside it.")
 @click.option("--log", "log_form", type=click.Choice(["text", "json"]), help="Write log lines instead of progress.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "kafka"]),
+    default="embedded",
+    show_default=True,
+    help="`kafka`: router, worker and sender of a cluster in one command.",
+)
 def command(
     *,
     project: Path | None,
@@ -44,6 +51,7 @@ def command(
     no_web: bool,
     log_form: Literal["text", "json"] | None,
     as_json: bool,
+    engine: Literal["embedded", "kafka"],
 ) -> int:
     """Read events, decide, and hand over mails.
 
@@ -52,6 +60,12 @@ def command(
     next start continues.
     """
     found = open_project(project, environment)
+    if engine == "kafka":
+        from relight.cli.run_cluster import run_cluster
+
+        if until is not None or once or as_json:
+            raise UsageError("--engine kafka runs on until Ctrl-C; --until, --once and --json belong to one machine")
+        return run_cluster(found, environment)
     end = None if until is None else instant_of(until, found.plan.policy.zone, "--until")
     if log_form is not None:
         from relight.engine.telemetry.log_lines import start_log

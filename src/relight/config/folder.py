@@ -72,13 +72,15 @@ def read_folder(folder: Path) -> FolderFiles:
         rules=reader.texts(_yaml_of(folder, "rules")),
         templates={path.removeprefix("templates/"): text for path, text in reader.texts(_templates_of(folder)).items()},
         config=reader.texts(_yaml_of(folder, "config")),
-        mappings=reader.texts(sorted((folder / "streams").glob("*.py"))),
+        mappings=reader.texts(sorted(p for p in (folder / "streams").glob("*.py") if p.name != APP_FILE)),
         rule_tests=reader.texts(sorted((folder / "tests" / "rules").glob("*.yaml"))),
     )
     problems = [*reader.problems, *_missing(folder, files)]
     return FolderFiles(**{name: getattr(files, name) for name in _TEXTS}, problems=tuple(problems))
 
 
+#: The Faust app of a project beside its streams: it carries the plan and is no part of it.
+APP_FILE = "app.py"
 _TEXTS = ("streams", "rules", "templates", "config", "mappings", "rule_tests")
 
 

@@ -31,6 +31,10 @@ class FencedError(StoreError):
     """Another worker owns this partition now."""
 
 
+class _DoneBeforeError(Exception):
+    """This very batch is durable already."""
+
+
 class PartitionSink:
     """The right to write one partition's decisions, from `claim` on until somebody else claims it."""
 
@@ -61,7 +65,10 @@ class PartitionSink:
         """
         if offset <= self.durable:
             return _again(self._connection, lambda cursor: self._repeat(cursor, batch))
-        done = _again(self._connection, lambda cursor: self._advance(cursor, batch, offset, reached))
+        try:
+            done = _again(self._connection, lambda cursor: self._advance(cursor, batch, offset, reached))
+        except _DoneBeforeError:
+            done = (0, ())
         self.durable = offset
         crash_point("after_append_commit")
         return done
@@ -85,7 +92,7 @@ class PartitionSink:
         if moved != 1:
             epoch, durable = _state(cursor, self.partition)
             if epoch == self.epoch and durable == offset:
-                return 0, ()  # the commit's answer was lost, not the commit
+                raise _DoneBeforeError  # the commit's answer was lost, not the commit: nothing of it a second time
             if epoch == self.epoch:
                 message = f"partition {self.partition} stands at offset {durable}, this worker at {self.durable}"
                 raise FaultError(message)
