@@ -65,7 +65,8 @@ def command(
 
         if until is not None or once or as_json:
             raise UsageError("--engine kafka runs on until Ctrl-C; --until, --once and --json belong to one machine")
-        return run_cluster(found, environment)
+        with stopping() as stop:
+            return run_cluster(found, environment, stop)
     end = None if until is None else instant_of(until, found.plan.policy.zone, "--until")
     if log_form is not None:
         from relight.engine.telemetry.log_lines import start_log

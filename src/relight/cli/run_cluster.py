@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import note, say
-from relight.cli.run import stopping
 from relight.engine.cluster_worker import needs_of_cluster
 
 if TYPE_CHECKING:
@@ -31,12 +30,11 @@ RESTART_FORGET_SECONDS = 120.0
 _HOPELESS = frozenset({ExitCode.PROBLEMS, ExitCode.USAGE, ExitCode.NO_PROJECT})
 
 
-def run_cluster(project: Project, environment: str | None) -> int:
-    """Run the parts until Ctrl-C, starting again what a fault ended; return the exit code."""
+def run_cluster(project: Project, environment: str | None, stop: threading.Event) -> int:
+    """Run the parts until `stop` is set, starting again what a fault ended; return the exit code."""
     needs_of_cluster(project.loaded)
     say(f"Router, worker and sender of {project.plan.policy.project}; Ctrl-C stops them, nothing is lost.")
-    with stopping() as stop:
-        return _Parts(project.folder, environment, stop).watch()
+    return _Parts(project.folder, environment, stop).watch()
 
 
 class _Parts:
