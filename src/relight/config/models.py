@@ -126,7 +126,7 @@ class AccountsModel(FileModel):
     """How people belong to accounts."""
 
     noun: ClassVar[str] = "the accounts"
-    key: NameField = Field(description="The field or trait that names the account.")
+    key: NameField | None = Field(default=None, description="The field or trait that names the account.")
     manager: NameField | None = Field(default=None, description="The trait that names who looks after it.")
 
 

@@ -29,6 +29,7 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         for message_class in MessageClass
     }
     problems = [*_topic_problems(model, place_of), *_time_problems(model, place_of), *link_problems(model, place_of)]
+    problems += _idle_problems(model, place_of)
     for message_class in MessageClass:
         if getattr(model.classes, message_class.value).account_caps:
             message = "caps of a whole account are not carried out by this version"
@@ -65,6 +66,22 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         places={key: place_of((key,)) for key in _PLACED if getattr(model, key)},
     )
     return policy, problems
+
+
+def _idle_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
+    """Return what the config says and nothing carries out."""
+    problems = []
+    for message_class in (MessageClass.TRANSACTIONAL, MessageClass.INTERNAL):
+        for key in ("topic", "caps"):
+            if getattr(model.classes, message_class.value).model_fields_set & {key}:
+                message = f"{message_class} messages ask for neither consent nor room, so '{key}' would change nothing"
+                place = place_of(("classes", message_class.value, key), key=True)
+                problems.append(Problem(code="not-here", message=message, place=place, help="remove it"))
+    if model.accounts is not None and model.accounts.key is not None:
+        message = "which account somebody belongs to decides nothing in this version"
+        place = place_of(("accounts", "key"), key=True)
+        problems.append(Problem(code="not-yet", message=message, place=place, help="remove it; `manager` works alone"))
+    return problems
 
 
 def _caps(caps: Sequence[Cap], place_of: PlaceOf, message_class: MessageClass) -> tuple[Cap, ...]:

@@ -109,7 +109,8 @@ def _compile_rule(source: RuleSource, texts: Texts, around: Surroundings) -> Rul
     if splits(model.steps or []):
         inside = inside.within(allow=frozenset({"arm"}))
     is_marketing = message_class is MessageClass.MARKETING
-    outside = around.outside if is_marketing else replace(around.outside, quiet=None)
+    outside = around.outside if is_marketing else replace(around.outside, quiet=None, may_wait=False)
+    _refuse_idle(model, trigger, message_class, inside)
     program = compile_program(model, inside, outside)
     if any(step.kind is StepKind.WAIT_FOR for step in program.steps.values()):
         texts.binder.look_back(source.id)
@@ -244,6 +245,18 @@ def _holdout(model: RuleModel, message_class: MessageClass, texts: Texts, around
         )
         return 0.0
     return float(share)
+
+
+def _refuse_idle(model: RuleModel, trigger: Trigger | None, message_class: MessageClass, texts: Texts) -> None:
+    """Refuse what would change nothing in a rule of its class or trigger."""
+    if message_class is not MessageClass.MARKETING:
+        for key in ("topic", "when_capped"):
+            if key in model.model_fields_set:
+                message = f"{message_class} messages ask for neither consent nor room, so '{key}' would change nothing"
+                texts.report("not-here", message, (key,), "remove it, or let the class be marketing", key=True)
+    if "exit_on_activity" in model.model_fields_set and not isinstance(trigger, InactiveTrigger | None):
+        message = "only a silence is ended by activity, so 'exit_on_activity' would change nothing here"
+        texts.report("not-here", message, ("exit_on_activity",), "name what ends it: `exit: …`", key=True)
 
 
 def _may_match_already(trigger: Trigger) -> bool:

@@ -29,6 +29,8 @@ class Outside:
     webhooks: frozenset[str] | None = frozenset()
     #: The trait that names a customer's manager, where accounts are declared.
     manager: str | None = None
+    #: Messages of the rule wait for their minute: marketing alone (G5).
+    may_wait: bool = True
     #: Quiet minutes of the day that bind the rule; None for none.
     quiet: tuple[int, int] | None = None
 
@@ -66,6 +68,10 @@ def _sender(texts: Texts, outside: Outside, name: str | None, path: Path) -> str
 def _check_minutes(texts: Texts, outside: Outside, model: m.SendStep, path: Path) -> None:
     """Refuse times of day that can never come: a message is refused at the gate rather than sent at another time."""
     at, window, quiet = model.at, model.send_window, outside.quiet
+    for option in ("at", "send_window") if not outside.may_wait else ():
+        if getattr(model, option) is not None:
+            message = f"this mail goes at once, so '{option}' would change nothing"
+            texts.report("not-here", message, (*path, option), "remove it, or let the class be marketing", key=True)
     if at is not None and quiet is not None and _lies_in(at, quiet):
         texts.report(
             "always-quiet", f"{_clock(at)} always lies in the quiet hours, {_clock(quiet[0])} to {_clock(quiet[1])}",

@@ -154,3 +154,21 @@ def test_nobody_can_be_reached_without_an_address() -> None:
 def test_backfill_goes_with_what_can_stand_already(trigger: dict[str, Any], codes: list[str]) -> None:
     """E5: backfill is refused where nobody can match already."""
     assert [code for _, code in told({"trigger": trigger, "backfill": {"ramp": "1 day"}})] == codes
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({"class": "transactional", "topic": "news"}, "topic"),
+        ({"class": "internal", "when_capped": {"wait": "1 day"}, "steps": [{"wait": "1 day"}]}, "when_capped"),
+        ({"class": "transactional", "steps": [{"send": "nudge", "at": "09:00"}]}, "steps/0/at"),
+        (
+            {"class": "transactional", "steps": [{"send": "nudge", "send_window": "daily 09:00-18:00"}]},
+            "steps/0/send_window",
+        ),
+        ({"exit_on_activity": False}, "exit_on_activity"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(more: dict[str, Any], place: str) -> None:
+    """I18: a key that a rule of this class or trigger never asks is refused instead of ignored."""
+    assert told({**EVENT, **more}) == [(place, "not-here")]

@@ -198,7 +198,8 @@ def test_times_of_day_that_never_come_are_refused(options: dict[str, str], code:
     outside = replace(surroundings().outside, quiet=(21 * 60, 9 * 60))
     rule = {"trigger": EVENT, "steps": [{"send": "nudge", **options}]}
     assert [found for _, found in told(rule, outside=outside)] == ([code] if code else [])
-    assert told({**rule, "class": "transactional"}, outside=outside) == ([] if code != "never-sent" else told(rule))
+    # Transactional mail goes at once, so a time of day would change nothing.
+    assert {found for _, found in told({**rule, "class": "transactional"})} <= {"not-here", "never-sent"}
 
 
 def test_send_options() -> None:
