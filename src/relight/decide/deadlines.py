@@ -18,6 +18,7 @@ from relight.decide.waits import wait_deadline
 
 if TYPE_CHECKING:
     from relight.decide.turn import Turn
+    from relight.rules.world import SilenceWait
 
 
 _DEADLINE, _MINUTE = int(Stage.DEADLINE), int(Stage.MINUTE)
@@ -55,27 +56,17 @@ def next_deadline(turn: Turn) -> Deadline | None:
     search, index = _Search(), turn.index
     for entry in turn.profile.entries:
         _offer_entry(turn, search, entry)
-    starts = turn.profile.starts
-    for wait in turn.state.silences:
-        open_ones = starts.get(wait.activity)
-        # j is never before d + settle: what falls due later than this loses.
-        settle = wait.rule.settle
-        latest = search.judged - settle
-        if not wait.never and (
-            not open_ones or (wait.elapsed is not None and open_ones[0].event_time + wait.elapsed > latest)
-        ):
-            continue
-        for silence in silence_deadlines(turn, wait, latest):
-            due = silence.deadline
-            order = (_judged(turn, due + settle), _DEADLINE, due, wait.rule.id, silence.occurrence)
-            search.offer(order, "silence", silence=silence)
-    for rule in index.dated:
-        for due in date_deadlines(turn, rule):
-            search.offer((_judged(turn, due + rule.settle), _DEADLINE, due, rule.id, f"date:{due}"), "date")
-    for rule in index.scheduled:
-        at = schedule_deadline(turn, rule)
-        if at is not None:
-            search.offer((_judged(turn, at + rule.settle), _DEADLINE, at, rule.id, f"schedule:{at}"), "schedule")
+    waiting = turn.state.silences_of
+    for activity, open_ones in turn.profile.starts.items():
+        for wait in waiting.get(activity, ()) if open_ones else ():
+            # j is never before d + settle: what falls due later than this loses.
+            latest = search.judged - wait.rule.settle
+            if wait.elapsed is None or open_ones[0].event_time + wait.elapsed <= latest:
+                _offer_silences(turn, search, wait, latest)
+    for wait in turn.state.silences_of_all:
+        _offer_silences(turn, search, wait, search.judged - wait.rule.settle)
+    if index.dated or index.scheduled:
+        _offer_calendar(turn, search)
     for rule, at in backfill_deadlines(turn):
         search.offer((_judged(turn, at), _DEADLINE, at, rule.id, "backfill"), "backfill")
     flags = turn.profile.flags
@@ -84,6 +75,23 @@ def next_deadline(turn: Turn) -> Deadline | None:
         if flag is not None and flag.check_at < INSTANT_MAX:
             search.offer((_judged(turn, flag.check_at), _DEADLINE, flag.check_at, rule.id, ""), "watch")
     return _found(search)
+
+
+def _offer_silences(turn: Turn, search: _Search, wait: SilenceWait, latest: int) -> None:
+    for silence in silence_deadlines(turn, wait, latest):
+        due = silence.deadline
+        order = (_judged(turn, due + wait.rule.settle), _DEADLINE, due, wait.rule.id, silence.occurrence)
+        search.offer(order, "silence", silence=silence)
+
+
+def _offer_calendar(turn: Turn, search: _Search) -> None:
+    for rule in turn.index.dated:
+        for due in date_deadlines(turn, rule):
+            search.offer((_judged(turn, due + rule.settle), _DEADLINE, due, rule.id, f"date:{due}"), "date")
+    for rule in turn.index.scheduled:
+        at = schedule_deadline(turn, rule)
+        if at is not None:
+            search.offer((_judged(turn, at + rule.settle), _DEADLINE, at, rule.id, f"schedule:{at}"), "schedule")
 
 
 def _offer_entry(turn: Turn, search: _Search, entry: Entry) -> None:

@@ -23,8 +23,9 @@ from relight.rules.plan import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from relight.customers.reading import Reading
     from relight.decide.turn import Turn
-    from relight.rules.plan import EventMatch, Rule
+    from relight.rules.plan import Condition, Rule
     from relight.streams.envelope import Event
 
 #: Distinct values that one milestone tells apart; beyond, it counts no further.
@@ -33,25 +34,33 @@ MILESTONE_VALUES_MAX = 10_000
 
 def pull_triggers(turn: Turn, event: Event) -> None:
     """Look at the customer's own event for every rule that reads its name, in rule-id order."""
+    reading: Reading | None = None
     for rule in turn.index.by_event.get(event.name, ()):
-        match rule.trigger:
-            case EventTrigger(match=match):
-                if not event.late and _fits(turn, match, event):
-                    _pull_event(turn, rule, event)
-            case MilestoneTrigger(match=pattern) as trigger if pattern is not None:
-                if _fits(turn, pattern, event):
-                    _pull_milestone(turn, rule, trigger, event)
-            case ReleasedTrigger(asked=asked) as trigger:
-                if _fits(turn, asked, event):
-                    _pull_request(turn, rule, trigger, event)
-            case _:
-                pass
+        trigger = rule.trigger
+        where = _where_of(trigger)
+        if where is not None:
+            # What a rule sets in between is a trait, read anew: one view serves every rule that only looks.
+            reading = reading or turn.reading(event=event.properties, own=event.properties)
+            if where.evaluate(reading) is not True:
+                continue
+        if isinstance(trigger, MilestoneTrigger):
+            _pull_milestone(turn, rule, trigger, event)
+        elif isinstance(trigger, EventTrigger):
+            if event.late:
+                continue
+            _pull_event(turn, rule, event)
+        elif isinstance(trigger, ReleasedTrigger):
+            _pull_request(turn, rule, trigger, event)
+        reading = None
 
 
-def _fits(turn: Turn, match: EventMatch, event: Event) -> bool:
-    return (
-        match.where is None or match.where.evaluate(turn.reading(event=event.properties, own=event.properties)) is True
-    )
+def _where_of(trigger: object) -> Condition | None:
+    """Return what a trigger asks of the event's properties, None for nothing."""
+    if isinstance(trigger, EventTrigger):
+        return trigger.match.where
+    if isinstance(trigger, MilestoneTrigger):
+        return None if trigger.match is None else trigger.match.where
+    return trigger.asked.where if isinstance(trigger, ReleasedTrigger) else None
 
 
 def _pull_event(turn: Turn, rule: Rule, event: Event) -> None:

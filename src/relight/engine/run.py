@@ -249,8 +249,10 @@ class _Run:
         if reached is not None and reached < now:
             until = now + self.plan.policy.catch_up
             self.engine.take([Control(kind="gap", ingest_time=reached, detail={"until": until})])
+        is_busy = False
         while True:
-            self._send(self.engine.progress.reached)
+            if not is_busy:  # else each SEND_BATCHES: a flush of the disk for a few files would hold the events up
+                self._send(self.engine.progress.reached)
             now = max(self.clock(), self.engine.progress.reached)
             polled = self.inbox.poll(self.engine.progress.reached, now, self.settings.engine.batch)
             if polled.has_more:
@@ -263,6 +265,7 @@ class _Run:
             if is_new or now - self.engine.progress.reached >= IDLE_STEP or once or live.is_over():
                 self._take_polled(merged, reached=now)
             self._after_batch()
+            is_busy = bool(records) and isinstance(self.transport, FilesTransport)
             if not records:
                 if once or live.is_over():
                     self._send_all()

@@ -7,7 +7,7 @@ Suppressions are looked up by address hash and ingest time instead, since there 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from relight.base.instants import INSTANT_MIN
@@ -58,6 +58,9 @@ class WorldState:
     rule_since: Mapping[str, int] | None = None
     #: Every threshold of every inactive rule, in rule-id order.
     silences: tuple[SilenceWait, ...] = ()
+    #: Those that wait for activity to begin, by its key; and those for which somebody never active falls silent too.
+    silences_of: Mapping[str, tuple[SilenceWait, ...]] = field(default_factory=dict)
+    silences_of_all: tuple[SilenceWait, ...] = ()
     paused: frozenset[str] = frozenset()
     #: (from, until) of gaps (H9).
     gaps: tuple[tuple[int, int], ...] = ()
@@ -171,6 +174,7 @@ def _apply_plan(state: WorldState, plan: Plan, now: int) -> WorldState:
                 ids[rule.id, position] = id_
                 since[rule.id, id_] = _since(state, was, rule, position, id_) or now
     index = index_plan(plan)
+    silences = tuple(_silence_waits(index, ids, since))
     return replace(
         state,
         plan=plan,
@@ -179,8 +183,18 @@ def _apply_plan(state: WorldState, plan: Plan, now: int) -> WorldState:
         threshold_ids=ids,
         threshold_since=since,
         rule_since=rule_since,
-        silences=tuple(_silence_waits(index, ids, since)),
+        silences=silences,
+        silences_of=_by_activity(silences),
+        silences_of_all=tuple(wait for wait in silences if wait.never),
     )
+
+
+def _by_activity(silences: tuple[SilenceWait, ...]) -> dict[str, tuple[SilenceWait, ...]]:
+    found: dict[str, list[SilenceWait]] = {}
+    for wait in silences:
+        if not wait.never:
+            found.setdefault(wait.activity, []).append(wait)
+    return {activity: tuple(waits) for activity, waits in found.items()}
 
 
 def _silence_waits(
