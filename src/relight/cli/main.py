@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "suppressions": ("suppressions", "Import a list of addresses that get nothing, or show it."),
     "replay": ("replay", "Decide the stored log again and compare the ledgers."),
     "doctor": ("doctor", "Look at the surroundings: store, inputs, mail server."),
+    "dev": ("dev", "Stand-ins for what lies outside, on this machine."),
     "demo": ("demo", "A year of a made-up shop, decided, with mails to look at."),
     "topics": ("topics", "Make and check the topics of a Kafka cluster."),
     "publish": ("publish", "Write a recorded file into a stream's Kafka topic."),

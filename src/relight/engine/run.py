@@ -25,6 +25,7 @@ from relight.engine.live import LiveFeed, log_order
 from relight.engine.operator_commands import operator_commands
 from relight.engine.plan_commands import plan_commands
 from relight.engine.plan_versions import is_rolled_back, keep_plan, known_plans
+from relight.engine.provider_words import provider_commands
 from relight.engine.second_look import SecondLook
 from relight.engine.sending import Sending
 from relight.engine.telemetry.observing import Observer
@@ -185,6 +186,7 @@ class _Run:
             inbox=inbox, store=store, streams=project.streams, folder=project.folder, schema=plan.schema,
             surveys=plan.policy.surveys, commands=plan_commands(self.engine, store, project, self._read_by),
         )  # fmt: skip
+        self.inbox.commands |= provider_commands(store, plan.schema)
         self.inbox.commands |= operator_commands(store, project.streams, project.folder)
         self.summary = RunSummary()
         self.feed = Feed(streams=project.streams, folder=project.folder)

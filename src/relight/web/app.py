@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Router
 
-from relight.web import answers, clicks, confirm, events, health, preferences, style, unsubscribe
+from relight.web import answers, clicks, confirm, events, health, preferences, providers, style, unsubscribe
 from relight.web.protect import Protection, error_handlers
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ LINK_GROUPS: Final[Sequence[Callable[[Site], Sequence[BaseRoute]]]] = (
     style.routes,
 )
 #: What machines reach, at the root.
-GROUPS: Final[Sequence[Callable[[Site], Sequence[BaseRoute]]]] = (health.routes, events.routes)
+GROUPS: Final[Sequence[Callable[[Site], Sequence[BaseRoute]]]] = (health.routes, events.routes, providers.routes)
 
 
 def make_app(site: Site) -> Starlette:

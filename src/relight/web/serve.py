@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from relight.base.errors import ProjectError
+from relight.delivery.sendgrid_events import load_keys
 from relight.stores.inbox import inbox_path
 from relight.stores.opening import SQLITE_DEFAULT, open_store
 from relight.stores.write_keys import WriteKeys, keys_path
@@ -23,6 +24,8 @@ from relight.web.site import Site
 
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject
+    from relight.config.settings import Settings
+    from relight.delivery.sendgrid_events import EventKeys
     from relight.stores.interface import Store
 
 #: Connections at once; beyond it a client gets 503.
@@ -68,10 +71,22 @@ def open_site(project: LoadedProject, folder: Path) -> Site:
         surveys=plan.policy.surveys,
         inbox=inbox,
         ingestion=_ingestion(project, inbox, keys_path(store_file)),
+        sendgrid_keys=_sendgrid_keys(settings),
         store=StoreLook(open_store=read_store),
         clock=wall_clock,
         token=None if web.token is None else web.token.reveal(),
     )
+
+
+def _sendgrid_keys(settings: Settings) -> EventKeys | None:
+    """Return the keys of the event webhook; raises ProjectError for one that is none."""
+    grid = settings.delivery.sendgrid
+    if grid is None or grid.webhook_key is None:
+        return None
+    try:
+        return load_keys([grid.webhook_key.reveal()])
+    except (ImportError, ValueError) as error:
+        raise ProjectError([], f"delivery.sendgrid.webhook_key: {error}") from error
 
 
 def _ingestion(project: LoadedProject, inbox: InboxWriter, keys: Path) -> Ingestion | None:

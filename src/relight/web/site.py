@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from relight.web.limits import RateLimit
 
 if TYPE_CHECKING:
+    from relight.delivery.sendgrid_events import EventKeys
     from relight.messages.identity import TokenKey
     from relight.streams.surveys import Survey
     from relight.web.inbox_writer import InboxWriter
@@ -47,6 +48,8 @@ class Site:
     store: StoreLook
     #: Takes events over HTTP; None where no stream does.
     ingestion: Ingestion | None = None
+    #: What SendGrid's event webhook is signed with; None where no key is configured.
+    sendgrid_keys: EventKeys | None = None
     #: The wall clock, µs UTC.
     clock: Callable[[], int]
     #: What the pages of operators ask for; None where only this machine can reach them.

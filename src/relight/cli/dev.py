@@ -1,0 +1,109 @@
+"""`relight dev sendgrid`: SendGrid's send call on this machine, to try things without an account."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from relight.cli.exit_codes import ExitCode
+from relight.cli.output import say
+
+if TYPE_CHECKING:
+    from relight.delivery.sendgrid_faults import Fault
+    from relight.delivery.sendgrid_standin import StandIn
+
+
+@click.group("dev", short_help="Stand-ins for what lies outside, on this machine.")
+def command() -> None:
+    """Stand-ins for what lies outside, on this machine."""
+
+
+@command.command("sendgrid", short_help="SendGrid's send call, strict, on 127.0.0.1.")
+@click.option(
+    "--port", default=8025, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+)
+@click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="File that keeps what was accepted.")
+@click.option("--key", help="The only API key it takes; left out: any.")
+@click.option("--rate", type=click.IntRange(1), help="Requests a minute; beyond it 429.")
+@click.option("--fault", "faults", multiple=True, help="How the next request ends; may be given several times.")
+@click.option("--always", help="How every request ends.")
+@click.option("--events", metavar="URL", help="Where signed reports of what became of each mail are posted.")
+@click.option("--list-faults", is_flag=True, help="Say what --fault takes, and end.")
+def sendgrid(
+    *,
+    port: int,
+    log: Path | None,
+    key: str | None,
+    rate: int | None,
+    faults: tuple[str, ...],
+    always: str | None,
+    events: str | None,
+    list_faults: bool,
+) -> int:
+    """Serve SendGrid's send call on 127.0.0.1 until Ctrl-C: refuse what SendGrid refuses, keep the rest, send nothing.
+
+    `delivery: {sendgrid: {key: ${SENDGRID_API_KEY}, url: "http://127.0.0.1:8025"}}` sends to it.
+    """
+    from relight.delivery.sendgrid_faults import FAULTS, KEEPS
+
+    if list_faults:
+        for fault, text in FAULTS.items():
+            say(f"{fault.value:<18}{'kept  ' if fault in KEEPS else '      '}{text}")
+        return ExitCode.FINE
+    wishes = [_fault(name) for name in faults]
+    from relight.delivery.extras import require_sendgrid
+
+    try:
+        require_sendgrid()
+    except ImportError as error:
+        raise click.ClickException(str(error)) from error
+    from relight.delivery.sendgrid_standin import AcceptedLog, StandIn
+
+    standin = StandIn(log=AcceptedLog(log), key=key, limit=rate, always=None if always is None else _fault(always))
+    standin.script.extend(wishes)
+    asyncio.run(_serve(standin, port, events))
+    return ExitCode.FINE
+
+
+def _fault(name: str) -> Fault:
+    from relight.delivery.sendgrid_faults import Fault
+
+    try:
+        return Fault(name)
+    except ValueError as error:
+        raise click.UsageError(f"there is no fault '{name}'; --list-faults names them") from error
+
+
+async def _serve(standin: StandIn, port: int, events: str | None) -> None:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from relight.delivery.sendgrid_feed import Feed
+
+    feed = None if events is None else Feed(events)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+
+    async def tell(payload: Mapping[str, Any], message_id: str) -> None:
+        to = payload["personalizations"][0]["to"][0]["email"]
+        say(f"accepted {message_id}: '{payload.get('subject', '')}' to {to}")
+        if feed is not None:
+            await feed.on_accepted(payload, message_id)
+
+    standin.on_accepted = tell
+    async with standin.listening(port) as bound:
+        say(f"SendGrid stands in at http://127.0.0.1:{bound}; Ctrl-C ends it. Nothing is sent.")
+        if feed is not None:
+            say(f"Reports go to {events}; they verify with SENDGRID_WEBHOOK_KEY={feed.public_key}")
+        await ended.wait()
+    if feed is not None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(feed.finish(), 10)
+    say(f"{standin.requests} requests, {standin.accepted} accepted.")
