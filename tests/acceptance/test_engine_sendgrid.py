@@ -17,6 +17,7 @@ import pytest
 
 from relight.base.instants import HOUR, MINUTE, SECOND
 from relight.config.loader import load_project
+from relight.delivery.sendgrid_faults import KEEPS, Fault
 from relight.engine.run import run_project
 from relight.messages.addresses import address_hash
 from relight.stores.sqlite import SqliteStore
@@ -87,6 +88,72 @@ def test_what_the_provider_did_is_what_the_store_says(tmp_path: Path, fault: str
     for one in lines:
         assert one["custom_args"].keys() == {"relight_key"}
         assert one["to"][0] not in json.dumps(one["custom_args"])
+
+
+def test_at_every_point_at_which_the_line_may_break(tmp_path: Path) -> None:
+    """I3, I6: at each point at which the provider may drop the line, with the message kept or not, it is unknown and held;
+    over three starts nothing is handed over twice, and the store calls nothing accepted that the provider does not have.
+    """
+    broken = [
+        f
+        for f in Fault
+        if f not in {Fault.RATE_LIMIT, Fault.ERROR, Fault.UNAVAILABLE, Fault.UNAUTHORISED, Fault.FORBIDDEN}
+    ]
+    people = tuple(f"p{n}" for n in range(len(broken) + 2))
+    with standing_in(tmp_path / "log", *(word for f in broken for word in ("--fault", f.value))) as (url, _):
+        folder = project_of(tmp_path / "desk", url, people, more=", connections: 1")
+        for hour in (1, 2, 3):
+            run(folder, T0 + hour * HOUR)
+    found = states(folder)
+    assert Counter(found.values()) == {"unknown": len(broken), "accepted": 2}
+    kept = Counter(json.loads(one)["to"][0].partition("@")[0] for one in (tmp_path / "log").read_bytes().splitlines())
+    assert max(kept.values()) == 1
+    assert len(kept) == 2 + sum(f in KEEPS for f in broken)
+    assert {who for who, state in found.items() if state == "accepted"} <= set(kept)
+
+
+def test_the_guard_stops_and_an_operator_releases(tmp_path: Path) -> None:
+    """S5: beyond the hour's number sending stops and both arms of every rule are paused; `relight release` lets them go on."""
+    with standing_in(tmp_path / "log") as (url, _):
+        folder = project_of(tmp_path / "desk", url)
+        config = folder / "config/default.yaml"
+        config.write_text(config.read_text() + "volume: {per_hour: 4}\n")
+        assert "volume guard" in run(folder, T0 + HOUR)
+        assert Counter(states(folder).values()) == {"accepted": 4, "pending": 2}
+        controls = [c[0] for c in read_tables(folder / "data/relight.db").controls]
+        assert controls.count("pause") == 1
+        assert "volume guard" in run(folder, T0 + 9 * HOUR)
+        program = [sys.executable, "-m", "relight"]
+        told = subprocess.run([*program, "doctor", "--project", str(folder)], env=environment(), check=False,
+                              capture_output=True, text=True).stdout  # fmt: skip
+        assert "relight release" in told
+        assert "the key may send" in told
+        subprocess.run([*program, "release", "--project", str(folder)], env=environment(), check=True)
+        run(folder, T0 + 10 * HOUR)
+        assert run(folder, T0 + 11 * HOUR) == ""
+        assert set(states(folder).values()) == {"accepted"}
+        controls = [c[0] for c in read_tables(folder / "data/relight.db").controls]
+        assert (controls.count("pause"), controls.count("resume")) == (1, 1)
+
+
+def test_a_test_mail_goes_by_the_project_s_way(tmp_path: Path) -> None:
+    """`send-test` sends the rule's mail through SendGrid, marked, and leaves no trace in a ledger."""
+    with standing_in(tmp_path / "log") as (url, _):
+        folder = project_of(tmp_path / "desk", url)
+        program = [sys.executable, "-m", "relight", "send-test", "welcome", "--project", str(folder), "--to"]
+        done = subprocess.run(
+            [*program, "you@mail.example"], env=environment(), check=True, capture_output=True, text=True
+        )
+        assert done.stdout.startswith("accepted: '[test] ")
+        wrong = subprocess.run([*program, "nobody"], env=environment(), check=False, capture_output=True, text=True)
+        assert wrong.returncode == 64
+        refused = subprocess.run([*program, "you@mail.example"], env=environment(SENDGRID_API_KEY="SG.x"), check=False,
+                                 capture_output=True, text=True)  # fmt: skip
+        assert refused.returncode != 0
+        assert "401" in refused.stdout
+    (one,) = [json.loads(line) for line in (tmp_path / "log").read_bytes().splitlines()]
+    assert one["to"] == ["you@mail.example"]
+    assert not (folder / "data/relight.db").exists()
 
 
 def test_a_wrong_key_waits_for_an_operator(tmp_path: Path) -> None:

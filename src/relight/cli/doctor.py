@@ -15,6 +15,7 @@ import click
 
 from relight import __version__
 from relight.base.errors import RelightError
+from relight.cli.doctor_delivery import look_at_sendgrid
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, marked, say, say_json
 from relight.cli.project import find_folder, project_options, read_project
@@ -187,10 +188,15 @@ def _postgres(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Ch
 
 
 def _outbox(store: Store) -> Iterator[Check]:
+    from relight.engine.volume_guard import read_stop, told
+
     counts = {state.value: n for state, n in store.message_counts().items()}
     dead = sum(1 for one in store.dead_letters() if one.replayed_at is None)
     wait = counts.get("pending", 0) + counts.get("sending", 0)
     yield Check(mark="ok", text=f"outbox: {wait:,} waiting, {counts.get('accepted', 0):,} accepted")
+    stop = read_stop(store)
+    if stop is not None:
+        yield Check(mark="FAIL", text=told(stop), fix="relight release")
     unknown = counts.get("unknown", 0)
     if unknown:
         text = f"{count_of(unknown, 'message')} may or may not have left"
@@ -243,8 +249,12 @@ def _delivery(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Ch
             yield Check(mark="skip", text=f"{where}: --offline")
         else:
             yield _smtp(delivery.smtp, where)
-    else:
-        yield Check(mark="skip", text="SendGrid is not part of this version")
+    elif delivery.sendgrid is not None:
+        if offline:
+            yield Check(mark="skip", text="SendGrid: --offline")
+        else:
+            mark, text, fix = look_at_sendgrid(delivery.sendgrid)
+            yield Check(mark=mark, text=text, fix=fix)
 
 
 def _smtp(smtp: SmtpSettings, where: str) -> Check:

@@ -70,10 +70,7 @@ def command(
         raise UsageError("--customer and --fixture exclude each other")
     found = open_project(project, environment)
     known_rules(found, [rule])
-    if customer is not None:
-        shown = list(_for_customer(found, found.plan.rules[rule], customer, at_text))
-    else:
-        shown = list(_for_fixture(found, found.plan.rules[rule], fixture or FIXTURES[0], locale))
+    shown = rendered_mails(found, rule, customer=customer, fixture=fixture, locale=locale, at_text=at_text)
     folder = (out or found.folder / "out" / "preview") / rule
     written = [_write(folder, one) for one in shown]
     if as_json:
@@ -83,6 +80,21 @@ def command(
         for one in written:
             _say(one)
     return ExitCode.PROBLEMS if refused or not shown else ExitCode.FINE
+
+
+def rendered_mails(
+    project: Project,
+    rule: str,
+    *,
+    customer: str | None = None,
+    fixture: str | None = None,
+    locale: str | None = None,
+    at_text: str | None = None,
+) -> list[_Shown]:
+    """Return every mail of a rule, for a customer or for a made-up one."""
+    if customer is not None:
+        return list(_for_customer(project, project.plan.rules[rule], customer, at_text))
+    return list(_for_fixture(project, project.plan.rules[rule], fixture or FIXTURES[0], locale))
 
 
 def _steps(rule: Rule) -> list[Step]:

@@ -20,6 +20,7 @@ from relight.delivery.files import FilesTransport
 from relight.engine.daily import DayMaker, days_of
 from relight.engine.engine import Engine
 from relight.engine.feed import Feed, feed_finished
+from relight.engine.guard_commands import guard_commands
 from relight.engine.inbox import InboxInput, Polled
 from relight.engine.live import LiveFeed, log_order
 from relight.engine.operator_commands import operator_commands
@@ -186,7 +187,7 @@ class _Run:
             inbox=inbox, store=store, streams=project.streams, folder=project.folder, schema=plan.schema,
             surveys=plan.policy.surveys, commands=plan_commands(self.engine, store, project, self._read_by),
         )  # fmt: skip
-        self.inbox.commands |= provider_commands(store, plan.schema)
+        self.inbox.commands |= {**provider_commands(store, plan.schema), **guard_commands(store)}
         self.inbox.commands |= operator_commands(store, project.streams, project.folder)
         self.summary = RunSummary()
         self.feed = Feed(streams=project.streams, folder=project.folder)
