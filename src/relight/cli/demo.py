@@ -143,7 +143,8 @@ def _say(project: Project, data: PageData, page: Path, seconds: float) -> None:
         ((r, c) for rule in data.rules for r, c in [(rule.id, next(iter(rule.examples.values()), ""))] if c), None
     )
     if folder is not None:
-        say(f"Mails        {relative(folder)}/  ({data.messages:,} .eml files by day; nothing was sent)")
+        written = sum(1 for _ in folder.glob("????-??-??/*.eml"))
+        say(f"Mails        {relative(folder)}/  ({written:,} .eml files by day; nothing was sent)")
     say(f"Ledger       {relative(project.store_path)}")
     if example is not None:
         say(f"Why not?     relight explain {example[1]} {example[0]}")

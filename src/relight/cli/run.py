@@ -211,6 +211,7 @@ def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str,
 
 def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
     from relight.base.instants import DAY, format_instant
+    from relight.delivery.outgoing import Outcome
 
     parts = [count_of(summary.events, "event")]
     parts += [count_of(summary.duplicates, "duplicate")] if summary.duplicates else []
@@ -238,6 +239,10 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
     ahead = (summary.end - wall_clock()) // DAY
     if ahead > 0:
         note(f"that is {count_of(ahead, 'day')} ahead of this machine's clock; is a date in the events wrong?")
-    say(f"Decided {rows}, handed over {count_of(summary.handed_over, 'mail')}{target}.")
+    refused = summary.outcomes.get(Outcome.REJECTED, 0)
+    handed = count_of(summary.handed_over - refused, "mail")
+    say(f"Decided {rows}, handed over {handed}{target}.")
+    if refused:
+        note(f"{count_of(refused, 'mail')} could not be delivered for good; `relight explain CUSTOMER` says why")
     if summary.trouble:
         say(f"Mails wait: {summary.trouble}. Nothing is lost: once it is mended, `relight run` hands them over.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+from email.errors import MultipartInvariantViolationDefect
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import format_datetime
@@ -93,5 +94,7 @@ def _base64_lines(raw: bytes) -> bytes:
 
 def _check_fields(head: bytes, meant: list[str]) -> None:
     found = _PARSER.parsebytes(head)
-    if found.keys() != meant or found.defects or found.get_payload():
+    # Up to Python 3.11.3 a head of a multipart that is parsed alone counts as a defect of its missing parts.
+    defects = [one for one in found.defects if not isinstance(one, MultipartInvariantViolationDefect)]
+    if found.keys() != meant or defects or found.get_payload():
         raise HeaderError(f"the mail would hold the headers {', '.join(found.keys())}; meant were {', '.join(meant)}")

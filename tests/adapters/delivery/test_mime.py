@@ -6,13 +6,16 @@ import datetime as dt
 import email
 import email.policy
 import re
-from email.message import EmailMessage
+from email.errors import MultipartInvariantViolationDefect
+from email.message import EmailMessage, Message
+from email.parser import BytesHeaderParser
+from email.policy import compat32
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from relight.delivery import OutgoingMessage
+from relight.delivery import OutgoingMessage, mime
 from relight.delivery.headers import HeaderError, address_header, encoded_words, plain_header, text_header, uris_header
 from relight.delivery.mime import build_mime
 from tests.adapters.delivery.mail_kit import message
@@ -204,3 +207,19 @@ def test_a_value_per_field() -> None:
     assert parse(build_mime(bare, date=DATE)).keys() == [
         "Message-ID", "From", "To", "Subject", "Date", "MIME-Version", "Content-Type",
     ]  # fmt: skip
+
+
+def test_a_defect_of_missing_parts_is_none_of_a_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python up to 3.11.3 counts a multipart head that is parsed alone as a defect; every mail would be refused there."""
+
+    class OlderParser(BytesHeaderParser):
+        def parsebytes(self, text: bytes | bytearray, headersonly: bool = True) -> Message:  # noqa: FBT002 - the library's
+            found = super().parsebytes(text, headersonly)
+            found.defects.append(MultipartInvariantViolationDefect())
+            return found
+
+    monkeypatch.setattr(mime, "_PARSER", OlderParser(policy=compat32))
+    head = b'Subject: x\r\nContent-Type: multipart/alternative;\r\n boundary="=_a"\r\n\r\n'
+    mime._check_fields(head, ["Subject", "Content-Type"])
+    with pytest.raises(HeaderError):
+        mime._check_fields(head, ["Subject"])
