@@ -6,15 +6,21 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from relight.base.errors import ServiceError
+from relight.engine.cluster_inbox import InboxRelay
 from relight.engine.cluster_worker import needs_of_cluster
 from relight.engine.outcomes import JOURNAL_LINES_MAX, OUTCOMES_POSITION, outcome_records
+from relight.engine.second_look import SecondLook
 from relight.engine.sending import make_dispatcher, open_limits
 from relight.engine.way_out import open_ways
+from relight.stores.inbox import Inbox, inbox_path
 from relight.stores.interface import Batch
+from relight.stores.opening import SQLITE_DEFAULT
+from relight.streams.envelope import Control
 from relight.transports.kafka_clients import control_topic
 from relight.transports.kafka_publish import publish_control
 
@@ -49,10 +55,21 @@ def run_sender(
     owner = f"{socket.gethostname()}-{os.getpid()}"
     dispatcher = make_dispatcher(store, transport, settings, owner=owner, clock=clock, is_stopped=stop.is_set)
     open_limits(dispatcher, settings.delivery, clock())
+    place = inbox_path(project.folder / SQLITE_DEFAULT)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    inbox = Inbox.open(place)
+    relay = InboxRelay(
+        inbox=inbox, store=store, tell=partial(_tell, kafka=kafka, topic=control_topic(settings.project))
+    )
+    # What the log knows of consent and pauses was the gate's to see; here it is what the inbox says beyond.
+    dispatcher.look = SecondLook(
+        inbox=inbox, store=store, was_withdrawn=lambda _customer, _topic: False, is_paused=lambda _rule: False
+    )
     sent = 0
     try:
         while not stop.is_set():
             try:
+                relay.relay(clock())
                 left = dispatcher.drain(clock())
                 tell_outcomes(store, kafka, settings.project)
             except ServiceError as error:
@@ -69,8 +86,13 @@ def run_sender(
                 break
             stop.wait(IDLE_SECONDS)
     finally:
+        inbox.close()
         store.close()
     return sent
+
+
+def _tell(records: Sequence[Control], *, kafka: KafkaSettings, topic: str) -> None:
+    publish_control(kafka, topic, list(records))
 
 
 def _connect_again(store: PostgresStore) -> None:
