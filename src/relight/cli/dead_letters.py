@@ -14,7 +14,7 @@ from relight.base.errors import ServiceError, UsageError
 from relight.cli.exit_codes import ExitCode
 from relight.cli.orders import engine_runs, put_entries, was_read
 from relight.cli.output import count_of, say, say_json, table
-from relight.cli.project import Project, open_project, project_options
+from relight.cli.project import Project, day_maker_of, open_project, project_options
 
 if TYPE_CHECKING:
     from relight.stores.interface import Store, StoredLetter
@@ -157,6 +157,7 @@ def _replay_there(project: Project, numbers: tuple[int, ...], stream: str | None
 def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> tuple[int, list[tuple[int, str]], int]:
     """Return how many were read, (number, reason) of those that were not, and how many events they made."""
     from relight.cli.run import wall_clock
+    from relight.engine.daily import days_of
     from relight.engine.engine import Engine
     from relight.engine.operator_commands import read_letters_again
     from relight.engine.plan_versions import known_plans
@@ -171,6 +172,7 @@ def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> t
             return 0, [], 0
         engine = Engine(store)
         engine.recover(known_plans(store, project.plan))
+        engine.days = days_of(project.plan, day_maker_of(project.loaded))
         grows = any(not s.source.is_finished for s in project.loaded.streams.values())
         now = max(store.reached() or 0, wall_clock() if grows else 0)
         engine.follow_plan(project.plan, now)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import UsageError
 from relight.base.suggest import suggest_words
-from relight.streams.envelope import Control, DeadLetter
+from relight.streams.envelope import Control, DeadLetter, order_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +105,40 @@ def _under_present_rules(project: Project, customer: str) -> History:
         everybody = [r for _, r in store.global_log() if not (isinstance(r, Control) and r.kind in ("plan", "gap"))]
         first = next((r.ingest_time for _, r in store.read_log(limit=1)), 0)
         reached = (store.reached() or 1) - 1
+        own = _with_measures_of_store(project, store, own, customer)
     return History(own=own, everybody=everybody, plans=(project.plan,), reached=reached, first=first)
+
+
+def _with_measures_of_store(project: Project, store: Store, own: Sequence[Record], customer: str) -> list[Record]:
+    """Return a customer's records with the measures that the rules of now would have been served."""
+    from relight.cli.project import day_maker_of
+    from relight.simulate.from_log import simulate_log
+
+    maker = day_maker_of(project.loaded)
+    if maker is None:
+        return list(own)
+    kept = [r for r in own if not (isinstance(r, Control) and r.kind == "measures")]
+    log = (record for _, record in store.read_log())
+    engine = simulate_log(project.plan, log, reached=store.reached() or 0, day_maker=maker)
+    return sorted([*kept, *_measures(engine.store, customer)], key=order_key)
+
+
+def _measures(store: Store, customer: str) -> list[Record]:
+    return [r for _, r in store.customer_log(customer) if isinstance(r, Control) and r.kind == "measures"]
+
+
+def _with_measures_of_files(
+    project: Project, streams: Mapping[str, StreamPlan], own: Sequence[Record], customer: str
+) -> list[Record]:
+    """Return the same for recorded files: measures are made of all customers, so all are simulated."""
+    from relight.cli.project import day_maker_of
+    from relight.simulate.simulate import simulate
+
+    maker = day_maker_of(project.loaded)
+    if maker is None:
+        return list(own)
+    result = simulate(project.loaded, streams=streams, day_maker=maker)
+    return sorted([*own, *_measures(result.store, customer)], key=order_key)
 
 
 def history_of_files(project: Project, streams: Mapping[str, StreamPlan], customer: str) -> History:
@@ -135,7 +168,13 @@ def history_of_files(project: Project, streams: Mapping[str, StreamPlan], custom
     if not own:
         raise _unknown(customer, known)
     horizons = [s.source.horizon for s in streams.values() if s.source.horizon is not None]
-    return History(own=own, everybody=everybody, plans=(project.plan,), reached=max([reached, *horizons]), first=first)
+    return History(
+        own=_with_measures_of_files(project, streams, own, customer),
+        everybody=everybody,
+        plans=(project.plan,),
+        reached=max([reached, *horizons]),
+        first=first,
+    )
 
 
 def _records(project: Project, streams: Mapping[str, StreamPlan]) -> Iterator[Event | DeadLetter]:

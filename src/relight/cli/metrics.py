@@ -85,7 +85,7 @@ class _Source:
         assert project.loaded.measures is not None
         self.project, self.events = project, events
         #: Recorded events are read instead of the store: those named, or the project's own where there is no store.
-        self.is_recorded = bool(events) or not project.store_path.is_file()
+        self.is_recorded = bool(events) or not project.has_store
         self.plan = project.loaded.measures
 
     def measure_names(self) -> list[str]:
@@ -110,7 +110,7 @@ class _Source:
         self.log = MeasureLog(self.plan, also=goal_sources(self.project.plan))
         if self.is_recorded:
             if not self.events:
-                note(f"there is no store {self.project.store_path} yet: the recorded files are read")
+                note(f"there is no store {self.project.store_name} yet: the recorded files are read")
             self.log.read_events(self.recorded())
             streams = self._streams().values()
             horizons = [one.source.horizon for one in streams if one.source.horizon is not None]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from relight.base.errors import ProjectError, UsageError
 from relight.base.instants import SECOND
 from relight.config.loader import LoadedProject, load_project
+from relight.engine.daily import wanted_by
 from relight.engine.log_partition import LogPartition
 from relight.engine.plan_versions import keep_plan, plan_of_version
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT
@@ -130,6 +131,12 @@ def needs_of_cluster(project: LoadedProject) -> tuple[Plan, Settings, KafkaSetti
         raise UsageError(
             "on Kafka the ledger is in PostgreSQL, and the config names another store",
             help_text='store: {postgres: "${DATABASE_URL}"}',
+        )
+    if wanted_by(project.plan):
+        raise UsageError(
+            f"rules read the measures {', '.join(sorted(wanted_by(project.plan)))}, and a worker has only its"
+            " partitions of the customers to compute them from",
+            help_text="run this project on one machine (`relight run`), or take the measures out of its rules",
         )
     for name, stream in project.streams.items():
         if stream.source.kind != "kafka":

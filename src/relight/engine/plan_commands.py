@@ -16,6 +16,7 @@ from relight.base.errors import RejectError
 from relight.config.folder import MEASURES_FILE, FolderFiles
 from relight.config.loader import load_files
 from relight.config.settings import Budget
+from relight.engine.daily import wanted_by
 from relight.engine.plan_versions import keep_sources, note_rollback
 from relight.stores.inbox import InboxKind, NewEntry
 from relight.streams.envelope import Control
@@ -119,9 +120,8 @@ def needs_restart(running: LoadedProject, new: LoadedProject) -> str | None:
 
 def _measures(project: LoadedProject) -> tuple[str, ...] | None:
     """Return what customers are measured by; None where no rule reads a measure."""
-    if project.plan is None or not project.plan.layout.measures:
-        return None
-    return (project.sources.get(MEASURES_FILE, ""), *sorted(project.plan.layout.measures))
+    wanted = frozenset[str]() if project.plan is None else wanted_by(project.plan)
+    return (project.sources.get(MEASURES_FILE, ""), *sorted(wanted)) if wanted else None
 
 
 def _streams(sources: Mapping[str, str]) -> dict[str, str]:
