@@ -215,6 +215,6 @@ def _say(one: dict[str, object]) -> None:
         return
     pictures = one["pictures"]
     assert isinstance(pictures, list)
-    say(f"{one['step']}  {one['template']} ({one['locale']}): {one['subject']}")
+    say(f"{one['step']}  {one['template']} ({one['locale']})" + (f": {one['subject']}" if one["subject"] else ""))
     for path in (one["html"], one["text"], *pictures) if one["html"] else (one["text"],):
         say(f"  {relative(Path(str(path)))}")

@@ -15,7 +15,7 @@ FILE_BYTES_MAX = 4 * 1024 * 1024
 FILES_MAX = 20_000
 DEFINITIONS_FILE = "rules/definitions.yaml"
 MEASURES_FILE = "config/measures.yaml"
-_TEMPLATE_ENDINGS = frozenset({".txt", ".html", ".css", ".j2"})
+_TEMPLATE_ENDINGS = frozenset({".txt", ".html", ".css", ".j2", ".json"})
 _FOLDERS = ("config", "rules", "streams", "templates", "tests")
 
 

@@ -1,7 +1,6 @@
 """The life of an entry as one table: state × cause → state (E2). A missing key is a move that cannot happen.
 
-The diagram in docs/entry-life.md is drawn from this table. Steps that come later (wait_for, split, set, webhook,
-alert) are in it already.
+The diagram in docs/entry-life.md is drawn from this table. Mails, web requests and alerts are one thing here: messages.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class EntryCause(StrEnum):
     REACHED_SEND = "reached_send"
     REACHED_WAIT = "reached_wait"
     REACHED_WAIT_FOR = "reached_wait_for"
-    #: branch, split, set, webhook, alert, and messages that go at once.
+    #: branch, split, set, and messages that go at once: transactional ones and alerts.
     WALKED = "walked"
     LAST_STEP = "last_step"
     #: The gate ran; a refused message ends nothing.

@@ -106,7 +106,7 @@ def gate_findings(turn: Turn, rule: Rule, entry: Entry, *, is_real: bool) -> tup
     case = _case(turn, rule, entry, step)
     found = []
     for name, check in CHECKS:
-        if name == "audience":
+        if name == "audience" or (name == "sunset" and turn.plan.policy.sunset is None):
             continue
         if name in SKIPS[case.message_class]:
             found.append(Finding(mark=Mark.SKIPPED, text=f"{name}: {case.message_class.value} messages skip it"))
@@ -116,6 +116,8 @@ def gate_findings(turn: Turn, rule: Rule, entry: Entry, *, is_real: bool) -> tup
             found.append(Finding(mark=Mark.SKIPPED, text=f"{name}: without an address there is nothing to look up"))
         else:
             verdict = check(case)
+            if verdict is None and name == "quiet hours":
+                continue  # the minute below says so
             found.append(_passed(name, case) if verdict is None else _refused(name, verdict, case))
     return (*found[:-2], _minute(turn, case), *found[-2:])
 
@@ -158,10 +160,7 @@ def _passed(name: str, case: Case) -> Finding:
             text = "not held back as sensitive" if plan.policy.sensitive is not None else "nothing is sensitive"
             return Finding(mark=Mark.YES, text=text, place=place_text(places.get("sensitive")))
         case "sunset":
-            text = "there was a sign of life" if plan.policy.sunset is not None else "no sunset is set"
-            return Finding(mark=Mark.YES, text=text, place=place_text(places.get("sunset")))
-        case "quiet hours":
-            return Finding(mark=Mark.YES, text="a minute is allowed", place=place_text(places.get("quiet_hours")))
+            return Finding(mark=Mark.YES, text="there was a sign of life", place=place_text(places.get("sunset")))
         case "render":
             subject = getattr(case.rendered, "subject", "")
             return Finding(mark=Mark.YES, text=f"templates/{case.step.template} renders: {subject}")

@@ -222,3 +222,25 @@ def test_sunset_and_arbitration(good: FolderFiles) -> None:
     text = good.config["config/default.yaml"] + "sunset: {after: 180 days}\narbitration: 1 hour\ncatch_up: 0\n"
     policy = plan_of(load_files(put(good, "config/default.yaml", text), env=ENV)).policy
     assert (policy.sunset, policy.arbitration, policy.catch_up) == (180 * DAY, HOUR, 0)
+
+
+def test_the_body_of_a_web_request_is_read_from_the_folder(tmp_path: Path) -> None:
+    """A19: a webhook's template is a `body.json` below templates/, read and checked like every other."""
+    folder = tmp_path / "shop"
+    shutil.copytree(Path(__file__).parent / "good", folder)
+    (folder / "templates/chat/new").mkdir(parents=True)
+    (folder / "templates/chat/new/body.json").write_text('{"text": "{{ customer.id }} is new"}', encoding="utf-8")
+    (folder / "rules/told.yaml").write_text(
+        "trigger: {event: signed_up}\nsteps: [{webhook: chat/new}]\n", encoding="utf-8"
+    )
+    config = folder / "config/default.yaml"
+    config.write_text(config.read_text(encoding="utf-8") + "webhooks: {chat: ${CHAT_URL}}\n", encoding="utf-8")
+    env = {
+        "SMTP_PASSWORD": "hush",
+        "RELIGHT_LINK_SECRET": "a secret of the tests",
+        "CHAT_URL": "https://chat.example/h",
+    }
+    project = load_project(folder, env=env)
+    assert [problem for problem in project.problems if problem.severity == "error"] == []
+    assert project.plan is not None
+    assert "chat/new/body.json" in project.plan.letters

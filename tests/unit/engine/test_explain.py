@@ -198,7 +198,7 @@ def test_transactional_rules_skip_checks() -> None:
     """What a class skips is not looked at, and is told so."""
     one = story({"r": "{trigger: {event: cart}, class: transactional, send: hello}"}).known("2026-01-01 08:00")
     skipped = [f.text.split(":")[0] for f in told(one, "2026-01-02 00:00").gate if "skip it" in f.text]
-    assert skipped == ["consent", "sunset", "sensitive", "quiet hours", "expires", "frequency cap", "holdout"]
+    assert skipped == ["consent", "sensitive", "quiet hours", "expires", "frequency cap", "holdout"]
     assert MessageClass.TRANSACTIONAL.value in str(told(one, "2026-01-02 00:00").gate)
 
 
