@@ -12,7 +12,6 @@ from relight.decide.watches import look
 from relight.messages.gate import Verdict
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import (
-    EventTrigger,
     GlobalTrigger,
     MilestoneKind,
     MilestoneTrigger,
@@ -25,42 +24,34 @@ if TYPE_CHECKING:
 
     from relight.customers.reading import Reading
     from relight.decide.turn import Turn
-    from relight.rules.plan import Condition, Rule
+    from relight.rules.plan import Rule
     from relight.streams.envelope import Event
 
 #: Distinct values that one milestone tells apart; beyond, it counts no further.
 MILESTONE_VALUES_MAX = 10_000
+_COUNT = MilestoneKind.COUNT
 
 
 def pull_triggers(turn: Turn, event: Event) -> None:
     """Look at the customer's own event for every rule that reads its name, in rule-id order."""
     reading: Reading | None = None
-    for rule in turn.index.by_event.get(event.name, ()):
-        trigger = rule.trigger
-        where = _where_of(trigger)
+    rows = turn.effects.rows
+    for rule, trigger, where in turn.index.pulled_by.get(event.name, ()):
         if where is not None:
-            # What a rule sets in between is a trait, read anew: one view serves every rule that only looks.
-            reading = reading or turn.reading(event=event.properties, own=event.properties)
+            # One view serves every rule that only looks; what a rule sets is a trait, and read anew.
+            if reading is None:
+                reading = turn.reading(event=event.properties, own=event.properties)
             if where.evaluate(reading) is not True:
                 continue
+        written = len(rows)
         if isinstance(trigger, MilestoneTrigger):
             _pull_milestone(turn, rule, trigger, event)
-        elif isinstance(trigger, EventTrigger):
-            if event.late:
-                continue
-            _pull_event(turn, rule, event)
         elif isinstance(trigger, ReleasedTrigger):
             _pull_request(turn, rule, trigger, event)
-        reading = None
-
-
-def _where_of(trigger: object) -> Condition | None:
-    """Return what a trigger asks of the event's properties, None for nothing."""
-    if isinstance(trigger, EventTrigger):
-        return trigger.match.where
-    if isinstance(trigger, MilestoneTrigger):
-        return None if trigger.match is None else trigger.match.where
-    return trigger.asked.where if isinstance(trigger, ReleasedTrigger) else None
+        elif not event.late:
+            _pull_event(turn, rule, event)
+        if len(rows) > written:
+            reading = None
 
 
 def _pull_event(turn: Turn, rule: Rule, event: Event) -> None:
@@ -108,7 +99,14 @@ def _happening(  # noqa: PLR0913 - the parts of one happening
 
 # ---------------------------------------------------------------- totals that cross a mark (R3)
 def _pull_milestone(turn: Turn, rule: Rule, trigger: MilestoneTrigger, event: Event) -> None:
-    before, after = _grow(turn, rule, trigger, event.properties)
+    if trigger.kind is _COUNT:
+        totals = turn.profile.totals
+        before = int(totals.get(rule.id) or 0)  # type: ignore[call-overload]  # a kept count is an int
+        after = totals[rule.id] = before + 1
+        if after not in trigger.at:
+            return
+    else:
+        before, after = _grow(turn, rule, trigger, event.properties)
     for mark, label in zip(trigger.at, trigger.labels, strict=True):
         if before < mark <= after:
             occurrence = f"milestone:{label}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from relight.rules.plan import (
     DateTrigger,
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from relight.rules.plan import Condition, Plan, Rule
 
 
+#: A rule that reads an event: the rule, its trigger, and the condition on the event's properties.
+Pulled: TypeAlias = "tuple[Rule, object, Condition | None]"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanIndex:
     """Rules by what they wait for, each list in rule-id order."""
@@ -35,6 +39,8 @@ class PlanIndex:
     layout: Layout
     #: event name -> event, count-like milestone and released (asked) rules.
     by_event: Mapping[str, tuple[Rule, ...]]
+    #: The same, each with its trigger and what that asks of the event's properties (None: nothing).
+    pulled_by: Mapping[str, tuple[Pulled, ...]]
     #: global event name -> released and global rules.
     by_global: Mapping[str, tuple[Rule, ...]]
     #: Rules that deadlines come from.
@@ -94,6 +100,7 @@ def index_plan(plan: Plan) -> PlanIndex:
     return PlanIndex(
         layout=plan.layout,
         by_event={n: tuple(found) for n, found in by_event.items()},
+        pulled_by={n: tuple((r, r.trigger, _where_of(r.trigger)) for r in found) for n, found in by_event.items()},
         by_global={n: tuple(found) for n, found in by_global.items()},
         inactive=tuple(inactive),
         dated=tuple(r for r in rules if isinstance(r.trigger, DateTrigger)),
@@ -110,6 +117,16 @@ def index_plan(plan: Plan) -> PlanIndex:
         moved_by=_moved_by(rules, conditional),
         moved_by_any=conditional,
     )
+
+
+def _where_of(trigger: object) -> Condition | None:
+    match trigger:
+        case EventTrigger(match=match) | ReleasedTrigger(asked=match):
+            return match.where
+        case MilestoneTrigger(match=match) if match is not None:
+            return match.where
+        case _:
+            return None
 
 
 def _personal_events(triggers: Sequence[InactiveTrigger], plan: Plan) -> frozenset[str]:
