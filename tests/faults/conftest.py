@@ -57,9 +57,9 @@ class Runner:
         self.project = project
         arguments = [sys.executable, "-m", runner.__name__, str(project)]
         environment = {**os.environ, "LINK_SECRET": SECRET}
-        self._process = subprocess.Popen(arguments, cwd=ROOT, stdin=-1, stdout=-1, text=True, env=environment)
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
+        self.process = subprocess.Popen(arguments, cwd=ROOT, stdin=-1, stdout=-1, text=True, env=environment)
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
 
     def shop(self, folder: Path) -> Shop:
         """Return a new place for a run, its inputs those of the project."""
@@ -76,19 +76,19 @@ class Runner:
 
     def begin(self, job: dict[str, Any]) -> None:
         """Hand in a job, see `runner`."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(job) + "\n")
+        self.process.stdin.flush()
 
     def answer(self) -> int:
         """Return the next number that the runner says."""
-        assert self._process.stdout is not None
-        return int(self._process.stdout.readline())
+        assert self.process.stdout is not None
+        return int(self.process.stdout.readline())
 
     def close(self) -> None:
-        with self._process:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
+        with self.process:
+            assert self.process.stdin is not None
+            self.process.stdin.close()
 
 
 def copy_project(folder: Path) -> Path:

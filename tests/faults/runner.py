@@ -10,6 +10,7 @@ its number is said, so that it can be traced; `told`: a file for what it says, a
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import os
@@ -86,6 +87,7 @@ def serve(project: LoadedProject) -> None:
 
 
 if __name__ == "__main__":
+    codecs.lookup("ascii")  # asked for when an error is told, which may be that no file can be opened
     loaded = load_project(Path(sys.argv[1]), env=os.environ)
     say("ready")
     serve(loaded)

@@ -49,17 +49,22 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    root = tmp_path_factory.mktemp("calls")
+    found = undisturbed_place(tmp_path_factory.mktemp("calls"))
+    yield found
+    found.runner.close()
+
+
+def undisturbed_place(root: Path, *, traced: bool = True) -> Place:
+    """Return a project and a run of it, with its system calls where they are wanted."""
     crowd = draw_crowd(1, customers=5, events=30)
     runner = Runner(write_canaries(root / "project", text=crowd.text))
     shop = runner.shop(root / "clean")
-    traced = trace_job(runner, shop, wal_pages=8)
-    assert traced.code == 0, traced.told
+    ended = trace_job(runner, shop, wal_pages=8) if traced else run_job(runner, shop)
+    assert ended.code == 0, ended.told
     lines = read_lines(root / "project/data/app.ndjson")
-    found = Place(runner, crowd.canaries, expect(lines, until=END), shop.tables(), shop.mails(), traced)
+    found = Place(runner, crowd.canaries, expect(lines, until=END), shop.tables(), shop.mails(), ended)
     assert_whole(found, shop)
-    yield found
-    runner.close()
+    return found
 
 
 def assert_sound(shop: Shop) -> None:

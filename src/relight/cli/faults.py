@@ -44,6 +44,9 @@ _CODES: tuple[tuple[type[RelightError], ExitCode], ...] = (
 _REFUSED = {
     errno.EACCES: "give this user the right to it, or name another place",
     errno.EPERM: "give this user the right to it, or name another place",
+    errno.EMFILE: "let this process open more files (`ulimit -n`), then start again: what was acknowledged is kept",
+    errno.ENFILE: "this machine has too many files open; then start again: what was acknowledged is kept",
+    errno.ENOMEM: "give this process more memory (`ulimit -v`), then start again: what was acknowledged is kept",
     errno.EIO: "look at the disk, then start again: what was acknowledged is kept",
     errno.EROFS: "that disk is read-only; name another place",
     errno.ENOSPC: "make room on the disk; the next start continues",
@@ -77,6 +80,9 @@ def report(error: Exception) -> ExitCode:
     if isinstance(error, OSError) and error.errno in _REFUSED:
         where = f"{error.filename}: " if error.filename else ""
         fail(f"{where}{error.strerror}", _REFUSED[error.errno])
+        return ExitCode.UNREACHABLE
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error)):
+        fail("there is no memory left for this process", _REFUSED[errno.ENOMEM])
         return ExitCode.UNREACHABLE
     path = write_report(error)
     click.echo(mask_addresses(f"{type(error).__name__}: {error}"), err=True)
