@@ -4,6 +4,7 @@
 #   make test     the tests
 #   make bench    how fast it is, each figure beside its baseline
 #   make check    what CI runs: format, lint, types, floors, tests
+#   make faults   the whole fault suite, of which `make check` runs a part; ends with the table of docs/reliability.md
 
 PYTHON ?= python3
 VENV := .venv
@@ -34,6 +35,9 @@ test: setup  ## the tests (ARGS="-k word" narrows them)
 
 bench: setup  ## each figure of docs/performance.md beside its baseline (ARGS="--row live")
 	$(BIN)/python -m bench $(ARGS)
+
+faults: setup  ## the whole fault suite, some ten minutes
+	$(BIN)/python -m tests.faults.summary
 
 check: format-check lint types floors test  ## what CI runs
 

@@ -12,6 +12,7 @@ import pytest
 from relight.stores.crash import CRASH_POINTS
 from tests.faults.checker import Tables, check_always, check_finished, message_ids, well_formed
 from tests.faults.conftest import CUSTOMERS, Clean, Runner, Shop, copy_project, is_full
+from tests.faults.tally import count
 
 #: Points that a short run does not come to; the store's own sweep kills at them.
 STORE_ONLY = {"before_segment_commit", "after_segment_commit", "before_merge_commit", "after_merge_commit"}
@@ -52,6 +53,7 @@ def test_a_killed_run_ends_like_one_that_was_not(tmp_path: Path, shops: Runner, 
         assert_sound(shop)
         assert shops.run(shop) == 0
         assert_same(shop, clean)
+        count("kill -9 at a crash point of our own", tried=1, faults=1)
 
 
 def test_a_run_killed_again_and_again_ends(tmp_path: Path, shops: Runner, clean: Clean) -> None:

@@ -95,7 +95,7 @@ def test_any_bit_may_flip_and_no_wrong_mail_leaves(tmp_path: Path, waiting: Wait
     content = waiting.file.read_bytes()
     draw = random.Random(1)
     refused = unharmed = fewer = 0
-    for number in range(amount(quick=60, full=1500)):
+    for number in range(amount(quick=60, full=600)):
         at = draw.randrange(len(content))
         code, told, calls = leave(waiting, tmp_path / str(number), flipped(content, at, draw.randrange(8)))
         found = checker.check_damage(

@@ -171,7 +171,7 @@ def test_a_power_loss_loses_nothing_acknowledged(tmp_path: Path, recorded: Recor
     never cut; it, too, may lose power.
     """
     operations = recorded.disk.operations
-    crashes = amount(quick=200, full=1500)
+    crashes = amount(quick=200, full=800)
     recovered = again = 0
     for number in range(crashes):
         draw = random.Random(number)
