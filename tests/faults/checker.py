@@ -116,17 +116,19 @@ def check_calls(tables: Tables, calls: Sequence[Call], *, retries: bool = False)
             found.append(f"handed over under several Message-IDs: {key}")
         if len({call.address for call in mine} | {tables.addresses[key]}) > 1:
             found.append(f"handed over to another address than the message has: {key}")
-    found += [text for key, state in tables.messages.items() for text in _outcome(key, state, by_key.get(key, []))]
+    for key, state in tables.messages.items():
+        found += _outcome(key, state, by_key.get(key, []), was_unknown=unknown[key] > 0)
     return found
 
 
-def _outcome(key: str, state: str, mine: Sequence[Call]) -> Iterator[str]:
+def _outcome(key: str, state: str, mine: Sequence[Call], *, was_unknown: bool) -> Iterator[str]:
     answers = [call.answer for call in mine if call.answer is not None]
     if state in HAS_IT and "accepted" not in answers:
         yield f"called {state}, and no full answer said so: {key}"
     if state == "rejected" and not {"refused", "later"} & set(answers):
         yield f"called rejected, and nobody refused it: {key}"
-    if state in {"pending", "suppressed", "expired", "rejected"} and "accepted" in answers:
+    # An answer that was given and not written down is unknown; what is sent again then may end otherwise (S3).
+    if state in {"pending", "suppressed", "expired", "rejected"} and "accepted" in answers and not was_unknown:
         yield f"accepted, and called {state}: {key}"
 
 
@@ -150,7 +152,7 @@ def check_recipients(calls: Iterable[Call], canaries: Mapping[str, str]) -> list
     found = []
     for call in calls:
         own = canaries.get(call.address)
-        for part, text in (("subject", str(call.message["Subject"])), ("body", call.text)):
+        for part, text in (("subject", call.subject), ("body", call.text)):
             words = set(text.replace("/", " ").split())
             seen = {canary for canary in canaries.values() if canary in words}
             if seen != {own}:

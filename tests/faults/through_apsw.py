@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import apsw
 import pytest
 
-from relight.stores import sqlite_connection
+from relight.stores import inbox, sqlite_connection
 from tests.faults.disk import Disk, WatchedVfs
 
 _T = TypeVar("_T")
@@ -39,6 +42,10 @@ class Cursor:
         _translated(lambda: self._cursor.executemany(statement, [tuple(row) for row in rows]))
         self.rowcount = self._connection.real.total_changes() - before
         return self
+
+    @property
+    def lastrowid(self) -> int:
+        return self._connection.real.last_insert_rowid()
 
     def fetchone(self) -> Any:
         return _translated(self._cursor.fetchone)
@@ -71,7 +78,8 @@ class Connection:
         self.real.create_scalar_function(name, function, arguments, deterministic=deterministic)
 
     def close(self) -> None:
-        _translated(self.real.close)
+        with suppress(apsw.Error):  # Python's sqlite3 keeps what goes wrong here to itself
+            self.real.close()
 
 
 def _translated(call: Callable[[], _T]) -> _T:
@@ -85,17 +93,43 @@ def _translated(call: Callable[[], _T]) -> _T:
 
 @contextmanager
 def stores_on(disk: Disk, patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let every store that is opened inside keep its files on `disk`."""
+    """Let every store and inbox that is opened inside keep its files on `disk`; at the end nothing is open any more.
+
+    What the block left open is left as a process that ended leaves it: closing it writes nothing.
+    """
     vfs = WatchedVfs(f"disk{next(_NUMBERS)}", disk)
+    opened: list[Connection] = []
 
     def connect(path: Path, *, read_only: bool) -> Connection:
         assert not read_only
-        opened = Connection(path, vfs.vfs_name)
+        opened.append(Connection(path, vfs.vfs_name))
         for setting in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
-            opened.execute(f"PRAGMA {setting}")
-        return opened
+            opened[-1].execute(f"PRAGMA {setting}")
+        return opened[-1]
+
+    def connect_inbox(address: str, **_: Any) -> Connection:
+        opened.append(Connection(Path(urlsplit(address).path), vfs.vfs_name))
+        return opened[-1]
+
+    known = sys.unraisablehook
+
+    def hear(told: sys.UnraisableHookArgs) -> None:
+        if not isinstance(told.exc_value, apsw.Error):  # a fault of the disk that SQLite keeps to itself
+            known(told)
 
     with patch.context() as changed:
+        changed.setattr(sys, "unraisablehook", hear)
         changed.setattr(sqlite_connection, "_connect", connect)
-        yield
+        changed.setattr(inbox, "sqlite3", SimpleNamespace(**{**vars(sqlite3), "connect": connect_inbox}))
+        try:
+            yield
+        finally:
+            disk.may = _refuse
+            for one in opened:
+                with suppress(apsw.Error):
+                    one.real.close()
     vfs.unregister()
+
+
+def _refuse(_: object) -> None:
+    raise apsw.IOError("the process has ended")
