@@ -74,6 +74,8 @@ def one_measure_text(measure: Measure) -> str:
     period = measure.period.label if measure.period else ""
     head = f"{measure.title}: {figure_text(measure.value, measure.unit, measure.currency)} in {period}"
     head += _interval(measure.interval, measure.unit, measure.currency)
+    if measure.year_before is not None:
+        head += f"; a year before {figure_text(measure.year_before, measure.unit, measure.currency)}"
     rows = [["period", "value", "of", *measure.series[-1].parts]]
     for one in measure.series[-TICKS_MAX:]:
         name = one.period.label + ("" if one.period.complete else " so far")
@@ -110,6 +112,8 @@ def measure_json(measure: Measure) -> dict[str, object]:
         "interval": interval_json(measure.interval),
         "period": None if measure.period is None else _period(measure.period),
         "parts": dict(measure.parts),
+        "year_before": measure.year_before,
+        "change": measure.change,
         "definition": measure.definition,
         "missing": measure.missing,
         "series": [

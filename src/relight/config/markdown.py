@@ -1,8 +1,8 @@
 """Checks the YAML that stands in Markdown files, so that documentation cannot show what relight would refuse.
 
 A fenced block whose language is `yaml` is a rule where it has `trigger`, a stream where it has `source`, a config where
-it has `project` or `sender`, definitions where it has `values`, `segments` or `lists`, rule tests where it has `tests`;
-else only its form is checked.
+it has `project` or `sender`, definitions where it has `values`, `segments` or `lists`, rule tests where it has `tests`,
+measures where it has `sources`, `targets` or `boards`; else only its form is checked.
 Names are not looked up. A fence `yaml fragment` is read for its form alone.
 """
 
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pydantic import BaseModel
 
 from relight.base.problems import Place, Problem
+from relight.config.measure_models import MeasuresModel
 from relight.config.model_problems import read_model
 from relight.config.models import ConfigModel
 from relight.config.rule_test_models import RuleTestModel
@@ -30,6 +31,7 @@ _KINDS: tuple[tuple[frozenset[str], type[BaseModel], str], ...] = (
     (frozenset({"project", "sender"}), ConfigModel, "this config"),
     (frozenset({"values", "segments", "lists"}), DefinitionsModel, "these definitions"),
     (frozenset({"tests"}), RuleTestModel, "these tests"),
+    (frozenset({"sources", "targets", "boards"}), MeasuresModel, "these measures"),
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from relight.base.durations import add_months
 from relight.base.errors import UsageError
 from relight.base.suggest import suggest_words
 from relight.config.measure_kinds import MEASURES, MeasureKind, Unit
@@ -146,6 +147,7 @@ class _Work:
             definition=definition_of(kind, self.plan),
             period=None if chosen is None else chosen.period,
             parts={} if chosen is None else chosen.parts,
+            year_before=None if chosen is None else _year_before(points, chosen, self.plan.zone),
             series=tuple(points),
             more_is_better=kind.more_is_better,
             currency=self.plan.currency,
@@ -216,6 +218,12 @@ def _effort_kind(name: str, begins: str, ends: str) -> MeasureKind:
         definition=f"Measured effort: the median days from '{begins}' to the first '{ends}' of the same customer that"
         f" is not earlier, over those that ended in the period.",
     )
+
+
+def _year_before(points: Sequence[Point], chosen: Point, zone: str) -> float | None:
+    """Return the value of the full period that holds the instant a year before one began."""
+    then = add_months(chosen.period.start, -12, zone)
+    return next((one.value for one in points if one.period.start <= then < one.period.end), None)
 
 
 def _interval(name: str, point: Point) -> Interval | None:

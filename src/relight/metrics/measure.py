@@ -47,6 +47,8 @@ class Measure:
     #: Which period the value is of; None for no period at all.
     period: Period | None
     parts: Mapping[str, float]
+    #: The value of the period a year before; None where there is none.
+    year_before: float | None = None
     #: Every period, the running one included, oldest first.
     series: tuple[Point, ...]
     more_is_better: bool | None
@@ -56,3 +58,8 @@ class Measure:
     slice: str | None = None
     #: Why there is no figure; None where there is one.
     missing: str | None = None
+
+    @property
+    def change(self) -> float | None:
+        """The value less that of a year before, in its unit; None where one of them is missing."""
+        return None if self.value is None or self.year_before is None else self.value - self.year_before

@@ -57,3 +57,10 @@ def test_problems_stand_in_the_markdown() -> None:
 def test_an_open_fence_runs_to_the_end() -> None:
     """A block that is not closed is read to the end of the file."""
     assert [block.text for block in yaml_blocks("```yaml\na: 1\n")] == ["a: 1\n\n"]
+
+
+def test_measures_in_markdown() -> None:
+    """Measures in a page are read as the file they show."""
+    text = "```yaml\nsources: {ordr: order_placed}\nboards: {all: [revenue]}\n```\n"
+    found = [(str(problem.place), problem.code) for problem in check_markdown(text, "docs/x.md")]
+    assert found == [("docs/x.md:2:11", "unknown-field")]
