@@ -39,6 +39,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("resume", "Let a paused rule, or everything, go on."),
     "settle": ("settle", "Say what became of a message whose fate is unknown."),
     "suppressions": ("suppressions", "Import a list of addresses that get nothing, or show it."),
+    "export": ("export", "Print everything the store knows of a customer."),
+    "erase": ("erase", "Take a customer out of the store, with proof."),
     "replay": ("replay", "Decide the stored log again and compare the ledgers."),
     "doctor": ("doctor", "Look at the surroundings: store, inputs, mail server."),
     "release": ("release", "Let mails leave again after the volume guard stopped them."),

@@ -29,6 +29,7 @@ from relight.engine.progress import Progress
 from relight.engine.timers import HourBuckets
 from relight.rules.world import World
 from relight.stores.crash import crash_point
+from relight.stores.erasure_key import ERASED_PREFIX
 from relight.stores.interface import Batch, Store, Tally
 from relight.stores.record_codec import encode_record
 from relight.streams.envelope import Control, DeadLetter, Event, Rank
@@ -67,7 +68,7 @@ class Engine:
         self.store = store
         #: Mails carry their `expires` to the sender; not where sending keeps the records' own time (G3).
         self.mails_expire = mails_expire
-        self.world = World()
+        self.world = World(keyed=getattr(store, "keyed", None))
         self.profiles = ProfileCache(store, most=cached_profiles, closed_bytes=closed_bytes)
         self.timers = HourBuckets()
         self.progress = Progress()
@@ -189,7 +190,7 @@ class Engine:
 
     def _stand_again(self) -> None:
         plans = self.world.plans()
-        self.world = World()
+        self.world = World(keyed=self.world.keyed)
         self.profiles.forget()
         self.timers, self._order = HourBuckets(), LogOrder()
         self._position = self.store.last_position()
@@ -360,7 +361,7 @@ class Engine:
         touched: dict[str, None] = {}
         work = Work()
         for position, record in self.store.read_log(begin):
-            if record.customer is None:
+            if record.customer is None or record.customer.startswith(ERASED_PREFIX):
                 continue
             profile = self.profiles.get(self._layout_at, record.customer)
             revived = revive_record(self._layout_at(profile.world), record)

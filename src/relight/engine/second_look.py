@@ -85,6 +85,11 @@ class SecondLook:
         return self._by_address(message) or self._by_consent(message) or self._by_pause(message)
 
     def _by_address(self, message: OutboxMessage) -> Refusal | None:
+        keyed = getattr(self.store, "keyed", None)
+        if keyed is not None:
+            stands = self.store.suppression(keyed(address_hash(message.address)))
+            if stands is not None and is_refused(message.message_class, stands.scope):
+                return Refusal(cause=_SUPPRESSED, text="the address was erased")
         if not self._pending.suppressed:
             return self._by_its_own_link(message)
         standing = self._pending.suppressed.get(address_hash(message.address), ())

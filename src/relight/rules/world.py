@@ -6,7 +6,7 @@ Suppressions are looked up by address hash and ingest time instead, since there 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -87,8 +87,9 @@ class WorldState:
 class World:
     """The global records so far. `states[n]` stands after the first n of them."""
 
-    def __init__(self) -> None:
-        """Start with nothing: no plan, no events."""
+    def __init__(self, *, keyed: Callable[[str], str] | None = None) -> None:
+        """Start with nothing: no plan, no events; keyed: address hash -> how the list names it once erased (V5)."""
+        self.keyed = keyed
         self.records: list[Event | Control] = []
         self.states: list[WorldState] = [WorldState()]
         self.events: list[Event] = []
@@ -122,7 +123,9 @@ class World:
         None when there is none.
         """
         found = self.suppressions.get(address_hash)
-        if found is None:
+        if self.keyed is not None:
+            found = [*(found or ()), *self.suppressions.get(self.keyed(address_hash), ())]
+        if not found:
             return None
         standing: list[tuple[str, str]] = []
         for at, scope, cause in found:

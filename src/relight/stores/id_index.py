@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from relight.base.errors import StoreError
+from relight.stores.erasure_key import ERASED, Keyed
 from relight.stores.interface import EventIdentity
 from relight.stores.record_codec import check_bodies, open_record
 from relight.stores.sqlite_connection import Connection
-from relight.streams.envelope import Event, Record
+from relight.streams.envelope import Control, Event, Record
 
 if TYPE_CHECKING:
     from relight.stores.id_segments import Segment
@@ -68,8 +69,9 @@ class IndexLimits:
 class IdIndex:
     """Which events are in the log, and where each customer's records are."""
 
-    def __init__(self, connection: Connection, limits: IndexLimits) -> None:
-        """Load the segments and read the newer records from the log."""
+    def __init__(self, connection: Connection, limits: IndexLimits, *, keyed: Keyed | None = None) -> None:
+        """Load the segments and read the newer records from the log; keyed: names the erased where there are any."""
+        self._keyed = keyed
         self._connection = connection
         self._limits = limits
         self._mask = ((1 << limits.hash_bits) - 1).to_bytes(8, "big") if limits.hash_bits < HASH_BITS else None
@@ -111,6 +113,9 @@ class IdIndex:
                     recent[key] = (*known, position) if isinstance(known, tuple) else (known, position)
             else:  # has no id that anybody asks for, and one customer may have very many
                 key = self._customer_hash(record.customer) + _CONTROL_HASH
+                if record.kind == ERASED and "id" in record.detail:
+                    key = self._key((record.subject, record.customer, str(record.detail["id"])))
+                    recent[key] = position
             whose = key[:8]
             if whose in customers:
                 customers[whose].append(position)
@@ -139,7 +144,28 @@ class IdIndex:
                 if known is not None and found[index] is None:
                     positions = list(known) if isinstance(known, tuple) else [known]
                     found[index] = _confirm(cursor, identities[index], positions)
+            if self._keyed is not None:
+                self._ask_for_erased(cursor, identities, found)
         return found
+
+    def _ask_for_erased(
+        self, cursor: sqlite3.Cursor, identities: Sequence[EventIdentity], found: list[int | None]
+    ) -> None:
+        """Find what is new among the events of erased customers: the same again is the same event (V5)."""
+        assert self._keyed is not None
+        new = {i: one for i, one in enumerate(identities) if found[i] is None and one[1] is not None}
+        named = {i: (stream, self._keyed(str(customer)), id_) for i, (stream, customer, id_) in new.items()}
+        keys = {i: (self._key(identities[i]), self._key(named[i])) for i in new}
+        positions: dict[int, list[int]] = {i: [] for i in new}
+        for i, both in keys.items():
+            for known in map(self._recent.get, both):
+                positions[i] += [] if known is None else list(known) if isinstance(known, tuple) else [known]
+        if self._segments and new:
+            order = [(i, key) for i, both in keys.items() for key in both]
+            for index, where in self._ask_segments(cursor, [key for _, key in order]):
+                positions[order[index][0]] += where
+        for i, where in positions.items():
+            found[i] = _confirm_erased(cursor, named[i], where)
 
     def positions_of(self, customer: str | None, after: int) -> list[int]:
         """Return the sorted positions that may be a customer's (None: that concern everybody)."""
@@ -263,6 +289,15 @@ def read_record(cursor: sqlite3.Cursor, position: int) -> Record | None:
     """Return the record at a position, None where there is none; raises StoreError for a damaged one."""
     row = cursor.execute("SELECT kind, body, crc FROM log WHERE pos = ?", (position,)).fetchone()
     return None if row is None else open_record(position, *row)
+
+
+def _confirm_erased(cursor: sqlite3.Cursor, identity: EventIdentity, positions: list[int]) -> int | None:
+    """Return the first of the positions at which the log holds this very event's tombstone."""
+    for position in sorted(positions):
+        record = read_record(cursor, position)
+        if isinstance(record, Control) and (record.subject, record.customer, record.detail.get("id")) == identity:
+            return position
+    return None
 
 
 def _confirm(cursor: sqlite3.Cursor, identity: EventIdentity, positions: list[int]) -> int | None:

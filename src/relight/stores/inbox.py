@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -177,6 +177,17 @@ class Inbox:
         with self._transaction() as cursor:
             cursor.execute("DELETE FROM entries WHERE position <= ? AND kind = 'event'", (until,))
             return cursor.rowcount
+
+    def forget_words(self, customers: Collection[str], tokens: Collection[str]) -> int:
+        """Delete the words and replies of erased customers, bytes included (V5); return how many."""
+        self._sql.execute("PRAGMA secure_delete = ON")
+        names = {f'"customer":"{one}"'.encode() for one in customers}
+        with self._transaction() as cursor:
+            rows = cursor.execute("SELECT position, token, body FROM entries WHERE kind <> 'event'").fetchall()
+            gone = [(p,) for p, token, body in rows if token in tokens or any(name in body for name in names)]
+            cursor.executemany("DELETE FROM entries WHERE position = ?", gone)
+        self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return len(gone)
 
     def _read(self, where: str, values: tuple[object, ...]) -> list[InboxEntry]:
         with self._reading() as cursor:

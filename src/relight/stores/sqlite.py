@@ -18,6 +18,7 @@ from relight.messages.life import MessageState
 from relight.stores import sqlite_ledger, sqlite_outbox
 from relight.stores.crash import crash_point
 from relight.stores.delivery_moves import suppression_of
+from relight.stores.erasure_key import read_erasure_key
 from relight.stores.id_index import IdIndex, IndexLimits, read_pages, read_record, read_sealed_page
 from relight.stores.interface import (
     Appended,
@@ -54,7 +55,9 @@ class SqliteStore:
         with connection.reading() as cursor:
             self._last_position = int(cursor.execute("SELECT coalesce(max(pos), 0) FROM log").fetchone()[0])
         # A reader loads the index when it is asked for a customer, and sees the engine's newest records then.
-        self._index_or_none: IdIndex | None = None if connection.read_only else IdIndex(connection, limits)
+        self.keyed = read_erasure_key(connection.path)
+        index = None if connection.read_only else IdIndex(connection, limits, keyed=self.keyed)
+        self._index_or_none: IdIndex | None = index
 
     @classmethod
     def open(cls, path: Path | str, *, read_only: bool = False, limits: IndexLimits | None = None) -> Self:
@@ -178,7 +181,7 @@ class SqliteStore:
     @property
     def _index(self) -> IdIndex:
         if self._index_or_none is None:
-            self._index_or_none = IdIndex(self._connection, self._limits)
+            self._index_or_none = IdIndex(self._connection, self._limits, keyed=self.keyed)
         return self._index_or_none
 
     def _number(self, name: str) -> int | None:

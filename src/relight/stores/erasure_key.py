@@ -1,0 +1,63 @@
+"""The key by which erased people are known: a file of its own, so that a copy of the store alone tells nobody.
+
+Whoever has the key can tell whether a customer or an address was erased, and nothing more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from relight.base.errors import StoreError
+
+#: Bytes of the key.
+KEY_BYTES = 32
+#: What names of the erased begin with; no digest of an address does.
+ERASED_PREFIX = "erased:"
+#: Hex digits of a keyed hash.
+DIGITS = 32
+#: Kind of the control record that stands where a record of an erased customer stood (V5).
+ERASED = "erased"
+
+#: customer or address hash -> its keyed name.
+Keyed = Callable[[str], str]
+
+
+def erasure_key_path(store: Path) -> Path:
+    """Return where the key of a store's file stands: `data/relight.erasure.key`."""
+    return store.with_name(f"{store.stem}.erasure.key")
+
+
+def read_erasure_key(store: Path) -> Keyed | None:
+    """Return what names the erased, None where nobody was; raises StoreError for a file that is no key."""
+    path = erasure_key_path(store)
+    if not path.is_file():
+        return None
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise StoreError(f"{path} is no erasure key; restore it from a backup: who was erased could be mailed again")
+
+    def keyed(text: str) -> str:
+        found = hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        return ERASED_PREFIX + found[:DIGITS]
+
+    return keyed
+
+
+def make_erasure_key(store: Path) -> Keyed:
+    """Return what names the erased, the key drawn now where there is none; only its owner may read the file."""
+    path = erasure_key_path(store)
+    if not path.is_file():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(handle, secrets.token_bytes(KEY_BYTES))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    keyed = read_erasure_key(store)
+    assert keyed is not None
+    return keyed
