@@ -241,10 +241,6 @@ class Engine:
         given = self.profiles.get(self._layout_at, customer).consent.get(topic)
         return given is not None and not given[1] and (not by_record or given[0][1:] == ("", ""))
 
-    def is_paused(self, rule: str) -> bool:
-        """Return whether a rule, or everything, is paused at the end of the log."""
-        return self.world.states[-1].is_paused(rule)
-
     def _fill_merge(self, work: Work, record: Control) -> DeadLetter | None:
         anonymous = self.profiles.get(self._layout_at, record.subject)
         return fill_merge(record, log=self._own_log(work, record.subject), anonymous=anonymous)

@@ -299,6 +299,9 @@ class _Run:
             self.engine.take(records, positions=polled.positions, reached=reached)
         crash_point("after_inbox_batch")
 
+    def _is_paused(self, rule: str) -> bool:
+        return self.engine.world.states[-1].is_paused(rule)
+
     def _second_look(self, inbox: Inbox) -> SecondLook:
         """Mails to files leave at the time of the records, where the gate has seen every event there was (I8)."""
         by_record = isinstance(self.transport, FilesTransport)
@@ -306,7 +309,7 @@ class _Run:
             inbox=inbox,
             store=self.store,
             was_withdrawn=partial(self.engine.has_withdrawn, by_record=by_record),
-            is_paused=self.engine.is_paused,
+            is_paused=self._is_paused,
         )
 
     # ------------------------------------------------------------ after each batch
