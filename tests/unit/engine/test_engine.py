@@ -244,3 +244,23 @@ def test_the_same_plan_is_put_in_force_once() -> None:
     engine = begun(MemoryStore())
     assert engine.follow_plan(PLAN, T0 + HOUR) is False
     assert engine.store.last_position() == 1
+
+
+def test_what_concerns_everybody_comes_after_the_records_of_its_instant_that_were_taken() -> None:
+    """H1, I9: a global record that comes when own records of its instant were taken already has the next µs."""
+    store = MemoryStore()
+    engine = begun(store)
+    engine.take([event(1, "identify", 1), event(2, "order", 2, total=Decimal(20))])
+    other = make_plan({**RULES, "first": "{trigger: {milestone: {sum: order.total, at: [5]}}, send: third}"})
+    engine.follow_plan(other, T0 + 2 * DAY)
+    engine.take([event(3, "shipped", 2, None, feature="boards")])
+    assert [record.ingest_time - T0 - 2 * DAY for _, record in store.global_log()][1:] == [1, 1]
+    rows = list(store.ledger())
+    again = Engine(store)
+    again.recover([PLAN, other])
+    assert list(store.ledger()) == rows
+    again.take([event(4, "order", 2, total=Decimal(1))])
+    again.take([Control(kind="pause", ingest_time=T0 + 2 * DAY, subject="quiet")])
+    assert [record.ingest_time - T0 - 2 * DAY for _, record in store.global_log()][-1] == 2, (
+        "after the order, raised by the release"
+    )

@@ -62,11 +62,12 @@ def edited(walk: int, *, patience: str = "4 hours", silence: str = "[2 days, 5 d
         "cart": CART % patience,
         "onboard": ONBOARD % WALKS[walk],
         "quiet": SILENT % (silence, backfill),
+        "there": "{trigger: {enters: news}, priority: 60, steps: [{wait: 2 hours, id: w}, {send: again, id: s}]}",
         "pros": "{trigger: {enters: pros}, group: g, priority: 70, send: again}",
         "spent": "{trigger: {milestone: {sum: order.total, at: [20, 50]}}, class: transactional, send: hello}",
     }
     return make_plan(
-        rules, definitions="{segments: {pros: 'plan == \"pro\" and count(order, 3 days) < 3'}}", quiet=(21 * 60, 9 * 60), salt="7",
+        rules, definitions="{segments: {pros: 'plan == \"pro\" and count(order, 3 days) < 3', news: 'count(shipped, 1 day) > 0 and silent > 1 hour'}}", quiet=(21 * 60, 9 * 60), salt="7",
         caps=caps(marketing=(Cap(most=2, window=None, calendar="day"), Cap(most=5, window=7 * DAY))),
     )  # fmt: skip
 
@@ -248,7 +249,34 @@ class Shop(RuleBasedStateMachine):
         self.sender(list(outcomes)).drain(self.now)
         OutcomeInput(engine=self.engine).take()
 
+    @rule(given=st.booleans(), customer=st.sampled_from(CUSTOMERS))
+    def choose(self, given: bool, customer: str) -> None:
+        """Somebody withdraws consent, or gives it again."""
+        self.engine.take(
+            [Control(kind="consent", ingest_time=self.now, customer=customer, subject="news", detail={"given": given})]
+        )
+
+    @rule(feature=st.sampled_from(["a", "b"]))
+    def ship(self, feature: str) -> None:
+        """Something happens to everybody."""
+        self.number += 1
+        event = Event(
+            stream="news", id=f"g{self.number}", customer=None, name="shipped", event_time=self.now, ingest_time=self.now,
+            properties={"feature": feature},
+        )  # fmt: skip
+        self.engine.take([event])
+
     # -------------------------------------------------------- what goes wrong
+    @rule(length=st.sampled_from([HOUR, 30 * HOUR]), passes=st.booleans())
+    def down(self, length: int, passes: bool) -> None:
+        """Nobody looked for a while (H9)."""
+        self.store.close()
+        self.stand()
+        until = self.now + length
+        self.engine.take([Control(kind="gap", ingest_time=self.now, detail={"until": until})])
+        if passes:
+            self.now = until
+
     @rule(saved=st.booleans())
     def restart(self, saved: bool) -> None:
         """The process is stopped, with or without a checkpoint."""
