@@ -21,6 +21,7 @@ from relight.base.errors import StoreError
 from relight.engine.plan_versions import versions_in_log
 from relight.stores.sqlite import SqliteStore
 from tests.acceptance.cli_kit import ENVIRONMENT, copy_project, edit, ledger_of, relight, relight_json
+from tests.support.postgres_server import PostgresServer
 
 #: Longest wait for an engine (s).
 ENGINE_SECONDS = 60
@@ -155,6 +156,30 @@ def test_on_a_terminal_only_yes_goes_ahead(project: Path, answer: str, versions:
         os.close(theirs)
     assert "Apply these changes? Only 'yes' goes ahead:" in done.stderr
     assert (done.returncode, len(_versions(project))) == (code, versions)
+
+
+def test_plan_apply_and_rollback_on_a_server(
+    new_project: Path, tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL the same: the people touched and the forecast of the same events, apply, run, rollback."""
+    monkeypatch.setitem(ENVIRONMENT, "SHOP_DATABASE", postgres.new_schema())
+    folder = copy_project(new_project, tmp_path / "shop", with_store=False)
+    edit(folder / "config/default.yaml", "sqlite: data/relight.db", 'postgres: "${SHOP_DATABASE}"')
+    twin = copy_project(new_project, tmp_path / "twin", with_store=False)
+    told = []
+    for one in (folder, twin):
+        relight("run", "--until", "2026-05-20", cwd=one)
+        _lower(one)
+        told.append(relight_json("plan", cwd=one))
+    assert {key: told[0][key] for key in ("touched", "customers")} == {
+        key: told[1][key] for key in ("touched", "customers")
+    }
+    assert told[0]["forecast"]["new"] == told[1]["forecast"]["new"]
+    assert told[0]["touched"]["winback_30d"]["passed"] > 0
+    relight("apply", "--yes", cwd=folder)
+    relight("run", cwd=folder)
+    assert "were rolled back" not in relight("rollback", "--yes", cwd=folder).stdout
+    assert "were rolled back" in relight("run", cwd=folder).stdout
 
 
 # ---------------------------------------------------------------- beside a running engine

@@ -46,7 +46,10 @@ def command(
     in_force = known[-1][1]
     wanted = _wanted(known, version)
     if wanted == in_force:
-        say(f"Nothing to do: version {wanted} is in force.")
+        if as_json:
+            say_json("rollback", {"ok": True, "base": in_force, "version": wanted, "applied": True})
+        else:
+            say(f"Nothing to do: version {wanted} is in force.")
         return ExitCode.FINE
     if not as_json:
         say(f"In force: {in_force}, since {_clock(found, known[-1][0])}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from relight.config.rule_test_models import ExpectedRow, GivenCustomer, GivenEvent, RuleTest, RuleTestModel
+from relight.simulate.rule_tests.controls import CONTROLS
 from tests.unit.simulate.rule_tests.conftest import HEAD
 from tests.unit.simulate.rule_tests.kit import read_folder_tests
 
@@ -104,3 +107,14 @@ def test_a_damaged_file_is_told_and_the_others_still_run(write_tests: Write, sta
         assert [one.code for one in tests.problems] == [code]
         assert len(tests.cases) == 1
     bad.unlink()
+
+
+def test_the_page_names_every_key() -> None:
+    """docs/rule-tests.md explains each key of a file, a test, what is given and what is expected, and each control."""
+    page = (Path(__file__).resolve().parents[4] / "docs" / "rule-tests.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"`([a-z_]+)`|^ *-? ?\{?([a-z_]+):", page, re.MULTILINE))
+    told = {word for pair in words for word in pair if word} | set(re.findall(r"[{ ]([a-z_]+):", page))
+    keys = {
+        key for model in (RuleTestModel, RuleTest, GivenEvent, GivenCustomer, ExpectedRow) for key in model.model_fields
+    }
+    assert (keys | set(CONTROLS)) - told == set()
