@@ -164,6 +164,13 @@ class Cluster:
         with contextlib.closing(PostgresStore.open(self.url, read_only=True)) as store:
             return store.partitions()
 
+    def delete_topic(self, name: str) -> None:
+        settings = self.loaded.settings
+        assert settings is not None
+        assert settings.kafka is not None
+        with contextlib.closing(open_admin(settings.kafka)) as admin:
+            admin.delete_topics([name])
+
     def wait_for(self, name: str, text: str, *, seconds: float) -> None:
         """Wait until a process has said something."""
         deadline = time.monotonic() + seconds

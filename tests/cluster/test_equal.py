@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from relight.base.instants import DAY
+from relight.simulate import simulate_folder
+from relight.transports.kafka_clients import worker_group
 from tests.cluster.cluster_kit import cluster_of, embedded_rows, without_version
 from tests.recorded.generated import HORIZON, generate, write_project
 from tests.support.kafka_broker import KafkaBroker
@@ -34,3 +37,17 @@ def test_one_worker(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServe
         began = [int(n) for n in re.findall(r"checkpoint at offset (\d+)", cluster.log("w2"))]
         assert len(began) == 12
         assert min(began) > 0
+        # Without the table everything is folded from the beginning of the log, and goes on where it stood.
+        cluster.kill("w2")
+        cluster.delete_topic(f"{worker_group(cluster.name)}-checkpoints-changelog")
+        cluster.start("w3", "worker")
+        for stream in ("app", "till"):
+            cluster.publish(stream, [], until=HORIZON_US + 30 * DAY + 1)
+        cluster.wait_until(HORIZON_US + 30 * DAY + 1)
+        assert cluster.log("w3").count("checkpoint none") >= 12
+        later = simulate_folder(here, until=HORIZON_US + 30 * DAY)
+        assert len(later.rows) > len(rows)
+        assert without_version(cluster.ledger()) == without_version(
+            sorted(later.rows, key=lambda row: row.occurrence_key)
+        )
+        assert cluster.tallies() == dict(later.counted)

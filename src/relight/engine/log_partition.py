@@ -126,7 +126,9 @@ class LogPartition:
         if isinstance(record, DeadLetter):
             place = (record.ingest_time, 0, record.stream, record.position)
         else:
-            place = log_order(record)
+            at, rank, stream, position = log_order(record)
+            # What concerns everybody comes first among its class, in every partition alike.
+            place = (at, 2 * rank + (record.customer is not None), stream, position)
         self._number += 1
         heapq.heappush(self._waiting, ((*place, source[1], packed.offset, self._number), record))
 

@@ -15,6 +15,8 @@ import msgspec
 
 #: Bytes of a blob: well below what a broker takes in one message.
 BLOB_BYTES_MAX = 500_000
+#: Form of a checkpoint and of what is in it; one of another form does not count, and the log is folded instead.
+CHECKPOINT_FORM = 2
 _HEAD = "head"
 
 
@@ -75,7 +77,7 @@ class Book:
             ref = PartRef(self.epoch, self.generation, len(pieces), zlib.crc32(packed))
             self.refs[name] = ref
             blobs += zip(self._keys(name, ref), pieces, strict=True)
-        head = Head(1, offset, self.generation, dict(self.refs), state)
+        head = Head(CHECKPOINT_FORM, offset, self.generation, dict(self.refs), state)
         body = msgspec.msgpack.encode(head)
         sealed = zlib.crc32(body).to_bytes(4, "big") + body
         self.stale = set()
@@ -102,7 +104,7 @@ class Book:
                 heads.append((int(epoch), key, msgspec.msgpack.decode(value[4:], type=Head)))
         for _, _key, head in sorted(heads, key=lambda one: one[0], reverse=True):
             parts = {name: self._part(mine, name, ref) for name, ref in head.parts.items()}
-            if head.version == 1 and None not in parts.values():
+            if head.version == CHECKPOINT_FORM and None not in parts.values():
                 self.refs, self.generation = dict(head.parts), head.generation
                 kept = {one for name, ref in head.parts.items() for one in self._keys(name, ref)}
                 # The head itself goes once the first of ours is written, with everything that it does not name.
@@ -110,6 +112,12 @@ class Book:
                 return head, {name: part for name, part in parts.items() if part is not None}
         self.stale = set(mine)
         return None
+
+    def forget(self) -> None:
+        """Take what was loaded for nothing: its blobs go with the next checkpoint."""
+        for name, ref in self.refs.items():
+            self.stale.update(self._keys(name, ref))
+        self.refs = {}
 
     def _part(self, mine: Mapping[bytes, bytes], name: str, ref: PartRef) -> bytes | None:
         packed = b"".join(mine.get(key, b"") for key in self._keys(name, ref))

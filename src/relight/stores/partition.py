@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from relight.base.errors import FaultError, StoreError
+from relight.base.errors import StoreError
 from relight.base.instants import INSTANT_MIN
 from relight.stores.checkpoint_blobs import Book, Writing
 from relight.stores.identity_hash import customer_hash, event_hash
@@ -39,6 +39,8 @@ class _State(msgspec.Struct, array_like=True):
     position: int
     reached: int | None
     profile_parts: int
+    #: Offset up to which decisions were durable when it was written.
+    durable: int
     #: What the reader of the log topic keeps.
     reader: bytes
 
@@ -84,8 +86,7 @@ class PartitionStore(MemoryStore):
         return self._position
 
     def read_log(self, after: int = 0, *, limit: int | None = None) -> Iterator[tuple[int, Record]]:  # noqa: ARG002
-        if after != self._position:
-            raise FaultError("the log of a partition is in Kafka; it is folded from there, not from the store")
+        """Return nothing: the log is in Kafka, is folded from there, and goes on after the instant reached."""
         return iter(())
 
     def customer_log(self, customer: str, *, after: int = 0) -> Iterator[tuple[int, Record]]:  # noqa: ARG002
@@ -134,7 +135,7 @@ class PartitionStore(MemoryStore):
                 changed[f"world/{number}"] = self._world_part(number)
         self._globals_written = len(self._globals)
         self._dirty.clear()
-        state = _State(self._position, self._reached, self._parts, self.reader_state)
+        state = _State(self._position, self._reached, self._parts, self.sink.durable, self.reader_state)
         return self._book.write(self.offset, msgspec.msgpack.encode(state), changed, gone - set(changed))
 
     def _spread(self, parts: int) -> None:
@@ -161,6 +162,10 @@ class PartitionStore(MemoryStore):
             return False
         head, parts = found
         state = msgspec.msgpack.decode(head.state, type=_State)
+        if state.durable > self.sink.durable:
+            # PostgreSQL was restored from a backup: what it lost can only be decided again from the log's beginning.
+            self._book.forget()
+            return False
         self.offset, self.reader_state = head.offset, state.reader
         self._position, self._reached, self._parts = state.position, state.reached, state.profile_parts
         self._members = [set() for _ in range(self._parts)]

@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from relight.base.errors import FaultError
-from relight.stores.interface import Batch, Tally
+from relight.stores.interface import Batch, Profile, Tally
+from relight.stores.partition import LOG_INPUT, PartitionStore
 from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_connection import Connection
 from relight.stores.postgres_partition import FencedError, PartitionSink
@@ -116,3 +117,23 @@ def test_takeovers_at_any_moment_leave_no_gap_and_no_repeat(url: str) -> None:
     with closing(PostgresStore.open(url)) as store, psycopg.connect(url) as sql:
         assert sql.execute("SELECT count(*) FROM ledger").fetchone() == (len(written),)
         assert store.tallies()[0].count == 2 * len(written)
+
+
+def test_a_checkpoint_that_is_ahead_of_its_decisions_does_not_count(url: str) -> None:
+    """After PostgreSQL was restored from a backup, everything is folded from the beginning of the log."""
+    blobs: dict[bytes, bytes] = {}
+    with closing(Connection(url)) as connection:
+        store = PartitionStore(PartitionSink.claim(connection, 0, "w"))
+        store.append(Batch(rows=[make_row(1)], positions={LOG_INPUT: "10"}, reached=1_000))
+        store.save_checkpoints([Profile(customer="ada", position=1, blob=b"x")], position=0)
+        writing = store.write_checkpoint()
+        blobs |= dict([*writing.parts, writing.head])
+        heir = PartitionStore(PartitionSink.claim(connection, 0, "w"))
+        assert heir.load(blobs)
+        assert (heir.offset, heir.load_profile("ada")) == (10, Profile(customer="ada", position=1, blob=b"x"))
+        with psycopg.connect(url, autocommit=True) as sql:
+            sql.execute("UPDATE partitions SET next_offset = 4")
+        restored = PartitionStore(PartitionSink.claim(connection, 0, "w"))
+        assert not restored.load(blobs)
+        assert (restored.offset, restored.load_profile("ada")) == (0, None)
+        assert writing.parts[0][0] in restored.write_checkpoint().removals

@@ -66,6 +66,14 @@ def test_a_head_without_its_parts_does_not_count() -> None:
     assert loaded(table, 3) is None
 
 
+def test_a_checkpoint_of_another_form_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an older program wrote is not read as something else."""
+    table: dict[bytes, bytes] = {}
+    written(table, Book(partition=1, epoch=1).write(5, b"", {"a": b"one"}, set()))
+    monkeypatch.setattr(checkpoint_blobs, "CHECKPOINT_FORM", checkpoint_blobs.CHECKPOINT_FORM + 1)
+    assert loaded(table, 2) is None
+
+
 def test_a_large_part_travels_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """No blob is larger than its limit, whatever a part holds."""
     monkeypatch.setattr(checkpoint_blobs, "BLOB_BYTES_MAX", 40)
