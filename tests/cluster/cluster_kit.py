@@ -27,7 +27,7 @@ from tests.support.kafka_broker import KafkaBroker
 from tests.support.postgres_server import PostgresServer
 
 #: Longest that a cluster may take to come to its end (s).
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = 180
 
 
 class Cluster:
@@ -140,7 +140,7 @@ class Cluster:
             mend()
             time.sleep(0.1)
 
-    def wait_for_checkpoints(self, *, seconds: float = 20) -> None:
+    def wait_for_checkpoints(self, *, seconds: float = 60) -> None:
         """Wait until the group's offsets say that every partition has a checkpoint."""
         settings = self.loaded.settings
         assert settings is not None

@@ -38,8 +38,8 @@ def test_kill_after_kill(tmp_path: Path, broker: KafkaBroker, postgres: Postgres
             cluster.start(
                 f"w{number}", "worker", "--member", f"w{number}", env={"RELIGHT_CRASH_AT": POINTS[number - 1]}
             )
-        cluster.wait_for("w1", "taken over", seconds=30)
-        cluster.wait_for("router", "reading", seconds=30)
+        cluster.wait_for("w1", "taken over", seconds=120)
+        cluster.wait_for("router", "reading", seconds=120)
         for part in range(PARTS + LAG):
             for stream, late in (("app", 0), ("till", LAG)):
                 size = -(-len(rows[stream]) // PARTS)
@@ -53,7 +53,7 @@ def test_kill_after_kill(tmp_path: Path, broker: KafkaBroker, postgres: Postgres
             time.sleep(0.5)
         for stream in rows:
             cluster.publish(stream, [], until=HORIZON_US + 1)
-        cluster.wait_until(HORIZON_US + 1, seconds=45, mend=lambda: _mend(cluster, broker))
+        cluster.wait_until(HORIZON_US + 1, seconds=240, mend=lambda: _mend(cluster, broker))
         expected, counted = embedded_rows(here, cluster)
         assert len(expected) > 500
         assert without_version(cluster.ledger()) == without_version(expected)

@@ -33,7 +33,7 @@ def test_one_worker(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServe
         cluster.wait_for_checkpoints()
         cluster.kill("w1")
         cluster.start("w2", "worker")
-        cluster.wait_for("w2", "partition 11 taken over", seconds=30)
+        cluster.wait_for("w2", "partition 11 taken over", seconds=120)
         began = [int(n) for n in re.findall(r"checkpoint at offset (\d+)", cluster.log("w2"))]
         assert len(began) == 12
         assert min(began) > 0

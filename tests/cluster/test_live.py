@@ -28,7 +28,7 @@ RULES = {
     "quiet": "trigger: {inactive: 4 seconds, activity: [used]}\nsend: hello\n",
 }
 #: Longest that anything here may take (s).
-SECONDS = 60
+SECONDS = 180
 
 
 def wait(what: Callable[[], object], cluster: Cluster) -> None:
