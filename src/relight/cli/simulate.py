@@ -5,6 +5,7 @@ Figures, and one HTML report with plots.
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -182,9 +183,11 @@ class _Source:
 
 
 def _write(path: Path, data: PageData, base: PageData | None) -> Path:
+    """Write the report, and beside it the same figures for the pages of `relight web`."""
     from relight.simulate.pages import write_report
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").write_text(json.dumps(_as_json(data, base), ensure_ascii=False), encoding="utf-8")
     return write_report(path, data, base)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,6 +19,8 @@ from relight.stores.inbox import inbox_path
 from relight.stores.opening import SQLITE_DEFAULT, open_store
 from relight.stores.write_keys import WriteKeys, keys_path
 from relight.web.app import make_app
+from relight.web.desk.desk import Desk
+from relight.web.desk.figures import Figures
 from relight.web.inbox_writer import InboxWriter
 from relight.web.ingest.http import Ingestion
 from relight.web.ingest.quota import Quota
@@ -75,6 +80,27 @@ def open_site(project: LoadedProject, folder: Path) -> Site:
         store=StoreLook(open_store=read_store),
         clock=wall_clock,
         token=None if web.token is None else web.token.reveal(),
+        desk=_desk(project, folder, read_store, inbox),
+    )
+
+
+def _desk(project: LoadedProject, folder: Path, read_store: Callable[[], Store], inbox: InboxWriter) -> Desk:
+    settings, plan = project.settings, project.plan
+    assert settings is not None
+    assert plan is not None
+    token = None if settings.web.token is None else settings.web.token.reveal()
+    return Desk(
+        loaded=project,
+        plan=plan,
+        settings=settings,
+        folder=folder,
+        open_store=read_store,
+        inbox=inbox,
+        clock=wall_clock,
+        token=token,
+        # A restart ends the sessions where there is no token to derive the secret from.
+        secret=secrets.token_bytes(32) if token is None else hashlib.sha256(f"desk\x1f{token}".encode()).digest(),
+        figures=Figures(measure_plan=project.measures, plan=plan, open_store=read_store, seconds=time.monotonic),
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from relight.delivery.sendgrid_events import EventKeys
     from relight.messages.identity import TokenKey
     from relight.streams.surveys import Survey
+    from relight.web.desk.desk import Desk
     from relight.web.inbox_writer import InboxWriter
     from relight.web.ingest.http import Ingestion
     from relight.web.look_up import StoreLook
@@ -50,6 +51,8 @@ class Site:
     ingestion: Ingestion | None = None
     #: What SendGrid's event webhook is signed with; None where no key is configured.
     sendgrid_keys: EventKeys | None = None
+    #: Pages for those who run the messages; None where there are none.
+    desk: Desk | None = None
     #: The wall clock, µs UTC.
     clock: Callable[[], int]
     #: What the pages of operators ask for; None where only this machine can reach them.

@@ -1,0 +1,72 @@
+"""What every page of the desk is given: the project as loaded, the store for reading, the inbox for its few words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from relight.base.errors import RelightError, StoreError
+from relight.stores.interface import EPOCH_ORDINAL, utc_ordinal
+
+if TYPE_CHECKING:
+    from relight.config.loader import LoadedProject
+    from relight.config.settings import Settings
+    from relight.rules.plan import Plan
+    from relight.stores.interface import Store
+    from relight.web.desk.figures import Figures
+    from relight.web.inbox_writer import InboxWriter
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """One project's desk."""
+
+    loaded: LoadedProject
+    plan: Plan
+    settings: Settings
+    folder: Path
+    open_store: Callable[[], Store]
+    inbox: InboxWriter
+    #: The wall clock, µs UTC.
+    clock: Callable[[], int]
+    #: What signing in asks for; None where only this machine can reach the desk.
+    token: str | None = field(default=None, repr=False)
+    #: Signs sessions and forms.
+    secret: bytes = field(repr=False)
+    figures: Figures
+    _store: Store | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def ask(self, ask: Callable[[Store], _Answer]) -> _Answer:
+        """Return what a function reads of the store; raises StoreError where it cannot be read."""
+        with self._lock:
+            try:
+                if self._store is None:
+                    self._store = self.open_store()
+                return ask(self._store)
+            except OSError as error:
+                self._close()
+                raise StoreError(f"the store cannot be read: {error}") from error
+            except RelightError:
+                self._close()
+                raise
+
+    def today(self, store: Store) -> int:
+        """Return the ordinal of the day that the store's time has come to."""
+        reached = store.reached()
+        return EPOCH_ORDINAL if reached is None else utc_ordinal(reached - 1)
+
+    def close(self) -> None:
+        """Close the store."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None

@@ -1,0 +1,117 @@
+"""Pages of the desk as HTML, JSON or CSV; texts in the reader's language, all escaped, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import jinja2
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from relight.simulate.pages.words import count_text
+from relight.web.desk.texts import TEXTS
+from relight.web.protect import CONTENT_SECURITY_POLICY
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from relight.web.desk.desk import Desk
+    from relight.web.desk.facts import Page, Value
+
+_PAGES: Final = Path(__file__).parent / "pages"
+#: As on every page, and the frame of a rule's mail, which has a policy of its own.
+_POLICY: Final = f"{CONTENT_SECURITY_POLICY}; frame-src 'self'"
+#: What spreadsheets take for a formula at a cell's start (OWASP, CSV injection).
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: Pages in the navigation, in order.
+NAVIGATION: Final = ("overview", "rules", "messages", "customers", "metrics", "boards", "simulation", "system")
+#: Classes of heat in a table of shares.
+HEAT_CLASSES = 10
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    found = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(_PAGES), jinja2.PackageLoader("relight.simulate.pages")]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(count=count_text, day=_day_text, figure=_figure_text, heat=_heat_class)
+    return found
+
+
+def language_of(desk: Desk, request: Request) -> str:
+    """Return the language that `?lang=` says, else what the browser asks for, else the project's."""
+    asked = [part.partition(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")[:10]]
+    wishes = [request.query_params.get("lang", ""), *asked, desk.settings.locale]
+    return next((wish[:2].lower() for wish in wishes if wish[:2].lower() in TEXTS), "en")
+
+
+def draw_page(desk: Desk, request: Request, page: Page, *, form: str, status: int = 200) -> Response:
+    """Return a page in the form that its address ends with: html, json or csv."""
+    if form == "json":
+        return JSONResponse(dict(page.facts), status)
+    if form == "csv":
+        return _csv(page)
+    return draw(desk, request, page.name, {**page.facts, **page.drawn, "subject": page.subject}, status=status)
+
+
+def draw(desk: Desk, request: Request, name: str, names: Mapping[str, object], *, status: int = 200) -> HTMLResponse:
+    """Return a page of `pages/`."""
+    language = language_of(desk, request)
+    path = request.url.path
+    text = _environment().get_template(f"{name}.html").render(
+        {
+            "page": name,
+            "subject": "",
+            **names,
+            "lang": language,
+            "t": TEXTS[language],
+            "project": desk.settings.project,
+            "navigation": NAVIGATION,
+            "path": path,
+            "query": f"?{request.url.query}" if request.url.query else "",
+            "mark": getattr(request.state, "mark", ""),
+            "signs_in": desk.token is not None,
+        }
+    )  # fmt: skip
+    return HTMLResponse(text, status, headers={"content-security-policy": _POLICY})
+
+
+def _csv(page: Page) -> Response:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(page.table.columns)
+    writer.writerows([_cell(value) for value in row] for row in page.table.rows)
+    headers = {"content-disposition": f'attachment; filename="{page.name}.csv"'}
+    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _cell(value: Value) -> str:
+    text = "" if value is None else str(value)
+    is_number = isinstance(value, int | float)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) and not is_number else text
+
+
+def _day_text(ordinal: int | None) -> str:
+    return "" if ordinal is None else dt.date.fromordinal(ordinal).isoformat()
+
+
+def _figure_text(value: float | None, unit: str = "") -> str:
+    """Return a figure with as many digits as it deserves, and its unit."""
+    if value is None:
+        return "–"
+    text = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.2f}"  # noqa: PLR2004 - digits
+    return f"{text} %" if unit == "percent" else text
+
+
+def _heat_class(share: float) -> str:
+    """Return `h0` … `h10` for a share of 0 to 100."""
+    return f"h{min(HEAT_CLASSES, max(0, round(share / HEAT_CLASSES)))}"

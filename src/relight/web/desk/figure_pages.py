@@ -1,0 +1,169 @@
+"""Measures, boards, and what the last simulation said: whether customers stay, each figure with its definition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight.web.desk.facts import Page, Table
+from relight.web.desk.lines import line_chart
+
+if TYPE_CHECKING:
+    from relight.metrics import BoardPart, CohortTable, Measure, RuleEffect, TargetStatus
+    from relight.web.desk.desk import Desk
+
+#: Where `relight simulate` leaves its figures below the project folder.
+SIMULATION = Path("out") / "simulation.json"
+#: Bytes of that file that are read.
+SIMULATION_BYTES_MAX = 4 * 2**20
+
+
+def metrics(desk: Desk) -> Page:
+    """Return every measure with its value, interval, definition and series."""
+    computed = desk.figures.latest()
+    listed = [_measure_facts(one) for one in computed.measures]
+    facts = {
+        "measures": listed,
+        "targets": [_target_facts(one) for one in computed.targets],
+        "cohorts": None if computed.cohorts is None else _cohort_facts(computed.cohorts),
+        "missing": computed.trouble,
+    }
+    rows = [
+        (one["name"], one["title"], one["value"], one["unit"], one["n"], one["low"], one["high"], one["definition"])
+        for one in listed
+    ]
+    columns = ("measure", "title", "value", "unit", "n", "low", "high", "definition")
+    charts = {one.name: _chart(one) for one in computed.measures if one.value is not None}
+    return Page(name="metrics", facts=facts, table=Table(columns=columns, rows=rows), drawn={"charts": charts})  # type: ignore[arg-type]  # of these values
+
+
+def boards(desk: Desk) -> Page:
+    """Return the names of the boards."""
+    names = [] if desk.loaded.measures is None else sorted(desk.loaded.measures.boards)
+    return Page(name="boards", facts={"boards": names}, table=Table(columns=("board",), rows=[(n,) for n in names]))
+
+
+def board(desk: Desk, name: str) -> Page | None:
+    """Return one board; None for a name that is none."""
+    parts = desk.figures.latest().boards.get(name)
+    if parts is None:
+        return None
+    listed = [_part_facts(part) for part in parts]
+    charts = {part.name: _chart(part.measure) for part in parts if part.measure is not None and part.kind == "chart"}
+    rows = [(one["kind"], one["name"], _value_of(one)) for one in listed]
+    return Page(
+        name="board",
+        facts={"board": name, "parts": listed},
+        table=Table(columns=("kind", "name", "value"), rows=rows),  # type: ignore[arg-type]  # of these values
+        drawn={"charts": charts, "items": listed},
+        subject=name,
+    )
+
+
+def simulation(desk: Desk) -> Page:
+    """Return what the last `relight simulate` said, before and after where it compared."""
+    path = desk.folder / SIMULATION
+    told: dict[str, object] | None = None
+    if path.is_file() and path.stat().st_size <= SIMULATION_BYTES_MAX:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = None
+        told = found if isinstance(found, dict) else None
+    rules = told.get("rules") if told is not None else None
+    listed = [one for one in rules if isinstance(one, dict)] if isinstance(rules, list) else []
+    rows = [(one.get("rule"), _now(one), one.get("messages"), one.get("people")) for one in listed]
+    return Page(
+        name="simulation",
+        facts={"simulation": told, "rules": listed},
+        table=Table(columns=("rule", "now", "new", "people"), rows=rows),
+        drawn={"compared": any(one.get("now") for one in listed)},
+    )
+
+
+def _now(one: Mapping[str, object]) -> int | None:
+    now = one.get("now")
+    count = now.get("messages") if isinstance(now, dict) else None
+    return count if isinstance(count, int) else None
+
+
+def _value_of(part: Mapping[str, object]) -> object:
+    inner = part.get(str(part["kind"]))
+    return inner.get("value") if isinstance(inner, dict) else None
+
+
+def _measure_facts(one: Measure) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "capability": one.capability,
+        "title": one.title,
+        "value": one.value,
+        "unit": str(one.unit),
+        "currency": one.currency,
+        "n": one.n,
+        "low": None if one.interval is None else one.interval.low,
+        "high": None if one.interval is None else one.interval.high,
+        "period": None if one.period is None else one.period.label,
+        "definition": one.definition,
+        "missing": one.missing,
+        "series": [{"period": point.period.label, "value": point.value, "n": point.n} for point in one.series],
+    }
+
+
+def _target_facts(one: TargetStatus) -> dict[str, object]:
+    return {
+        "name": one.target.name,
+        "title": one.title,
+        "owner": one.target.owner,
+        "value": one.value,
+        "unit": str(one.unit),
+        "reached": one.reached,
+        "progress": one.progress,
+    }
+
+
+def _cohort_facts(table: CohortTable) -> dict[str, object]:
+    rows = [
+        {
+            "cohort": one.period.label,
+            "size": one.size,
+            "share": [round(one.share(number), 1) for number in range(len(one.active))],
+        }
+        for one in table.rows
+    ]
+    return {"width": table.width, "definition": table.definition, "rows": rows}
+
+
+def _effect_facts(one: RuleEffect) -> dict[str, object]:
+    interval = one.comparison.interval
+    return {
+        "rule": one.rule,
+        "sent_people": one.sent.people,
+        "held_out_people": one.held_out.people,
+        "value": one.comparison.uplift,
+        "low": None if interval is None else interval.low,
+        "high": None if interval is None else interval.high,
+        "warnings": list(one.warnings),
+    }
+
+
+def _part_facts(part: BoardPart) -> dict[str, object]:
+    facts: dict[str, object] = {"kind": part.kind, "name": part.name}
+    if part.measure is not None:
+        facts[part.kind] = _measure_facts(part.measure)
+    if part.cohorts is not None:
+        facts["cohorts"] = _cohort_facts(part.cohorts)
+    if part.target is not None:
+        facts["target"] = _target_facts(part.target)
+    if part.effect is not None:
+        facts["rule"] = _effect_facts(part.effect)
+    if part.funnel is not None:
+        facts["funnel"] = [{"step": step.text, "people": step.people} for step in part.funnel.steps]
+    return facts
+
+
+def _chart(one: Measure) -> object:
+    points: Sequence[tuple[str, float | None]] = [(p.period.label, p.value) for p in one.series]
+    return line_chart(f"line-{one.name}", one.title, points)

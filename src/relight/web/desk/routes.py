@@ -1,0 +1,193 @@
+"""The addresses of the desk. Reading is GET, each page also as `.json` and `.csv`. Every word is POST, asked twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from relight.base.errors import RelightError, StoreError
+from relight.stores.interface import RowWish
+from relight.web.desk import figure_pages, people_pages, rule_pages, system_pages
+from relight.web.desk.drawing import draw, draw_page
+from relight.web.desk.facts import Page, Table
+from relight.web.desk.orders import AUDIT_FILE, ORDERS, give, is_sound
+from relight.web.desk.preview import preview_response
+from relight.web.desk.session import (
+    SIGN_INS_PER_MINUTE_MAX,
+    form_mark,
+    is_own_form,
+    is_own_host,
+    is_token,
+    new_session,
+    session_of,
+    set_session,
+)
+from relight.web.forms import read_form
+from relight.web.limits import RateLimit
+from relight.web.protect import RefusedError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from relight.web.desk.desk import Desk
+
+_STYLE: Final = Path(__file__).parent / "pages" / "desk.css"
+#: Page for an address: may ask the store, so it runs in a thread.
+_Build = Callable[["Desk", "Request"], Page | None]
+
+
+def desk_routes(desk: Desk) -> Sequence[BaseRoute]:
+    """Return the routes of the desk."""
+    signing_in = RateLimit(per_minute=SIGN_INS_PER_MINUTE_MAX)
+    routes: list[BaseRoute] = [
+        Route("/desk/-/desk.css", lambda _request: FileResponse(_STYLE, media_type="text/css"), methods=["GET"]),
+        Route("/desk/sign-in", partial(_sign_in, desk, signing_in), methods=["GET", "POST"]),
+        Route("/desk/sign-out", partial(_sign_out, desk), methods=["POST"]),
+        Route("/desk/order/{name}", _guarded(desk, partial(_order, desk)), methods=["POST"]),
+        Route("/desk/rules/{rule}/preview/{template:path}", _guarded(desk, partial(_preview, desk)), methods=["GET"]),
+    ]
+    pages: dict[str, _Build] = {
+        "/desk/overview": lambda one, _request: rule_pages.overview(one),
+        "/desk/rules": lambda one, _request: rule_pages.rules(one),
+        "/desk/rules/{rule}": lambda one, request: rule_pages.rule(one, request.path_params["rule"]),
+        "/desk/messages": _messages,
+        "/desk/customers": _find_customer,
+        "/desk/customers/{customer:path}": lambda one, request: people_pages.customer(
+            one, request.path_params["customer"]
+        ),
+        "/desk/metrics": lambda one, _request: figure_pages.metrics(one),
+        "/desk/boards": lambda one, _request: figure_pages.boards(one),
+        "/desk/boards/{board}": lambda one, request: figure_pages.board(one, request.path_params["board"]),
+        "/desk/simulation": lambda one, _request: figure_pages.simulation(one),
+    }
+    for path, build in pages.items():
+        # The longer endings first: a path parameter would take them in.
+        for form in ("json", "csv", "html"):
+            ending = "" if form == "html" else f".{form}"
+            endpoint = _guarded(desk, partial(_page, desk, build, form))
+            routes.append(Route(path + ending, endpoint, methods=["GET"]))
+    for form in ("json", "csv", "html"):
+        ending = "" if form == "html" else f".{form}"
+        routes.append(Route(f"/desk/system{ending}", _guarded(desk, partial(_system, desk, form)), methods=["GET"]))
+    routes.append(Route("/desk", _guarded(desk, _home), methods=["GET"]))
+    return routes
+
+
+# ---------------------------------------------------------------- who may
+def _guarded(
+    desk: Desk, endpoint: Callable[[Request], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint for those who may see the desk; others are led to the sign-in, or refused."""
+
+    async def guarded(request: Request) -> Response:
+        session = session_of(desk, request)
+        if desk.token is None and not is_own_host(request):
+            raise RefusedError(403)
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if desk.token is not None and session is None and not (bearer and is_token(desk, bearer)):
+            if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+                return RedirectResponse("/desk/sign-in", 303)
+            raise RefusedError(401)
+        fresh = session is None
+        session = session or new_session(desk)
+        request.state.session, request.state.mark = session, form_mark(desk, session)
+        response = await endpoint(request)
+        if fresh and desk.token is None:
+            set_session(response, session, is_secure=request.url.scheme == "https")
+        return response
+
+    return guarded
+
+
+async def _sign_in(desk: Desk, limit: RateLimit, request: Request) -> Response:
+    if desk.token is None:
+        return RedirectResponse("/desk/overview", 303)
+    if request.method == "GET":
+        return draw(desk, request, "sign_in", {"is_wrong": False})
+    if not limit.may_pass("desk", desk.clock()):
+        raise RefusedError(429, headers={"retry-after": "60"})
+    form = await read_form(request)
+    if not is_token(desk, form.get("token", "")):
+        return draw(desk, request, "sign_in", {"is_wrong": True}, status=403)
+    response = RedirectResponse("/desk/overview", 303)
+    set_session(response, new_session(desk), is_secure=request.url.scheme == "https")
+    return response
+
+
+async def _sign_out(_desk: Desk, _request: Request) -> Response:
+    response = RedirectResponse("/desk/sign-in", 303)
+    response.delete_cookie("relight_desk", path="/desk")
+    return response
+
+
+async def _home(_request: Request) -> Response:
+    return RedirectResponse("/desk/overview", 303)
+
+
+# ---------------------------------------------------------------- pages
+async def _page(desk: Desk, build: _Build, form: str, request: Request) -> Response:
+    page = await asyncio.to_thread(build, desk, request)
+    if page is None:
+        return _missing(desk, request, form)
+    return draw_page(desk, request, page, form=form)
+
+
+def _missing(desk: Desk, request: Request, form: str) -> Response:
+    page = Page(name="missing", facts={"missing": True}, table=Table(columns=("missing",)))
+    return draw_page(desk, request, page, form="html" if form == "html" else "json", status=404)
+
+
+def _messages(desk: Desk, request: Request) -> Page:
+    asked = request.query_params
+    wish = RowWish(**{name: asked.get(name) or None for name in ("rule", "state", "reason", "customer")})
+    before = asked.get("before", "")
+    return people_pages.messages(desk, wish, int(before) if before.isascii() and before.isdigit() else None)
+
+
+def _find_customer(desk: Desk, request: Request) -> Page:
+    wanted = request.query_params.get("id", "").strip()
+    found = people_pages.customer(desk, wanted) if wanted else None
+    if found is not None:
+        return found
+    return Page(name="customers", facts={"id": wanted}, table=Table(columns=("id",), rows=[(wanted,)]))
+
+
+async def _system(desk: Desk, form: str, request: Request) -> Response:
+    try:
+        newest: int | None = await desk.inbox.check()
+    except RelightError:
+        newest = None
+    page = await asyncio.to_thread(system_pages.system, desk, newest)
+    return draw_page(desk, request, page, form=form)
+
+
+async def _preview(desk: Desk, request: Request) -> Response:
+    found = await asyncio.to_thread(
+        preview_response, desk, request.path_params["rule"], request.path_params["template"],
+        request.query_params.get("lang", ""),
+    )  # fmt: skip
+    return found if found is not None else _missing(desk, request, "html")
+
+
+# ---------------------------------------------------------------- words
+async def _order(desk: Desk, request: Request) -> Response:
+    order = ORDERS.get(request.path_params["name"])
+    form = await read_form(request)
+    subject = form.get("subject", "")
+    if order is None or not is_own_form(desk, request.state.session, form.get("mark", "")):
+        raise RefusedError(403)
+    if not is_sound(desk, order, subject):
+        raise RefusedError(400)
+    names = {"order": order, "order_subject": subject, "is_done": form.get("sure") == "yes"}
+    if names["is_done"]:
+        try:
+            await give(desk, order, subject, desk.folder / "data" / AUDIT_FILE)
+        except OSError as error:
+            raise StoreError(f"the audit log cannot be written: {error}") from error
+    return draw(desk, request, "ask", names)

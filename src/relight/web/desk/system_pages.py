@@ -1,0 +1,58 @@
+"""How the parts are: time, inbox, outbox, dead letters, pauses. What stands still, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relight.base.instants import SECOND, iso_utc
+from relight.engine.inbox import INBOX_POSITION
+from relight.messages.life import MessageState
+from relight.web.desk.facts import Page, Table
+from relight.web.desk.rule_pages import paused_rules
+
+if TYPE_CHECKING:
+    from relight.stores.interface import Store
+    from relight.web.desk.desk import Desk
+
+#: Dead letters that the page lists.
+LETTERS_SHOWN = 50
+
+
+def system(desk: Desk, newest: int | None) -> Page:
+    """Return the state of the parts; newest: position of the inbox's newest entry, None where it cannot be asked."""
+
+    def read(store: Store) -> dict[str, object]:
+        counts = store.message_counts()
+        taken = int(store.positions().get(INBOX_POSITION, "0"))
+        letters = [one for one in store.dead_letters(limit=LETTERS_SHOWN * 4) if one.replayed_at is None]
+        reached = store.reached()
+        return {
+            "reached": None if reached is None else iso_utc(reached),
+            "lag_seconds": None if reached is None else max(0, desk.clock() - reached) // SECOND,
+            "log_records": store.last_position(),
+            "inbox_waiting": None if newest is None else max(0, newest - taken),
+            "outbox": {state.value: counts.get(state, 0) for state in MessageState},
+            "paused": sorted(paused_rules(store)),
+            "dead_letters": [
+                {
+                    "number": one.number,
+                    "stream": one.letter.stream,
+                    "source": one.letter.source,
+                    "code": one.letter.code,
+                    "reason": one.letter.reason,
+                }
+                for one in letters[:LETTERS_SHOWN]
+            ],
+            "checkpoint": store.checkpoint_position(),
+            "plan": desk.plan.version,
+        }
+
+    facts = desk.ask(read)
+    is_live = any(not stream.source.is_finished for stream in desk.loaded.streams.values())
+    rows = [(key, value) for key, value in facts.items() if isinstance(value, int | str) or value is None]
+    outbox = facts["outbox"]
+    assert isinstance(outbox, dict)
+    rows += [(f"outbox_{state}", count) for state, count in outbox.items()]
+    return Page(
+        name="system", facts=facts, table=Table(columns=("part", "value"), rows=rows), drawn={"is_live": is_live}
+    )

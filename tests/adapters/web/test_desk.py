@@ -1,0 +1,198 @@
+"""The desk asked as programs and attackers ask it: one truth in three forms, signing in, forged forms, hostile names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from relight.stores.sqlite import SqliteStore
+from relight.web.desk import texts
+from relight.web.desk.session import SIGN_INS_PER_MINUTE_MAX
+from tests.support.desk import TOKEN, desk_project
+from tests.support.pages import FORM, Pages, serving
+
+HOSTILE = "=cmd|' /C calc'!A0\"><script>alert(1)</script>"
+PATHS = (
+    "overview",
+    "rules",
+    "rules/winback_30d",
+    "messages",
+    "metrics",
+    "boards",
+    "boards/shop",
+    "simulation",
+    "system",
+)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    with serving(desk_project(tmp_path_factory.mktemp("open") / "shop", hostile=HOSTILE)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    with serving(desk_project(tmp_path_factory.mktemp("locked") / "shop", token=True), DESK_TOKEN=TOKEN) as found:
+        yield found
+
+
+# ---------------------------------------------------------------- facts
+@pytest.mark.parametrize("path", PATHS)
+def test_each_page_has_three_forms(pages: Pages, path: str) -> None:
+    """HTML for people, JSON and CSV for programs, at the same address with an ending."""
+    assert pages.ask(f"/desk/{path}", accept="text/html").status == 200
+    told = pages.ask(f"/desk/{path}.json")
+    assert (told.status, told.headers["content-type"]) == (200, "application/json")
+    json.loads(told.text)
+    rows = list(csv.reader(io.StringIO(pages.ask(f"/desk/{path}.csv").text)))
+    assert rows
+    assert len({len(row) for row in rows}) == 1
+
+
+def test_the_figures_are_those_of_the_ledger(pages: Pages) -> None:
+    """The rule's page counts what the store holds: messages, held out, every reason."""
+    told = json.loads(pages.ask("/desk/rules/winback_30d.json").text)
+    with closing(SqliteStore.open(pages.folder / "data/relight.db", read_only=True)) as store:
+        rows = list(store.ledger(rule="winback_30d"))
+    states = [row.state.value for row in rows]
+    assert told["sent"] == states.count("pending")
+    assert told["held_out"] == states.count("held_out")
+    reasons = {one["reason"]: one["count"] for one in told["reasons"]}
+    assert reasons["no_consent"] == sum(row.reason == "no_consent" for row in rows)
+    steps = {one["step"]: one["people_or_messages"] for one in told["funnel"]}
+    assert steps["entered"] == states.count("entered")
+    assert steps["sent"] == told["sent"]
+
+
+def test_messages_are_narrowed_and_turned_over(pages: Pages) -> None:
+    """Rows of one rule, last written first, and the next page goes on where the first ended."""
+    first = json.loads(pages.ask("/desk/messages.json?rule=welcome").text)
+    assert {row["rule"] for row in first["rows"]} == {"welcome"}
+    second = json.loads(pages.ask(f"/desk/messages.json?rule=welcome&before={first['next_before']}").text)
+    keys = [(row["customer"], row["step"], row["state"]) for one in (first, second) for row in one["rows"]]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_customer_is_told_why(pages: Pages) -> None:
+    """The page tells each rule as explain does, and what happened; a name that nobody has is 404 as JSON."""
+    told = json.loads(pages.ask("/desk/customers/b00012.json").text)
+    assert {rule["rule"] for rule in told["rules"]} == {"welcome", "fifth_order", "winback_30d"}
+    assert all(rule["headline"].startswith(("b00012", "it is unknown")) for rule in told["rules"])
+    assert told["events"]
+    assert pages.ask("/desk/customers/nobody.json").status == 404
+
+
+def test_every_language_has_every_text() -> None:
+    """English and Turkish have the same keys, and none is empty."""
+    english, turkish = texts.TEXTS["en"], texts.TEXTS["tr"]
+    assert english.keys() == turkish.keys()
+    assert all(english.values())
+    assert all(turkish.values())
+
+
+# ---------------------------------------------------------------- attackers
+def test_hostile_names_are_words(pages: Pages) -> None:
+    """What a customer is called is text in HTML and no formula in a spreadsheet."""
+    page = pages.ask(f"/desk/customers?id={quote(HOSTILE, safe='')}", accept="text/html")
+    assert page.status == 200
+    assert "<script>" not in page.text
+    assert "&lt;script&gt;" in page.text
+    sheet = pages.ask(f"/desk/messages.csv?customer={quote(HOSTILE, safe='')}").text
+    cells = [cell for row in csv.reader(io.StringIO(sheet)) for cell in row if "cmd" in cell]
+    assert cells
+    assert all(cell.startswith("'=") for cell in cells)
+
+
+@pytest.mark.recorded
+def test_blns_reach_no_markup(pages: Pages) -> None:
+    """Each of the naughty strings as a search leaves no tag of its own in the page."""
+    folder = os.environ.get("RELIGHT_DATA")
+    if not folder:
+        pytest.skip("RELIGHT_DATA is not set")
+    naughty = json.loads((Path(folder) / "suites/blns/blns.json").read_text(encoding="utf-8"))
+    for text in [one for one in naughty if "<" in one][:120]:
+        page = pages.ask(f"/desk/customers?id={quote(text, safe='')}", accept="text/html")
+        assert not re.search(
+            r"<(script|img|svg|iframe|a) [^>]*(on\w+=|javascript:)|<script", page.text, re.IGNORECASE
+        ), text
+
+
+def test_a_forged_form_is_refused(pages: Pages) -> None:
+    """A form without the mark of this session does nothing, also where no token is asked for."""
+    before = len(pages.inbox())
+    for mark in ("", "0" * 64):
+        body = f"subject=welcome&sure=yes&mark={mark}".encode()
+        assert pages.post("/desk/order/pause", body).status == 403
+    assert len(pages.inbox()) == before
+
+
+def test_another_name_for_this_machine_is_refused(pages: Pages) -> None:
+    """Where no token is asked for, the address must name this machine: no other site's name can be pointed here."""
+    assert pages.ask("/desk/rules.json", host="evil.example").status == 403
+    assert pages.ask("/desk/rules.json", host=f"localhost:{pages.port}").status == 200
+
+
+def test_a_desk_with_a_token_shows_nothing_without_it(locked: Pages) -> None:
+    """Programs get 401, people the page to sign in; a bearer token or a session opens it."""
+    assert locked.ask("/desk/rules.json").status == 401
+    assert locked.ask("/desk/rules.json", authorization="Bearer wrong").status == 401
+    assert locked.ask("/desk/rules.json", authorization=f"Bearer {TOKEN}").status == 200
+    led = locked.ask("/desk/rules", accept="text/html")
+    assert (led.status, led.headers["location"]) == (303, "/desk/sign-in")
+
+
+def sign_in(pages: Pages, token: str, **headers: str) -> tuple[int, str]:
+    answer = pages.post("/desk/sign-in", f"token={quote(token)}".encode(), FORM, **headers)
+    return answer.status, answer.headers.get("set-cookie", "")
+
+
+def test_signing_in_makes_a_new_session(locked: Pages) -> None:
+    """A session that was there before is not taken over (fixation); its cookie is closed to scripts and other sites."""
+    status, first = sign_in(locked, TOKEN, cookie="relight_desk=planted.1.x")
+    _, second = sign_in(locked, TOKEN)
+    assert status == 303
+    assert first.split(";")[0] != second.split(";")[0]
+    assert "planted" not in first
+    assert all(word in first.lower() for word in ("httponly", "samesite=strict", "path=/desk"))
+    cookie = first.split(";")[0]
+    assert locked.ask("/desk/rules.json", cookie=cookie).status == 200
+    assert locked.ask("/desk/rules.json", cookie=cookie[:-1] + "0x").status == 401
+    assert sign_in(locked, "wrong") == (403, "")
+
+
+def test_a_form_of_another_session_is_refused(locked: Pages) -> None:
+    """The mark in a form belongs to its session."""
+    one, two = (sign_in(locked, TOKEN)[1].split(";")[0] for _ in range(2))
+    page = locked.ask("/desk/rules/welcome", accept="text/html", cookie=one)
+    mark = re.search(r'name="mark" value="([0-9a-f]+)"', page.text)
+    assert mark is not None
+    body = f"subject=welcome&mark={mark[1]}".encode()
+    assert locked.post("/desk/order/pause", body, FORM, cookie=two).status == 403
+    assert locked.post("/desk/order/pause", body, FORM, cookie=one).status == 200
+
+
+@pytest.mark.parametrize(("order", "subject"), [("pause", "none"), ("replay", "x"), ("replay", ""), ("erase_all", "a")])
+def test_an_order_that_makes_no_sense_is_refused(locked: Pages, order: str, subject: str) -> None:
+    """A rule that does not exist, a number that is none, an order that is none."""
+    cookie = sign_in(locked, TOKEN)[1].split(";")[0]
+    page = locked.ask("/desk/rules/welcome", accept="text/html", cookie=cookie)
+    mark = re.search(r'name="mark" value="([0-9a-f]+)"', page.text)
+    assert mark is not None
+    answer = locked.post(f"/desk/order/{order}", f"subject={subject}&mark={mark[1]}".encode(), FORM, cookie=cookie)
+    assert answer.status in (400, 403)
+
+
+def test_guessing_the_token_is_slow(locked: Pages) -> None:
+    """SIGN_INS_PER_MINUTE_MAX attempts a minute, then 429."""
+    found = [sign_in(locked, "wrong")[0] for _ in range(SIGN_INS_PER_MINUTE_MAX + 1)]
+    assert found[-1] == 429

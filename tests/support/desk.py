@@ -1,0 +1,47 @@
+"""The starter project after one run, and its desk served by the real `relight web`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.faults.conftest import ROOT
+from tests.faults.small_project import SECRET
+from tests.support.pages import free_port
+
+TOKEN = "a token of the desk"
+
+
+def desk_project(folder: Path, *, token: bool = False, hostile: str = "") -> Path:
+    """Return the project; hostile: the trait of a customer `evil` who tries everything."""
+    _relight("init", str(folder))
+    config = folder / "config/default.yaml"
+    more = ', token: "${DESK_TOKEN}"' if token else ""
+    config.write_text(
+        config.read_text().replace(
+            'web: {base_url: "https://mail.cornerbooks.example"}',
+            'web: {base_url: "https://mail.cornerbooks.example", secret: "${LINK_SECRET}",'
+            f' listen: "127.0.0.1:{free_port()}"{more}}}',
+        )
+    )
+    rows = [
+        {"id": "h1", "event": "identify", "customer": hostile or "evil", "first_name": hostile, "at": "2026-03-02T08:00:00Z"},
+        {"id": "h2", "event": "order_placed", "customer": hostile or "evil", "order_id": hostile, "title": hostile,
+         "total": 9, "at": "2026-03-02T09:00:00Z"},
+        {"id": "bad", "event": "order_placed", "customer": "evil", "total": "much", "at": "2026-03-02T09:00:00Z"},
+    ]  # fmt: skip
+    with (folder / "events.ndjson").open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    _relight("run", "--project", str(folder), DESK_TOKEN=TOKEN)
+    _relight("simulate", "--project", str(folder), DESK_TOKEN=TOKEN)
+    return folder
+
+
+def _relight(*arguments: str, **env: str) -> None:
+    environment = {**os.environ, "LINK_SECRET": SECRET, **env}
+    subprocess.run(
+        [sys.executable, "-m", "relight", *arguments], cwd=ROOT, env=environment, capture_output=True, check=True
+    )
