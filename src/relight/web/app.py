@@ -13,7 +13,6 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Router
 
 from relight.web import answers, clicks, confirm, events, health, preferences, providers, style, unsubscribe
-from relight.web.desk.routes import desk_routes
 from relight.web.protect import Protection, error_handlers
 
 if TYPE_CHECKING:
@@ -40,15 +39,13 @@ def make_app(site: Site) -> Starlette:
         yield
         site.inbox.close()
         site.store.close()
-        if site.desk is not None:
-            site.desk.close()
+        site.close_desk()
 
     links = [route for group in LINK_GROUPS for route in group(site)]
     routes: list[BaseRoute] = [route for group in GROUPS for route in group(site)]
     # A redirect to the path with a slash would go to whatever host the request names.
     routes += [Mount(site.base_path, app=Router(links, redirect_slashes=False))] if site.base_path else links
-    if site.desk is not None:
-        routes += desk_routes(site.desk)
+    routes += site.desk
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=error_handlers(site))
     app.router.redirect_slashes = False
     app.add_middleware(Protection)

@@ -21,6 +21,7 @@ from relight.stores.write_keys import WriteKeys, keys_path
 from relight.web.app import make_app
 from relight.web.desk.desk import Desk
 from relight.web.desk.figures import Figures
+from relight.web.desk.routes import desk_routes
 from relight.web.inbox_writer import InboxWriter
 from relight.web.ingest.http import Ingestion
 from relight.web.ingest.quota import Quota
@@ -64,6 +65,7 @@ def open_site(project: LoadedProject, folder: Path) -> Site:
         return open_store(settings.store, folder, read_only=True)
 
     inbox = InboxWriter(place)
+    desk = _desk(project, folder, read_store, inbox)
     return Site(
         project=settings.project,
         sender=settings.sender.name,
@@ -80,7 +82,8 @@ def open_site(project: LoadedProject, folder: Path) -> Site:
         store=StoreLook(open_store=read_store),
         clock=wall_clock,
         token=None if web.token is None else web.token.reveal(),
-        desk=_desk(project, folder, read_store, inbox),
+        desk=desk_routes(desk),
+        close_desk=desk.close,
     )
 
 

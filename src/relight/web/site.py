@@ -5,9 +5,11 @@ Holds no state of a request and decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from starlette.routing import BaseRoute
 
 from relight.web.limits import RateLimit
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from relight.delivery.sendgrid_events import EventKeys
     from relight.messages.identity import TokenKey
     from relight.streams.surveys import Survey
-    from relight.web.desk.desk import Desk
     from relight.web.inbox_writer import InboxWriter
     from relight.web.ingest.http import Ingestion
     from relight.web.look_up import StoreLook
@@ -51,8 +52,9 @@ class Site:
     ingestion: Ingestion | None = None
     #: What SendGrid's event webhook is signed with; None where no key is configured.
     sendgrid_keys: EventKeys | None = None
-    #: Pages for those who run the messages; None where there are none.
-    desk: Desk | None = None
+    #: The pages for those who run the messages, and what closes them; the site knows no more of them.
+    desk: Sequence[BaseRoute] = ()
+    close_desk: Callable[[], None] = lambda: None
     #: The wall clock, µs UTC.
     clock: Callable[[], int]
     #: What the pages of operators ask for; None where only this machine can reach them.
