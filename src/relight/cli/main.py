@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Look at the surroundings: store, inputs, mail server."),
     "release": ("release", "Let mails leave again after the volume guard stopped them."),
     "send-test": ("send_test", "Send a rule's mails to one address, to look at them there."),
+    "bounce": ("bounce", "Take a mail that came back, from standard input."),
     "dev": ("dev", "Stand-ins for what lies outside, on this machine."),
     "demo": ("demo", "A year of a made-up shop, decided, with mails to look at."),
     "topics": ("topics", "Make and check the topics of a Kafka cluster."),

@@ -12,9 +12,10 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from yarl import URL
 
 from relight.base.errors import RejectError
 from relight.delivery.outgoing import (
@@ -63,6 +64,24 @@ class _NotBegunError(Exception):
     """The lease would run out before an answer: the request is given up before its first byte."""
 
 
+class _Body(aiohttp.BytesPayload):
+    """A request's body that knows whether it has begun to leave; the head waits in a buffer and leaves with it."""
+
+    def __init__(self, content: bytes, may_begin: MayBegin) -> None:
+        super().__init__(content, content_type="application/json")
+        self.may_begin = may_begin
+        self.begun = False
+        self.is_given_up = False
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Write, unless the sender owns the message no longer: the last moment at which nothing has left."""
+        if not self.may_begin():
+            self.is_given_up = True
+            raise _NotBegunError
+        self.begun = True
+        await super().write_with_length(writer, content_length)
+
+
 @dataclass(slots=True)
 class _Round:
     """One batch while it is on its way."""
@@ -82,6 +101,7 @@ class SendgridTransport:
         """Keep the account; nothing is opened yet."""
         self.account = account
         self.batch_max = account.connections * BATCH_PER_CONNECTION
+        self._url = URL(f"{account.url.rstrip('/')}/v3/mail/send")
         self._session: aiohttp.ClientSession | None = None
 
     async def deliver(self, batch: Sequence[OutgoingMessage], *, may_begin: MayBegin = always) -> list[Delivery]:
@@ -111,17 +131,16 @@ class SendgridTransport:
         if shared.closed is not None:
             return _delivery(message, shared.closed)
         try:
-            body = build_payload(message, sandbox=self.account.sandbox)
+            body = _Body(build_payload(message, sandbox=self.account.sandbox), shared.may_begin)
         except RejectError as error:
             return outcome_of(message, Outcome.REJECTED, str(error))
-        phase = SimpleNamespace(begun=False, may_begin=shared.may_begin)
         try:
-            verdict = await self._post(body, phase)
-        except _NotBegunError:
-            return not_begun(message)
+            verdict = await self._post(body)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            if body.is_given_up:
+                return not_begun(message)
             text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            outcome = Outcome.UNKNOWN if phase.begun else Outcome.RETRY
+            outcome = Outcome.UNKNOWN if body.begun else Outcome.RETRY
             verdict = Verdict(outcome=outcome, text=text, concern=Concern.PROVIDER)
         if verdict.outcome is Outcome.CONFIGURATION or (
             verdict.outcome is Outcome.RETRY and verdict.concern is Concern.PROVIDER
@@ -134,21 +153,18 @@ class SendgridTransport:
             )
         return _delivery(message, verdict)
 
-    async def _post(self, body: bytes, phase: SimpleNamespace) -> Verdict:
+    async def _post(self, body: _Body) -> Verdict:
         session = self._open_session()
-        async with session.post(
-            f"{self.account.url.rstrip('/')}/v3/mail/send", data=body, allow_redirects=False, trace_request_ctx=phase
-        ) as answer:
+        async with session.post(self._url, data=body, allow_redirects=False) as answer:
             told = b""
-            async for piece in answer.content.iter_any():  # to its end, which alone says that the answer is whole
-                told += piece[: ANSWER_BYTES_MAX - len(told)]
+            if not answer.content.at_eof():
+                async for piece in answer.content.iter_any():  # to its end, which alone says that the answer is whole
+                    told += piece[: ANSWER_BYTES_MAX - len(told)]
             now = time.time_ns() // 1_000
             return judge_answer(answer.status, answer.headers, told, now=now, sandbox=self.account.sandbox)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_request_headers_sent.append(_begin)
             seconds = self.account.seconds
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -161,17 +177,8 @@ class SendgridTransport:
                     "Accept": "application/json",
                     "Accept-Encoding": "identity",
                 },
-                trace_configs=[trace],
             )
         return self._session
-
-
-async def _begin(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-    """Note that the head is about to leave; the last moment at which nothing has."""
-    phase = context.trace_request_ctx
-    if not phase.may_begin():
-        raise _NotBegunError
-    phase.begun = True
 
 
 def _delivery(message: OutgoingMessage, verdict: Verdict) -> Delivery:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 import msgspec
 from sendgrid.helpers.mail import (
@@ -60,6 +61,15 @@ def quieten_client() -> None:
 quieten_client()
 
 
+def _without_tracking() -> TrackingSettings:
+    found = TrackingSettings()
+    found.subscription_tracking = SubscriptionTracking(enable=False)
+    return found
+
+
+_NO_TRACKING = _without_tracking()
+
+
 def build_payload(message: OutgoingMessage, *, sandbox: bool = False) -> bytes:
     """Return the request's body.
 
@@ -76,22 +86,20 @@ def build_payload(message: OutgoingMessage, *, sandbox: bool = False) -> bytes:
     if not message.text and not message.html:
         raise RejectError("the message has no body")
     mail = Mail(
-        from_email=From(message.from_address, check_header_text("From", message.from_name or "") or None),
-        to_emails=To(address, _name(message.to_name)),
+        from_email=_mailbox(From, message.from_address, check_header_text("From", message.from_name or "")),
+        to_emails=_mailbox(To, address, _name(message.to_name)),
         subject=check_header_text("Subject", message.subject),
         plain_text_content=message.text or None,
         html_content=message.html or None,
     )
     if message.reply_to:
-        mail.reply_to = ReplyTo(check_header_text("Reply-To", message.reply_to))
+        mail.reply_to = _mailbox(ReplyTo, check_header_text("Reply-To", message.reply_to), None)
     for name, value in _headers(message).items():
         mail.add_header(Header(name, value))
     mail.add_custom_arg(CustomArg(KEY_ARGUMENT, message.occurrence_key))
     if message.category:
         mail.add_category(Category(message.category[:CATEGORY_CHARACTERS_MAX]))
-    tracking = TrackingSettings()
-    tracking.subscription_tracking = SubscriptionTracking(enable=False)
-    mail.tracking_settings = tracking
+    mail.tracking_settings = _NO_TRACKING
     if sandbox:
         settings = MailSettings()
         settings.sandbox_mode = SandBoxMode(enable=True)
@@ -100,6 +108,15 @@ def build_payload(message: OutgoingMessage, *, sandbox: bool = False) -> bytes:
     if len(body) > REQUEST_BYTES_MAX:
         raise RejectError(f"the request would have {len(body):,} bytes; {REQUEST_BYTES_MAX:,} are allowed")
     return body
+
+
+def _mailbox(kind: Any, address: str, name: str | None) -> Any:
+    """Return an address of the package's, which would parse it again if it were given whole (0.1 ms)."""
+    found = kind()
+    found.email = address
+    if name:
+        found.name = name
+    return found
 
 
 def _headers(message: OutgoingMessage) -> dict[str, str]:

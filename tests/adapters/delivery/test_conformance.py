@@ -73,7 +73,7 @@ class TestSendgrid(DeliveryConformance):
             found = sendgrid_transport(port)
 
             def lose() -> None:
-                found.account = sendgrid_transport(1).account
+                found._url = sendgrid_transport(1)._url
 
             def find() -> list[tuple[str, str, str]]:
                 return [
