@@ -243,16 +243,19 @@ def funnel_csv(funnel: FunnelCounts) -> str:
 # ---------------------------------------------------------------- effects
 def effects_text(effects: Sequence[RuleEffect], currency: str) -> str:
     """Return what each rule did, with what to know before it is believed."""
-    rows = [["rule", "people", "messages", "arrived", "clicked", "goal", "held out", "goal", "uplift", "95 %"]]
+    rows = [
+        ["rule", "people", "messages", "accepted", "arrived", "clicked", "goal", "held out", "goal", "uplift", "95 %"]
+    ]
     for one in effects:
         found = one.comparison
         rows.append([
-            one.rule, f"{one.sent.people:,}", f"{one.sent.messages:,}", f"{one.sent.delivered:,}",
-            _count(one.sent.clicked), _rate(one.sent.share), f"{one.held_out.people:,}", _rate(one.held_out.share),
+            one.rule, f"{one.sent.people:,}", f"{one.sent.messages:,}", f"{one.sent.accepted:,}",
+            f"{one.sent.delivered:,}", _count(one.sent.clicked), _rate(one.sent.share),
+            f"{one.held_out.people:,}", _rate(one.held_out.share),
             "–" if found.uplift is None else f"{found.uplift:+.2f}",
             "–" if found.interval is None else f"{found.interval.low:.2f} to {found.interval.high:.2f}",
         ])  # fmt: skip
-    lines = table(rows, right=frozenset(range(1, 10)))
+    lines = table(rows, right=frozenset(range(1, 11)))
     for one in effects:
         found = one.comparison
         if found.revenue_uplift is not None and found.revenue_interval is not None:

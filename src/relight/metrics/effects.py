@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 ATTRIBUTION_DEFAULT = 14 * DAY
 #: The difference whose size of sample a warning names.
 POINT = 0.01
+#: People an arm needs before a mean of theirs is near enough to normal for an interval.
+REVENUE_PEOPLE_MIN = 30
 #: Share of goals that the warning assumes where nobody reached one.
 _RATE_ASSUMED = 0.01
 _ACCEPTED = frozenset({
@@ -89,6 +91,7 @@ class Comparison:
     p_value: float | None = None
     #: Mean revenue a person, first − second.
     revenue_uplift: float | None = None
+    #: None where an arm has too few people for one.
     revenue_interval: Interval | None = None
 
 
@@ -131,6 +134,10 @@ def compare_arms(first: Arm, second: Arm) -> Comparison:
         p_value = difference_p_value(one, two)
     if first.revenue is None or second.revenue is None or not first.people or not second.people:
         return Comparison(uplift=uplift, interval=interval, p_value=p_value)
+    if min(first.people, second.people) < REVENUE_PEOPLE_MIN:
+        return Comparison(
+            uplift=uplift, interval=interval, p_value=p_value, revenue_uplift=first.revenue - second.revenue
+        )
     return Comparison(
         uplift=uplift,
         interval=interval,
@@ -283,6 +290,9 @@ def _warnings(rule: Rule, first: Arm, second: Arm, ratio: float | None) -> Seque
             f"{second.people:,} of {people:,} people were held out where {rule.holdout:.1%} was meant"
             f" (p = {ratio:.1g}): the share was changed, or something else splits them; do not trust the uplift"
         )
+    smaller = min(first.people, second.people)
+    if rule.holdout and first.revenue is not None and second.revenue is not None and smaller < REVENUE_PEOPLE_MIN:
+        found.append(f"revenue a person is not compared: an arm has {smaller} people, of {REVENUE_PEOPLE_MIN} needed")
     if rule.holdout and rule.goal is not None and first.reached is not None:
         note = power_note(first, second)
         if note is not None:

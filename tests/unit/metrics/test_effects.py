@@ -180,6 +180,14 @@ def test_power_note() -> None:
     assert about == "needs about 4,100 people an arm to see 1 point; the smaller arm has 1,000"
 
 
+def test_revenue_of_few_people_has_no_interval() -> None:
+    """A mean of fewer than thirty people has no interval that could be believed."""
+    few = compare_arms(Arm(people=500, revenue=8.0, spread=2.0), Arm(people=29, revenue=0.0))
+    assert (few.revenue_uplift, few.revenue_interval) == (8.0, None)
+    enough = compare_arms(Arm(people=500, revenue=8.0, spread=2.0), Arm(people=30, revenue=0.0, spread=1.0))
+    assert enough.revenue_interval is not None
+
+
 def test_an_empty_arm_compares_with_nothing() -> None:
     """Without people in one arm there is no uplift."""
     assert compare_arms(Arm(people=5, reached=1, revenue=2.0), Arm(people=0, reached=0)).uplift is None
