@@ -39,8 +39,8 @@ from relight.delivery.smtp_session import (
 
 #: Messages over one connection.
 CONNECTION_MESSAGES_MAX = 500
-#: Messages of one claim for each connection; a kill leaves at most so many unknown.
-BATCH_PER_CONNECTION = 10
+#: Messages of one claim for each connection; a kill leaves at most so many unknown, or doubled where they are retried.
+BATCH_PER_CONNECTION = 2
 
 
 @dataclass(slots=True)
