@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight.base.errors import RejectError
+from relight.base.instants import DAY
 from relight.engine.replies import event_of_reply
 from relight.messages.addresses import address_hash
 from relight.stores.inbox import InboxEntry, InboxKind
@@ -35,6 +36,8 @@ INBOX_STREAM = "inbox"
 POLLED_ENTRIES_MAX = 200
 #: Positions in a stream that one entry's rows have between them and the next entry's.
 POSITIONS_PER_ENTRY = 1_000
+#: How long entries of events are kept after the engine took them (µs): as old as a backup of the store may be.
+KEPT_SPAN = 7 * DAY
 #: What an entry becomes.
 InboxRecord = Event | Control | DeadLetter
 #: Carries out a command at an instant (µs) and returns the records that it becomes, in log order. It may be asked again
@@ -95,6 +98,10 @@ class InboxInput:
                 break
         has_more = taken < len(entries) or len(entries) == min(most, POLLED_ENTRIES_MAX)
         return Polled(records=records, positions={INBOX_POSITION: str(self.place)}, has_more=has_more)
+
+    def forget(self, now: int) -> int:
+        """Delete what the engine took long before now (µs), so that the inbox stays bounded; return how many."""
+        return self.inbox.forget_events(self.place or 0, before=now - KEPT_SPAN)
 
     def _read(self, entry: InboxEntry, now: int) -> Sequence[InboxRecord]:
         try:

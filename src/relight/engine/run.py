@@ -320,6 +320,7 @@ class _Run:
         now = self.clock()
         if self._batches % CHECKPOINT_BATCHES == 0 or now - self._checkpointed >= self.settings.engine.checkpoint_every:
             self._checkpoint()
+            self.inbox.forget(now)
             self._checkpointed = now
         self.observer.after_batch()
         if self.on_progress is not None:

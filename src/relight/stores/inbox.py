@@ -24,6 +24,8 @@ from relight.stores.sqlite_connection import BUSY_TIMEOUT_S, sync_folder
 ENTRIES_DEFAULT = 1_000
 #: Largest body of one entry, bytes; a batch over HTTP is put row by row.
 BODY_BYTES_MAX = 8 * 2**20
+#: Entries of events that are deleted at a time once nobody needs them.
+FORGOTTEN_TOGETHER_MAX = 10_000
 #: Raw rows of one entry.
 ROWS_MAX = 100
 #: Marks a file as an inbox (`PRAGMA application_id`): the letters RLIN.
@@ -172,11 +174,24 @@ class Inbox:
             cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("ROLLBACK")
 
-    def forget_events(self, until: int) -> int:
-        """Delete the events up to a position that the engine has taken; return how many. Words are kept (S4)."""
+    def forget_events(self, until: int, *, before: int | None = None) -> int:
+        """Delete events up to a position that the engine has taken; return how many. Words are kept (S4).
+
+        before: only what arrived earlier (µs), FORGOTTEN_TOGETHER_MAX entries at the most.
+        """
+        oldest = "SELECT position, received FROM entries WHERE kind = 'event' ORDER BY position LIMIT ?"
+        with self._reading() as cursor:
+            first = cursor.execute(oldest, (1,)).fetchone()
+            if first is None or first[0] > until or (before is not None and first[1] >= before):
+                return 0
         with self._transaction() as cursor:
-            cursor.execute("DELETE FROM entries WHERE position <= ? AND kind = 'event'", (until,))
-            return cursor.rowcount
+            if before is None:
+                cursor.execute("DELETE FROM entries WHERE position <= ? AND kind = 'event'", (until,))
+                return cursor.rowcount
+            rows = cursor.execute(oldest, (FORGOTTEN_TOGETHER_MAX,)).fetchall()
+            gone = [(position,) for position, received in rows if position <= until and received < before]
+            cursor.executemany("DELETE FROM entries WHERE position = ?", gone)
+            return len(gone)
 
     def forget_words(self, customers: Collection[str], tokens: Collection[str]) -> int:
         """Delete the words and replies of erased customers, bytes included (V5); return how many."""

@@ -100,6 +100,18 @@ def test_events_are_forgotten_and_words_are_kept(inbox: Inbox) -> None:
     assert inbox.put([row(4)]) == [4]
 
 
+def test_old_events_are_forgotten_bit_by_bit(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I17, FORGOTTEN_TOGETHER_MAX: what was taken and is old goes a part at a time; what is new or not taken stays."""
+    monkeypatch.setattr("relight.stores.inbox.FORGOTTEN_TOGETHER_MAX", 2)
+    inbox.put([row(n) for n in range(6)])
+    assert inbox.forget_events(5, before=T0 + 3) == 2
+    assert inbox.forget_events(5, before=T0 + 3) == 1
+    assert inbox.forget_events(5, before=T0 + 3) == 0
+    assert inbox.forget_events(3, before=T0 + 9) == 0
+    assert [inbox.forget_events(5, before=T0 + 9) for _ in range(2)] == [2, 0]
+    assert [e.position for e in inbox.read_after(0)] == [6]
+
+
 def test_several_processes_put_at_once(path: Path) -> None:
     """Processes that put at the same time, the first of them making the file, all find their entries there once."""
     processes = [putter(path, 30, name) for name in "abc"]
