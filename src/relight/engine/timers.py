@@ -9,6 +9,7 @@ beside the names.
 from __future__ import annotations
 
 import heapq
+import sys
 from array import array
 
 from relight.base.instants import HOUR, INSTANT_MAX
@@ -37,6 +38,12 @@ class HourBuckets:
     def __len__(self) -> int:
         """Return the number of customers known."""
         return len(self._names)
+
+    def bytes_held(self) -> int:
+        """Return the bytes of memory that the timers take, beside the names of customers and their numbers."""
+        near = sys.getsizeof(self._near) + len(self._near) * sys.getsizeof((0, 0))
+        arrays = (self._wakes, self._hours, *self._buckets.values())
+        return near + sum(sys.getsizeof(one) for one in arrays)
 
     def names(self) -> list[str]:
         """Return the customers in the order they became known."""
