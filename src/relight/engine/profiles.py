@@ -24,7 +24,7 @@ CACHED_PROFILES_DEFAULT = 200_000
 #: Share of the open, and of the closed ones, that makes room at once when there are too many.
 _EVICT_SHARE = 0.1
 #: Bytes of memory that a closed profile takes beside its own: its name, the object, its place in the table.
-CLOSED_EXTRA_BYTES = 180
+CLOSED_EXTRA_BYTES = 250
 
 
 class ProfileCache:
