@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from relight import __version__
 from relight.base.errors import ProjectError
 from relight.base.instants import DAY, HOUR
 from relight.config.loader import load_project
-from relight.engine.plan_versions import PLAN_NOTE, known_plans
+from relight.engine.plan_versions import PLAN_NOTE, PROGRAM_KEY, known_plans
 from relight.stores.sqlite import SqliteStore
 from tests.faults.checker import Tables, check_finished, message_ids
 from tests.faults.conftest import Runner, Shop
@@ -139,8 +140,17 @@ def test_sources_that_give_another_plan_are_refused(
         versions = [record.subject for _, record in store.global_log() if not hasattr(record, "stream")]
         assert [plan.version for plan in known_plans(store, project.plan)] == [project.plan.version, *versions]
         sources = json.loads(store.note(PLAN_NOTE + versions[0]) or "")
-        store.set_note(PLAN_NOTE + versions[0], json.dumps(sources | {"rules/quiet.yaml": AFTER["quiet"]}))
+        store.set_note(
+            PLAN_NOTE + versions[0],
+            json.dumps(sources | {"rules/quiet.yaml": AFTER["quiet"], PROGRAM_KEY: __version__}),
+        )
         with pytest.raises(ProjectError, match="cannot be compiled any more"):
             known_plans(store, project.plan)
+        # An earlier version of relight gave the same sources another name: its name stands.
+        store.set_note(PLAN_NOTE + versions[0], json.dumps(sources | {PROGRAM_KEY: "0.0.9"}))
+        assert [plan.version for plan in known_plans(store, project.plan)] == [project.plan.version, *versions]
+        changed = {"rules/quiet.yaml": AFTER["quiet"], PROGRAM_KEY: "0.0.9"}
+        store.set_note(PLAN_NOTE + versions[0], json.dumps(sources | changed))
+        assert [plan.version for plan in known_plans(store, project.plan)] == [project.plan.version, *versions]
     finally:
         store.close()

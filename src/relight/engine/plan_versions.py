@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relight import __version__
 from relight.base.errors import ProjectError
 from relight.config.folder import MEASURES_FILE, FolderFiles
 from relight.config.loader import load_files
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Note under which a plan's sources are kept, so that a later start can compile the version it finds in the log.
 PLAN_NOTE = "plan:"
+#: Key beside the paths of a note: the version of relight that compiled them. No path can be called so.
+PROGRAM_KEY = "#relight"
 #: Note of the version that was rolled back from; empty for none.
 ROLLED_BACK_NOTE = "rolled back"
 #: Config files that are no overlays of an environment.
@@ -39,13 +43,20 @@ def keep_sources(store: Store, version: str, sources: Mapping[str, str]) -> None
     """Keep the texts by path of a version, unless they are kept already."""
     name = PLAN_NOTE + version
     if store.note(name) is None:
-        store.set_note(name, json.dumps(dict(sources), ensure_ascii=False))
+        store.set_note(name, json.dumps({**sources, PROGRAM_KEY: __version__}, ensure_ascii=False))
 
 
 def kept_sources(store: Store, version: str) -> dict[str, str] | None:
     """Return the texts by path of a version; None where the store does not keep them."""
     kept = store.note(PLAN_NOTE + version)
-    return None if kept is None else json.loads(kept)
+    return None if kept is None else _split(kept)[0]
+
+
+def _split(kept: str) -> tuple[dict[str, str], str]:
+    """Return the texts by path of a note, and the version of relight that compiled them; empty where it is not said."""
+    texts: dict[str, str] = json.loads(kept)
+    program = texts.pop(PROGRAM_KEY, "")
+    return texts, program
 
 
 def versions_in_log(store: Store) -> list[tuple[int, str]]:
@@ -81,12 +92,20 @@ def plan_of_version(store: Store, version: str) -> Plan:
 def _compile_again(version: str, kept: str | None) -> Plan:
     """Return a plan compiled from its kept sources; raises ProjectError where they give no such version any more."""
     problems: list[Problem] = []
+    found: list[Plan] = []
+    program = __version__
     if kept is not None:
-        files = FolderFiles.of_texts(json.loads(kept))
+        texts, program = _split(kept)
+        files = FolderFiles.of_texts(texts)
         overlays = (Path(name).stem for name in files.config if name not in _NO_OVERLAYS)
         for environment in (None, *overlays):
             loaded = load_files(files, environment=environment, env=os.environ, lint=False)
             if loaded.plan is not None and loaded.plan.version == version:
                 return loaded.plan
+            if loaded.plan is not None and not any(p.severity == "error" for p in loaded.problems):
+                found.append(loaded.plan)
             problems = problems or [p for p in loaded.problems if p.severity == "error"]
+    if program != __version__ and len(found) == 1:
+        # Another version of relight gives the same sources another name; the one in the log stands.
+        return replace(found[0], version=version)
     raise ProjectError(problems, f"the store follows plan {version}, whose sources cannot be compiled any more")
