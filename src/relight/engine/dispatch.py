@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relight.base.ids import share_of
-from relight.base.instants import DAY, INSTANT_MAX, MINUTE, SECOND
+from relight.base.instants import DAY, INSTANT_MAX, INSTANT_MIN, MINUTE, SECOND
 from relight.delivery.backoff import backoff, may_try_again
 from relight.delivery.outgoing import Concern, Delivery, Outcome, Transport, always
 from relight.engine.circuit import Circuit
@@ -203,7 +203,7 @@ class Dispatcher:
     def _is_doubtful(self, claim: Claim) -> bool:
         """Return whether a message may have left before the store was restored from a backup (I14)."""
         if self._doubtful_until is None:
-            self._doubtful_until = int(self.store.note(DOUBT_NOTE) or 0)
+            self._doubtful_until = int(self.store.note(DOUBT_NOTE) or INSTANT_MIN)
         is_old = claim.message.scheduled <= self._doubtful_until and not self.transport.idempotent
         return is_old and claim.message.occurrence_key not in self._doubted
 
