@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("apply", "Put this folder's rules in force."),
     "rollback": ("rollback", "Put earlier rules in force again."),
     "run": ("run", "Read events, decide, and hand over mails."),
-    "web": ("web", "Serve unsubscribe, preferences and health."),
+    "web": ("web", "Serve links of mails, HTTP events, a desk."),
     "simulate": ("simulate", "Say what recorded events would have sent; nothing is sent."),
     "explain": ("explain", "Say why a customer got a message, or why not."),
     "metrics": ("metrics", "Say whether customers stay, and what each rule did."),

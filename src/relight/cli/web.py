@@ -33,10 +33,12 @@ RESTART_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
 
 
-@click.command("web", short_help="Serve unsubscribe, preferences and health.")
+@click.command("web", short_help="Serve links of mails, HTTP events, a desk.")
 @project_options
 def command(*, project: Path | None, environment: str | None) -> None:
-    """Serve the pages that links in mails lead to, on the address of `web: {listen: …}`, until Ctrl-C.
+    """Serve the pages that links in mails lead to, events over HTTP, and the desk at /desk, until Ctrl-C.
+
+    They stand on the address of `web: {listen: …}`.
 
     What people say there is durable when their page says so, whether an engine runs or not; the engine reads it from
     the inbox beside the store, and no mail leaves past it. `relight run` starts the pages where inputs can grow.
@@ -47,6 +49,7 @@ def command(*, project: Path | None, environment: str | None) -> None:
     web = found.settings.web
     if web.base_url is not None:
         note(f"pages of {found.settings.project} on http://{web.host}:{web.port}; Ctrl-C stops them")
+        note(f"the desk: http://{web.host}:{web.port}/desk")
     serve(found.loaded, found.folder)
 
 
