@@ -22,6 +22,7 @@ from tests.faults.small_project import SECRET
 from tests.faults.stand_in import StandIn, run_with
 from tests.faults.tally import amount, count
 from tests.faults.through_apsw import stores_on
+from tests.faults.world import files_of
 
 #: Lines of one transaction.
 BATCH = 7
@@ -200,12 +201,3 @@ def lose_again(recorded: Recorded, folder: Path, again: Again, draw: random.Rand
     acknowledged = again.kept + max(again.disk.marks("acknowledged", end), default=0)
     assert_kept(recorded, project.folder, acknowledged, calls)
     assert_recovers(recorded, project, calls, None)
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """Return the store's files; the shared memory beside them is gone with the power."""
-    return {
-        path.name: path.read_bytes()
-        for path in folder.glob(f"{STORE}*")
-        if not path.name.endswith(("-shm", ".lock"))
-    }  # fmt: skip

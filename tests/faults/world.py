@@ -60,6 +60,8 @@ class World:
     stand_in: StandIn = field(default_factory=StandIn)
     #: Folded address -> tick of its suppression's commit.
     suppressed: dict[str, int] = field(default_factory=dict)
+    #: What each message says -> its occurrence key, from every look so far.
+    texts: dict[str, str] = field(default_factory=dict)
     #: Grows with every operation of the disk.
     ticks: int = 0
     is_calm: bool = False
@@ -151,6 +153,7 @@ class World:
             except (StoreError, BackpressureError):
                 failed = True
                 assert not self.is_calm, "a fault in calm times"
+        failed = failed or not self.has_power  # it may go while the files are closed, and nobody is told
         if failed and (not self.has_power or self.draw.random() < 0.5):
             self.move(left_after(self.disk, len(self.disk.operations), self.draw))
         return failed
@@ -170,6 +173,9 @@ class World:
         told = checker.check_acknowledged(set(known[: self.acknowledged]), tables, in_flight_max=batch)
         assert told == []
         self.acknowledged = len(tables.events)
+        # A message that is settled loses its words after some days; what they were stays known here.
+        self.texts.update({text: key for text, key in tables.texts.items() if text})
+        tables.texts.update(self.texts)
         return tables
 
     def known(self) -> list[Identity]:
