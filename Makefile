@@ -36,7 +36,7 @@ test: setup  ## the tests (ARGS="-k word" narrows them)
 bench: setup  ## each figure of docs/performance.md beside its baseline (ARGS="--row live")
 	$(BIN)/python -m bench $(ARGS)
 
-faults: setup  ## the whole fault suite, some ten minutes
+faults: setup  ## the whole fault suite, half of it on each of two cores
 	$(BIN)/python -m tests.faults.summary
 
 check: format-check lint types floors test  ## what CI runs
