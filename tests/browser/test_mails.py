@@ -34,7 +34,8 @@ POLICY = RenderPolicy(
 KINDS = {"last(order_placed.product)": Kind.TEXT, "last(order_placed.total)": Kind.MONEY}
 TRAITS = {"first_name": Kind.TEXT, "plan": Kind.TEXT, "trial_ends_at": Kind.TIME}
 PROPERTIES = {
-    "cards": Kind.INTEGER, "quantity": Kind.INTEGER, "total": Kind.MONEY, "began": Kind.TIME, "url": Kind.URL,
+    "cards": Kind.INTEGER, "quantity": Kind.INTEGER, "items": Kind.INTEGER, "total": Kind.MONEY, "began": Kind.TIME,
+    "url": Kind.URL,
 }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ BROKEN_DESK = (
     '{"id":"y%(n)d","type":"ticket_opened","requester":"c00001","ticket_id":',
     '{"id":"y%(n)d","type":"csat_answered","requester":"c00001","score":"fine","at":"%(at)s","arrives":"%(at)s"}',
 )
-BROKEN_TILL = ("z%(n)d,placed,TB-X", "z%(n)d,placed,TB-Y,c00001,Wall kit,1,free,%(at)s,%(at)s")
+BROKEN_TILL = ("z%(n)d,placed,TB-X", "z%(n)d,placed,TB-Y,,c00001,Wall kit,1,free,%(at)s,%(at)s")
 
 #: (instant in UTC, zone): the hours around these are full of visits of people who live there.
 CLOCK_CHANGES = (

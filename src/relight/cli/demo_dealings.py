@@ -5,7 +5,7 @@ Decides events and their instants from a person and random numbers. Knows nothin
 
 from relight.cli.demo_catalog import PRODUCTS, SUBJECTS
 from relight.cli.demo_people import Person, happens, local_instant
-from relight.cli.demo_tape import DAY, HOUR, Tape, record_desk, record_till
+from relight.cli.demo_tape import DAY, HOUR, MINUTE, Property, Tape, record_app, record_desk, record_till
 
 
 def order(tape: Tape, person: Person, last: int) -> None:
@@ -16,19 +16,38 @@ def order(tape: Tape, person: Person, last: int) -> None:
     usual = rng.choice((1, 1, 1, 2, 3))
     at = local_instant(rng, person.zone, person.joined + rng.randint(8, 60) * DAY)
     while at < last:
-        order_id = f"TB-{tape.number:06d}"
         amount = f"{price * usual}.00"
+        cart_id = _fill_cart(tape, person, at, product=product, items=usual, amount=amount)
+        order_id = f"TB-{tape.number:06d}"
         quantity = "" if usual == 1 and happens(rng, 0.1) else str(usual)
         shown = "" if happens(rng, 0.007) else product
-        record_till(tape, at, person.key, "placed", (order_id, shown, quantity, amount))
+        record_till(tape, at, person.key, "placed", (order_id, cart_id, shown, quantity, amount))
         if happens(rng, 0.04):
             back = at + rng.randint(6 * HOUR, 12 * DAY)
-            record_till(tape, back, person.key, "refunded", (order_id, "", "", amount))
+            record_till(tape, back, person.key, "refunded", (order_id, "", "", "", amount))
         if happens(rng, 0.11):
             return
         at = local_instant(rng, person.zone, at + int(gap * rng.uniform(0.82, 1.2) * DAY))
         if not consumed:
             product, price, _ = rng.choice(PRODUCTS)
+
+
+def _fill_cart(tape: Tape, person: Person, at: int, *, product: str, items: int, amount: str) -> str:
+    """Some order by the web shop's cart, whose id comes back; now and then a cart is left, or emptied, days before."""
+    rng = tape.rng
+
+    def cart(when: int) -> str:
+        cart_id = f"K{tape.number:06d}"
+        record_app(tape, when, person.key, "cart_updated", cart_id=cart_id, items=items, product=product, total=amount)
+        return cart_id
+
+    if happens(rng, 0.18):
+        left = max(at - rng.randint(2 * DAY, 9 * DAY), person.joined + HOUR)
+        cart_id = cart(left)
+        if happens(rng, 0.2):
+            emptied: dict[str, Property] = {"cart_id": cart_id, "items": 0, "product": product, "total": "0.00"}
+            record_app(tape, left + rng.randint(MINUTE, 3 * HOUR), person.key, "cart_updated", **emptied)
+    return cart(at - rng.randint(2 * MINUTE, 3 * HOUR)) if happens(rng, 0.4) else ""
 
 
 def open_tickets(tape: Tape, person: Person, last: int) -> None:
@@ -44,7 +63,7 @@ def open_tickets(tape: Tape, person: Person, last: int) -> None:
         record_desk(tape, opened, person.key, "ticket_opened", ticket_id=ticket, subject=rng.choice(SUBJECTS))
         if happens(rng, 0.04):
             continue
-        solved = opened + int(rng.lognormvariate(3.2, 1.1) * HOUR)
+        solved = opened + int(rng.lognormvariate(2.8, 1.0) * HOUR)
         record_desk(tape, solved, person.key, "ticket_resolved", ticket_id=ticket)
         if happens(rng, 0.45):
             score = rng.choices((1, 2, 3, 4, 5), weights=(7, 8, 15, 35, 35))[0]

@@ -54,6 +54,8 @@ class Course:
     mood_ends: int = 0
     mood: float = 1.0
     imported: bool = False
+    #: Whether they made a board yet.
+    started: bool = False
 
 
 def live(tape: Tape, person: Person) -> None:
@@ -152,7 +154,8 @@ def _visit(tape: Tape, person: Person, course: Course, at: int) -> None:
         fresh = used and happens(rng, 0.25)
         feature = rng.choice(used) if fresh else rng.choice(FEATURES)
         record_app(tape, at + rng.randint(1, 9) * MINUTE, key, "feature_used", feature=feature)
-    if happens(rng, 0.08):
+    if happens(rng, 0.08 if course.started else 0.45):
+        course.started = True
         record_app(tape, at + rng.randint(1, 5) * MINUTE, key, "board_created", board=f"b{tape.number}")
     for _ in range(int(rng.expovariate(1 / person.reports))):
         record_app(tape, at + rng.randint(3 * MINUTE, 50 * MINUTE), key, "report_created", report=f"r{tape.number}")

@@ -96,16 +96,16 @@ def record_desk_clock(tape: Tape, clock: str, arrives: int, customer: str, event
     tape.desk.append((arrives, tape.number, _json(row)))
 
 
-def record_till(tape: Tape, at: int, customer: str, kind: str, cells: tuple[str, str, str, str]) -> None:
-    """Append one row of `orders.csv`; `cells` are order id, product, quantity and amount, empty where unknown."""
+def record_till(tape: Tape, at: int, customer: str, kind: str, cells: tuple[str, str, str, str, str]) -> None:
+    """Append one row of `orders.csv`; `cells` are order and cart id, product, quantity, amount, empty where unknown."""
     if not START <= at <= END:
         return
     tape.number += 1
-    order_id, product, quantity, amount = cells
+    order_id, cart_id, product, quantity, amount = cells
     arrives = _arrival(tape, at)
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(
-        (f"t{tape.number:07d}", kind, order_id, customer, product, quantity, amount, *_till_times(at, arrives))
+        (f"t{tape.number:07d}", kind, order_id, cart_id, customer, product, quantity, amount, *_till_times(at, arrives))
     )
     tape.till.append((arrives, tape.number, line.getvalue()))
 
@@ -115,7 +115,7 @@ def _till_times(at: int, arrives: int) -> tuple[str, str]:
 
 
 #: Header of `orders.csv`, in the order in which `record_till` writes.
-TILL_HEADER = "row_id,kind,order_id,buyer,product,quantity,amount,ordered_at,arrives"
+TILL_HEADER = "row_id,kind,order_id,cart_id,buyer,product,quantity,amount,ordered_at,arrives"
 
 
 def _arrival(tape: Tape, at: int) -> int:
