@@ -112,6 +112,8 @@ def _spend_days(tape: Tape, person: Person, course: Course) -> None:
     rng = tape.rng
     trial_end = person.joined + TRIAL_DAYS * DAY
     joined = person.joined - person.joined % DAY
+    if happens(rng, 0.8):
+        _visit(tape, person, course, person.joined + rng.randint(2, 50) * MINUTE)
     program_since = course.subscribes if person.calls_api else None
     for day in range(joined, END, DAY):
         if course.cancels is not None and day >= course.cancels:
@@ -154,7 +156,7 @@ def _visit(tape: Tape, person: Person, course: Course, at: int) -> None:
         fresh = used and happens(rng, 0.25)
         feature = rng.choice(used) if fresh else rng.choice(FEATURES)
         record_app(tape, at + rng.randint(1, 9) * MINUTE, key, "feature_used", feature=feature)
-    if happens(rng, 0.08 if course.started else 0.45):
+    if happens(rng, 0.08 if course.started else 0.6):
         course.started = True
         record_app(tape, at + rng.randint(1, 5) * MINUTE, key, "board_created", board=f"b{tape.number}")
     for _ in range(int(rng.expovariate(1 / person.reports))):
