@@ -24,7 +24,7 @@ POINTS = ("inside_append:6", "before_append_commit:9", "after_append_commit:12",
 
 
 def test_kill_after_kill(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
-    """Two workers, then four; kill -9 of workers, router, broker and PostgreSQL in rotation, a frozen worker, copies,
+    """I10: two workers, then four; kill -9 of workers, router, broker and PostgreSQL in rotation, a frozen worker, copies,
     a source that lags: rows, counts and contents are the embedded ones, and every message is handed over once.
     """
     project = write_project(tmp_path / "project", generate(5))

@@ -17,7 +17,7 @@ HORIZON_US = int(HORIZON.timestamp()) * 1_000_000
 
 
 def test_one_worker(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
-    """A made-up log with everything that makes time hard, through one worker: rows and counts are the embedded ones."""
+    """I10: a made-up log with everything that makes time hard, through one worker: rows and counts are the embedded ones."""
     project = write_project(tmp_path / "project", generate(3))
     with cluster_of(project, tmp_path, broker, postgres) as (cluster, here):
         for stream in ("app", "till"):

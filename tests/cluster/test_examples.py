@@ -43,7 +43,7 @@ def run_to_the_end(cluster: Cluster, here: Path, files: dict[str, str], workers:
 
 
 def test_the_demo_by_four_workers(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
-    """Three streams, releases and incidents for everybody, caps, quiet hours, sequences: the year of the demo."""
+    """I10: three streams, releases and incidents for everybody, caps, quiet hours, sequences: the year of the demo."""
     project = tmp_path / "project"
     for name in ("config", "streams", "rules", "templates"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
@@ -57,7 +57,7 @@ def test_the_demo_by_four_workers(tmp_path: Path, broker: KafkaBroker, postgres:
 def test_udacity_by_two_workers(
     tmp_path: Path, recorded_root: Path, broker: KafkaBroker, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three hundred real students, ids by file and row, days without a time, a horizon."""
+    """I10: three hundred real students, ids by file and row, days without a time, a horizon."""
     slice_udacity(recorded_root, tmp_path / "data")
     monkeypatch.setenv("RELIGHT_DATA", str(tmp_path / "data"))
     shutil.copytree(EXAMPLES / "udacity", tmp_path / "project")
