@@ -27,7 +27,7 @@ STREAK_DAYS_MAX = 400
 #: Gaps that the usual interval is the median of.
 USUAL_INTERVAL_GAPS_MAX = 10
 #: Traits that the engine itself reads.
-ALWAYS_KEPT_TRAITS = frozenset({"email", "timezone", "locale", "first_name"})
+ALWAYS_KEPT_TRAITS = frozenset({"email", "timezone", "account_timezone", "locale", "first_name"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

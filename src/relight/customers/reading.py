@@ -82,7 +82,7 @@ class Reading:
 
     @property
     def zone(self) -> str:
-        """The customer's zone: trait `timezone`, else the project's (V3)."""
+        """The customer's zone: trait `timezone`, else `account_timezone`, else the project's (V3)."""
         if self._zone is None:
             self._zone = zone_of(self.profile, self.at, self.default_zone)
         return self._zone
@@ -132,6 +132,12 @@ def trait_of(profile: Profile, name: str, at: int) -> object:
 
 
 def zone_of(profile: Profile, at: int, default: str) -> str:
-    """Return the zone of the customer as of an instant; one that the tz database lacks falls back to the default."""
-    found = trait_of(profile, "timezone", at)
-    return found if isinstance(found, str) and is_zone(found) else default
+    """Return the zone of the customer as of an instant: their own, else their account's, else the default (V3).
+
+    One that the tz database lacks is none.
+    """
+    for name in ("timezone", "account_timezone"):
+        found = trait_of(profile, name, at)
+        if isinstance(found, str) and is_zone(found):
+            return found
+    return default

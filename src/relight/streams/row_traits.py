@@ -8,6 +8,10 @@ from relight.streams.ids import read_identifier
 from relight.streams.plan import FieldReader, PropertyPlan, Row, StreamPlan
 from relight.streams.refusals import RefusalError, show_value
 
+#: Type of Segment's rows about the account that a customer belongs to.
+GROUP = "group"
+#: Trait that holds the zone of a customer's account; it counts where the customer's own is not known (V3).
+ACCOUNT_ZONE = "account_timezone"
 _FAULTS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError)
 
 
@@ -16,8 +20,8 @@ def read_traits(plan: StreamPlan, row: Row, flat: Row, *, identifies: bool) -> d
 
     Null in an identify takes a trait away (the value is None); in another row it says nothing.
     """
-    if row.get("type") == "group":
-        return {}
+    if row.get("type") == GROUP:
+        return _account_traits(plan, row)
     homes = trait_homes(row, with_properties=not identifies)
     traits: dict[str, object] = {}
     for trait in plan.traits if identifies else plan.traits_anywhere:
@@ -34,6 +38,19 @@ def read_traits(plan: StreamPlan, row: Row, flat: Row, *, identifies: bool) -> d
             except (ValueError, RefusalError) as error:
                 raise bad_value("trait", trait, value, error) from None
     return traits
+
+
+def _account_traits(plan: StreamPlan, row: Row) -> dict[str, object]:
+    """Return what a row about the account says of its people: the zone, where the stream declares it (V3)."""
+    trait = next((one for one in plan.traits if one.name == ACCOUNT_ZONE), None)
+    inner = row.get("traits")
+    value = inner.get("timezone") if trait is not None and isinstance(inner, dict) else None
+    if trait is None or value is None or value == "":
+        return {}
+    try:
+        return {ACCOUNT_ZONE: trait.coerce(value)}
+    except (ValueError, RefusalError) as error:
+        raise bad_value("trait", trait, value, error) from None
 
 
 def read_consent(plan: StreamPlan, row: Row) -> dict[str, bool]:

@@ -16,7 +16,7 @@ from relight.streams.ids import CUSTOMER_LENGTH_MAX, content_id, read_identifier
 from relight.streams.plain_rows import make_plain_decoder
 from relight.streams.plan import EventPlan, PropertyPlan, Row, RowDecoder, StreamPlan
 from relight.streams.refusals import Counts, RefusalError
-from relight.streams.row_traits import bad_value, evaluate, read_consent, read_traits
+from relight.streams.row_traits import ACCOUNT_ZONE, GROUP, bad_value, evaluate, read_consent, read_traits
 from relight.streams.times import TimeReader
 from relight.streams.values import Coercer, keep_value
 
@@ -39,6 +39,7 @@ def make_row_decoder(plan: StreamPlan) -> RowDecoder:
     times_of, identity_of = _times_reader(plan), _identity_reader(plan)
     make_event = _event_maker(plan)
     has_more = bool(plan.traits_anywhere or plan.consents)
+    knows_account_zone = any(trait.name == ACCOUNT_ZONE for trait in plan.traits)
     plain = make_plain_decoder(plan, EVENT_TIME_MIN, EVENT_TIME_END)
 
     def decode(row: Row, position: int, source: str, arrived: int | None, counts: Counts | None) -> list[Event] | None:
@@ -53,12 +54,17 @@ def make_row_decoder(plan: StreamPlan) -> RowDecoder:
             wire = _wire_name(wire, row)
         kinds = events.get(wire)
         identifies = wire == IDENTIFY or row.get("type") == IDENTIFY
+        groups = knows_account_zone and row.get("type") == GROUP
         if kinds is None:
-            if not identifies and not plan.keep_undeclared:
+            if not identifies and not groups and not plan.keep_undeclared:
                 if counts is not None:
                     counts.add_undeclared(wire)
                 return []
-            kinds = _IDENTIFY_ONLY if identifies else (EventPlan(name=read_identifier(wire, "name"), properties=()),)
+            kinds = (
+                _IDENTIFY_ONLY
+                if identifies or groups
+                else (EventPlan(name=read_identifier(wire, "name"), properties=()),)
+            )
         times = times_of(row, arrived)
         identity = identity_of(row, source)
         found = []
@@ -66,7 +72,7 @@ def make_row_decoder(plan: StreamPlan) -> RowDecoder:
             event = make_event(kind, row, flat, identity, times)
             event.position = position
             found.append(event)
-        if identifies or has_more:
+        if identifies or groups or has_more:
             _add_traits(plan, found, row, flat, identifies=identifies)
         if plan.keep_undeclared and wire not in events and not identifies:
             found[0].properties = _kept_properties(row)
@@ -108,7 +114,9 @@ def _event_maker(plan: StreamPlan) -> Callable[[EventPlan, Row, Row, str, tuple[
 
 
 def _add_traits(plan: StreamPlan, events: list[Event], row: Row, flat: Row, *, identifies: bool) -> None:
-    traits = read_traits(plan, row, flat, identifies=identifies) if identifies or plan.traits_anywhere else {}
+    groups = row.get("type") == GROUP
+    reads = identifies or groups or plan.traits_anywhere
+    traits = read_traits(plan, row, flat, identifies=identifies) if reads else {}
     consent = read_consent(plan, row) if plan.consents else {}
     if not traits and not consent:
         return

@@ -224,7 +224,11 @@ class StreamModel(FileModel):
     )
     time: TimeModel | None = Field(default=None, description="When it happened. Left out: when it arrived.")
     customer: FieldModel | None = Field(default=None, description="Whose event it is.")
-    account: FieldModel | None = Field(default=None, description="The account the customer belongs to.")
+    account: FieldModel | None = Field(
+        default=None,
+        description="The account the customer belongs to. Its zone is the trait `account_timezone`, where that is declared;"
+        " Segment's `group` rows set it.",
+    )
     name: FieldModel = Field(description="The field that names the event, or a fixed name: `{is: order_placed}`.")
     arrives: TimeModel | None = Field(
         default=None, description="When the record reached us, where a recorded file says so."

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from relight.base.durations import add_months
-from relight.base.instants import INSTANT_MAX, INSTANT_MIN, day_start, from_local, to_instant, to_local
+from relight.base.instants import HOUR, INSTANT_MAX, INSTANT_MIN, day_start, from_local, to_instant, to_local
 from relight.decide.waits import next_local_time
 from relight.rules.plan import Until
 from tests.support.story import Story, make_plan, story
@@ -200,3 +200,17 @@ def test_a_wait_until_a_traits_date_is_over_at_once_when_the_date_is_unknown() -
     assert told.said() == ["01-03 00:00 entered r", "01-17 00:00 pending r/send:1"]
     unknown = story(rules).known("2026-01-02").event("cart", "2026-01-03").until("2026-02-01")
     assert unknown.said() == ["01-03 00:00 entered r", "01-03 00:00 pending r/send:1"]
+
+
+def test_the_zone_is_the_customers_then_the_accounts_then_the_projects() -> None:
+    """V3: calendar arithmetic happens in the customer's zone: trait timezone, else account, else project."""
+    rules = {"r": "{trigger: {schedule: '0 9 * * *'}, class: transactional, send: hello}"}
+    traits = {"own": {"timezone": "Asia/Tokyo", "account_timezone": "America/New_York"},
+              "team": {"account_timezone": "America/New_York"}, "plain": {}}  # fmt: skip
+    told = story(rules, zone="Europe/Istanbul")
+    for who, known in traits.items():
+        told.known("2026-01-02 00:00", customer=who, **known)
+    told.until("2026-01-02 23:00")
+    utc = {who: [row.deadline for row in told.rows(customer=who) if not row.step] for who in traits}
+    hours = {who: [(deadline or 0) // HOUR % 24 for deadline in found] for who, found in utc.items()}
+    assert hours == {"own": [0], "team": [14], "plain": [6]}

@@ -414,3 +414,16 @@ def test_duplicate_keys() -> None:
     """Of two equal keys the last counts."""
     row = msgspec.json.encode(ORDER)[:-1] + b',"userId":"u2"}'
     assert one(decode(plan_of(), row)).customer == "u2"
+
+
+def test_a_row_about_the_account_says_its_zone() -> None:
+    """V3: a `group` row sets the zone of the customer's account, where the stream declares it, and no other trait."""
+    zoned = plan_of(traits={"email": "email", "account_timezone": "timezone"}, account="groupId")
+    row = {
+        "type": "group", "messageId": "m1", "timestamp": "2026-03-01T09:00:00Z", "userId": "u1", "groupId": "acme",
+        "traits": {"email": "team@acme.example", "timezone": "America/New_York"},
+    }  # fmt: skip
+    event = one(decode(zoned, row, NINE))
+    assert (event.traits, event.account) == ({"account_timezone": "America/New_York"}, "acme")
+    assert decode(plan_of(account="groupId"), row, NINE) == []
+    assert "account_timezone" in dead(decode(zoned, row | {"traits": {"timezone": "Mars/Base"}}, NINE)).reason
