@@ -226,7 +226,7 @@ class StreamModel(FileModel):
     customer: FieldModel | None = Field(default=None, description="Whose event it is.")
     account: FieldModel | None = Field(
         default=None,
-        description="The account the customer belongs to. Its zone is the trait `account_timezone`, where that is declared;"
+        description="The account the customer belongs to. Its zone is the trait `account_timezone`, if declared;"
         " Segment's `group` rows set it.",
     )
     name: FieldModel = Field(description="The field that names the event, or a fixed name: `{is: order_placed}`.")
