@@ -158,6 +158,7 @@ def _store(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Check
                 text=f"store {path}: {store.last_position():,} records, WAL, synchronous FULL, {size / 1e6:.0f} MB",
             )
             yield from _outbox(store)
+            yield from _codes(store, settings)
         finally:
             store.close()
         if not os.access(path, os.W_OK):
@@ -183,6 +184,7 @@ def _postgres(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Ch
     try:
         yield Check(mark="ok", text=f"store PostgreSQL: {store.last_position():,} records")
         yield from _outbox(store)
+        yield from _codes(store, settings)
     finally:
         store.close()
 
@@ -203,6 +205,19 @@ def _outbox(store: Store) -> Iterator[Check]:
         yield Check(mark="warn", text=text, fix="ask the provider; see docs")
     if dead:
         yield Check(mark="warn", text=count_of(dead, "dead letter"), fix="relight dead-letters list")
+
+
+def _codes(store: Store, settings: Settings) -> Iterator[Check]:
+    """Say of each pool in the config how many codes are left; the file's new ones are loaded when a run starts."""
+    counts = {one.pool: one for one in store.code_counts()}
+    for pool, file in settings.codes.items():
+        found = counts.get(pool)
+        if found is None:
+            yield Check(mark="ok", text=f"codes '{pool}': not loaded yet; `relight run` does")
+        else:
+            text = f"codes '{pool}': {found.left:,} of {found.left + found.given:,} left"
+            fix = "" if found.left else f"add codes to {file}, then start the run again"
+            yield Check(mark="ok" if found.left else "warn", text=text, fix=fix)
 
 
 # ---------------------------------------------------------------- cluster

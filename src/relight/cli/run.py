@@ -205,6 +205,7 @@ def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str,
         "reached": iso_utc(summary.end) if summary.end > 0 else None,
         "store": project.store_name,
         "trouble": summary.trouble,
+        "empty_pools": list(summary.empty_pools),
         "seconds": round(seconds, 3),
     }
 
@@ -244,5 +245,8 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
     say(f"Decided {rows}, handed over {handed}{target}.")
     if refused:
         note(f"{count_of(refused, 'mail')} could not be delivered for good; `relight explain CUSTOMER` says why")
+    for pool in summary.empty_pools:
+        file = project.settings.codes.get(pool, "its file")
+        note(f"the pool of codes '{pool}' is empty, so mails were not sent; add codes to {file} and start again")
     if summary.trouble:
         say(f"Mails wait: {summary.trouble}. Nothing is lost: once it is mended, `relight run` hands them over.")

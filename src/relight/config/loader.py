@@ -14,6 +14,7 @@ from pathlib import Path
 
 from relight.base.ids import digest
 from relight.base.problems import Problem, sort_problems
+from relight.config.codes import check_codes
 from relight.config.config_file import ConfigFile, read_config
 from relight.config.folder import DEFINITIONS_FILE, MEASURES_FILE, FolderFiles, read_folder
 from relight.config.letters import compile_all_letters, scan_all_letters
@@ -89,7 +90,11 @@ def load_project(
         lint: also read the content of every letter as rendered for made-up customers. Left out where nothing can be
             sent, and for plans that were accepted before.
     """
-    return replace(load_files(read_folder(folder), environment=environment, env=env, lint=lint), folder=folder)
+    loaded = load_files(read_folder(folder), environment=environment, env=env, lint=lint)
+    wrong = [] if loaded.settings is None else check_codes(folder, loaded.settings.codes)
+    if wrong:
+        loaded = replace(loaded, plan=None, measures=None, problems=sort_problems([*loaded.problems, *wrong]))
+    return replace(loaded, folder=folder)
 
 
 def load_files(
@@ -350,6 +355,8 @@ def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, 
             bodies=frozenset(scan.bodies),
             alerts=model.alerts if model else None,
             webhooks=frozenset(model.webhooks) if model else None,
+            codes=frozenset(model.codes) if model else None,
+            coded=scan.coded,
             manager=model.accounts.manager if model and model.accounts else None,
             quiet=(model.quiet_hours.from_, model.quiet_hours.to) if model and model.quiet_hours else None,
         ),

@@ -175,7 +175,9 @@ class ConfigModel(FileModel):
     kafka: KafkaModel | None = Field(default=None, description="The cluster, for `--engine kafka`.")
     webhooks: dict[NameField, Secret] = Field(default_factory=dict, description="Addresses for webhook steps by name.")
     alerts: dict[NameField, EmailField] = Field(default_factory=dict, description="Addresses for alert steps by name.")
-    codes: dict[NameField, str] = Field(default_factory=dict, description="Files of codes by the name of their pool.")
+    codes: dict[NameField, str] = Field(
+        default_factory=dict, description="Files of codes by the name of their pool: CSV, one code a row."
+    )
     surveys: dict[NameField, SurveyModel] = Field(
         default_factory=dict,
         description='Surveys by name: `csat` gives templates `survey("csat")` and makes the event `csat_answered`.',

@@ -77,12 +77,6 @@ def _idle_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
                 message = f"{message_class} messages ask for neither consent nor room, so '{key}' would change nothing"
                 place = place_of(("classes", message_class.value, key), key=True)
                 problems.append(Problem(code="not-here", message=message, place=place, help="remove it"))
-    if model.codes:
-        message = "codes from a pool are not given out by this version"
-        place = place_of(("codes",), key=True)
-        problems.append(
-            Problem(code="not-yet", message=message, place=place, help="remove it; put a code in the template")
-        )
     if model.accounts is not None and model.accounts.key is not None:
         message = "which account somebody belongs to decides nothing in this version"
         place = place_of(("accounts", "key"), key=True)

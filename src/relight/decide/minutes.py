@@ -12,6 +12,7 @@ from relight.customers.profile import Candidate, Place
 from relight.decide.effects import Mail
 from relight.decide.standing import drop_entry, step_of
 from relight.messages.caps import keep_places_for, next_minute_with_room
+from relight.messages.codes import CODE_PLACEHOLDER
 from relight.messages.gate import Case, Verdict, caps_of, pass_gate, taken_places
 from relight.messages.identity import content_hash
 from relight.messages.quiet_hours import first_allowed_minute
@@ -192,6 +193,8 @@ def template_names(turn: Turn, entry: Entry, step: Step) -> dict[str, object]:
     sender = sender_of(turn, entry, step)
     if step.sender is not None and sender is not None:
         names["sender"] = {"name": sender.name, "reply_to": sender.reply_to or sender.address}
+    if step.code is not None:
+        names["code"] = CODE_PLACEHOLDER  # the sender draws it: a decision would not be the same twice (S6)
     links = turn.plan.policy.links
     key = turn.key_of(rule.id, entry.occurrence, step.id)
     survey_links = turn.plan.policy.survey_links

@@ -6,13 +6,14 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from relight.base.errors import ServiceError
 from relight.engine.cluster_inbox import InboxRelay
 from relight.engine.cluster_worker import needs_of_cluster
+from relight.engine.code_pools import load_codes
 from relight.engine.outcomes import JOURNAL_LINES_MAX, OUTCOMES_POSITION, outcome_records
 from relight.engine.second_look import SecondLook
 from relight.engine.sending import make_dispatcher, open_limits
@@ -51,6 +52,7 @@ def run_sender(
     _, settings, kafka = needs_of_cluster(project)
     assert settings.store.postgres is not None
     store = PostgresStore.open(settings.store.postgres.reveal(), exclusive=False)
+    load_codes(store, project.folder, settings.codes)
     transport = open_ways(settings, project.folder)
     owner = f"{socket.gethostname()}-{os.getpid()}"
     dispatcher = make_dispatcher(store, transport, settings, owner=owner, clock=clock, is_stopped=stop.is_set)
@@ -65,12 +67,13 @@ def run_sender(
     dispatcher.look = SecondLook(
         inbox=inbox, store=store, was_withdrawn=lambda _customer, _topic: False, is_paused=lambda _rule: False
     )
-    sent = 0
+    sent, told = 0, set[str]()
     try:
         while not stop.is_set():
             try:
                 relay.relay(clock())
                 left = dispatcher.drain(clock())
+                _tell_pools(dispatcher.empty_pools, told)
                 tell_outcomes(store, kafka, settings.project)
             except ServiceError as error:
                 if once:
@@ -93,6 +96,13 @@ def run_sender(
 
 def _tell(records: Sequence[Control], *, kafka: KafkaSettings, topic: str) -> None:
     publish_control(kafka, topic, list(records))
+
+
+def _tell_pools(empty: Iterable[str], told: set[str]) -> None:
+    """Say once of each pool of codes that it is empty (S6)."""
+    for pool in set(empty) - told:
+        told.add(pool)
+        _LOG.error("pool of codes %s is empty: its mails are not sent", pool)
 
 
 def _connect_again(store: PostgresStore) -> None:

@@ -19,6 +19,7 @@ from relight.delivery.outgoing import Concern, Delivery, Outcome, Transport, alw
 from relight.engine.circuit import Circuit
 from relight.engine.handing_over import SenderIdentity, outgoing_message
 from relight.engine.volume_guard import VolumeGuard, told
+from relight.messages.codes import with_code
 from relight.messages.life import MessageCause
 from relight.rules.plan import MessageClass
 from relight.stores.crash import crash_point
@@ -74,6 +75,8 @@ class Dispatcher:
     #: What is asked about due messages in the transaction that takes them (S4).
     look: LookAgain | None = None
     circuit: Circuit = field(default_factory=Circuit)
+    #: Pools of codes that were found empty, in order: their mails are suppressed (S6), which the operator is told.
+    empty_pools: dict[str, None] = field(default_factory=dict)
     #: Outcomes so far.
     sent: dict[Outcome, int] = field(default_factory=dict)
     #: When to drain again because something due may not leave yet (µs); None where nothing waits for time.
@@ -119,6 +122,7 @@ class Dispatcher:
             claimed = self.store.claim(now, most, owner=self.owner, lease=self.lease, look=self.look)
             if not (claimed.ready or claimed.suppressed or claimed.expired):
                 break
+            self.empty_pools |= dict.fromkeys(claimed.empty_pools)
             if claimed.ready:
                 self.on_claim(len(claimed.ready), now)
                 handed += await self._hand_over(claimed, now)
@@ -162,7 +166,7 @@ class Dispatcher:
         if not claims:
             return 0
         crash_point("before_handing_over")
-        messages = [outgoing_message(c.message, self.sender) for c in claims]
+        messages = [outgoing_message(with_code(c.message, c.code), self.sender) for c in claims]
         until = min(c.lease_until for c in claims) - self.answer
         may_begin = always if self.clock is None else lambda: self._now(0) < until
         deliveries = await self.transport.deliver(messages, may_begin=may_begin)

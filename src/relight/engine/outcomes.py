@@ -42,6 +42,7 @@ _REASONS: Final = {
     MessageCause.SUPPRESSED_BEFORE_SENDING: Reason.SUPPRESSED,
     MessageCause.CONSENT_WITHDRAWN: Reason.NO_CONSENT,
     MessageCause.RULE_PAUSED: Reason.RULE_PAUSED,
+    MessageCause.POOL_EMPTY: Reason.POOL_EMPTY,
     MessageCause.EXPIRED_BEFORE_SENDING: Reason.EXPIRED,
 }
 

@@ -49,4 +49,5 @@ def outbox_message(mail: Mail, policy: Policy, *, expires: bool = True) -> Outbo
         locale=mail.rendered.locale,
         channel="email" if mail.step.webhook is None else "webhook",
         topic=mail.rule.topic or "",
+        pool=mail.step.code or "",
     )

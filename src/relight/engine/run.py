@@ -17,6 +17,7 @@ from relight.base.errors import ProjectError
 from relight.base.instants import INSTANT_MIN
 from relight.config.loader import LoadedProject
 from relight.delivery.files import FilesTransport
+from relight.engine.code_pools import load_codes
 from relight.engine.daily import DayMaker, days_of
 from relight.engine.engine import Engine
 from relight.engine.feed import Feed, feed_finished
@@ -101,6 +102,8 @@ class RunSummary:
     rolled_back: bool = False
     #: Why nothing leaves, where our settings are wrong.
     trouble: str = ""
+    #: Pools of codes that were found empty: mails that needed one were suppressed.
+    empty_pools: tuple[str, ...] = ()
 
 
 def run_project(  # noqa: PLR0913 - one run, all of it by keyword
@@ -135,6 +138,7 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
     place = inbox_path(project.folder / (settings.sqlite or SQLITE_DEFAULT))
     place.parent.mkdir(parents=True, exist_ok=True)
     with closing(open_store(settings, project.folder)) as store, closing(Inbox.open(place)) as inbox:
+        load_codes(store, project.folder, project.settings.codes)
         run = _Run(project, store, inbox, project.plan)
         run.clock, run.stop, run.on_progress, run.span = clock, stop or threading.Event(), on_progress, span
         run.observer = Observer(
@@ -368,3 +372,4 @@ class _Run:
         summary.evictions = self.engine.profiles.evictions
         summary.end = max(summary.end, done.reached)
         summary.trouble = self.sending.trouble
+        summary.empty_pools = tuple(self.sending.dispatcher.empty_pools)

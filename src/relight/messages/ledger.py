@@ -80,3 +80,5 @@ class OutboxMessage(msgspec.Struct, array_like=True, frozen=True, kw_only=True, 
     channel: str = "email"
     #: The consent it needs; empty for none.
     topic: str = ""
+    #: The pool that its code is drawn from when it is taken to be sent (S6); empty for none.
+    pool: str = ""

@@ -51,6 +51,8 @@ class MessageCause(StrEnum):
     CONSENT_WITHDRAWN = "consent_withdrawn"
     #: The rule, or everything, was paused after the gate.
     RULE_PAUSED = "rule_paused"
+    #: No code was left in its pool.
+    POOL_EMPTY = "pool_empty"
     #: It was not worth sending any more.
     EXPIRED_BEFORE_SENDING = "expired_before_sending"
     #: The mailbox has it.
@@ -72,6 +74,7 @@ TRANSITIONS: Final[Mapping[MessageState, Mapping[MessageCause, MessageState]]] =
         _C.SUPPRESSED_BEFORE_SENDING: _S.SUPPRESSED,
         _C.CONSENT_WITHDRAWN: _S.SUPPRESSED,
         _C.RULE_PAUSED: _S.SUPPRESSED,
+        _C.POOL_EMPTY: _S.SUPPRESSED,
         _C.EXPIRED_BEFORE_SENDING: _S.EXPIRED,
     },
     _S.SENDING: {

@@ -64,6 +64,8 @@ class Step:
     send_window: SendWindow | None = None
     #: send: the trait that names the person it comes from.
     sender: str | None = None
+    #: send: the pool that `{{ code }}` is drawn from (S6).
+    code: str | None = None
     #: alert: the team's address.
     address: str | None = None
     #: webhook: name of the web address in config.

@@ -8,6 +8,7 @@ from typing import Any
 
 from relight.base.durations import Span
 from relight.base.kinds import Kind
+from relight.base.problems import Problem
 from relight.rules import step_models as m
 from relight.rules.conditions import compile_condition
 from relight.rules.local_times import DAY_MINUTES, parse_until, until_mistake
@@ -27,6 +28,10 @@ class Outside:
     alerts: Mapping[str, str] | None = field(default_factory=dict)
     #: Names of web addresses; None likewise.
     webhooks: frozenset[str] | None = frozenset()
+    #: Names of pools of codes; None likewise.
+    codes: frozenset[str] | None = frozenset()
+    #: Templates that print `{{ code }}`.
+    coded: frozenset[str] = frozenset()
     #: The trait that names a customer's manager, where accounts are declared.
     manager: str | None = None
     #: Messages of the rule wait for their minute: marketing alone (G5).
@@ -38,8 +43,7 @@ class Outside:
 def compile_send(texts: Texts, outside: Outside, model: m.SendStep, path: Path) -> dict[str, Any]:
     """Return the fields of a send: its template, and when it may not leave."""
     check_template(texts, outside.templates, model.send, (*path, "send"))
-    if model.code is not None:
-        texts.report("not-yet", "'code' is not carried out by this version", (*path, "code"), key=True)
+    _check_code(texts, outside, model, path)
     _check_minutes(texts, outside, model, path)
     return {
         "template": model.send,
@@ -47,7 +51,31 @@ def compile_send(texts: Texts, outside: Outside, model: m.SendStep, path: Path) 
         "at_minute": model.at,
         "send_window": model.send_window,
         "sender": _sender(texts, outside, model.sender, (*path, "sender")),
+        "code": model.code,
     }
+
+
+def _check_code(texts: Texts, outside: Outside, model: m.SendStep, path: Path) -> None:
+    """Report a pool that is not there, one that nobody would see a code of, and a code of no pool."""
+    pool, is_printed = model.code, model.send in outside.coded
+    if pool is None:
+        if is_printed:
+            message = f"templates/{model.send}/ prints {{{{ code }}}}, and this send draws none"
+            texts.report("no-code", message, (*path, "send"), "name the pool: `code: <pool>`, or take it out")
+        return
+    if outside.codes is not None and pool not in outside.codes:
+        message = f"the config names no pool of codes '{pool}'"
+        _report_outside(texts, "unknown-pool", message, (*path, "code"), (pool, sorted(outside.codes)))
+    if model.send in outside.templates and not is_printed:
+        texts.problems.append(
+            Problem(
+                code="code-unused",
+                severity="warning",
+                place=texts.place_of((*path, "code"), key=True),
+                message=f"templates/{model.send}/ does not print {{{{ code }}}}: each mail would use up a code unseen",
+                help="print it in the template, or remove `code`",
+            )
+        )
 
 
 def _sender(texts: Texts, outside: Outside, name: str | None, path: Path) -> str | None:
@@ -144,7 +172,11 @@ def _report_outside(texts: Texts, code: str, message: str, path: Path, words: tu
     if known:
         report_unknown(texts, code, message, path, words)
         return
-    line = f"webhooks: {{{name}: ${{{name.upper()}_URL}}}}" if code == "unknown-webhook" else f"alerts: {{{name}: …}}"
+    lines = {
+        "unknown-webhook": f"webhooks: {{{name}: ${{{name.upper()}_URL}}}}",
+        "unknown-pool": f"codes: {{{name}: codes/{name}.csv}}",
+    }
+    line = lines.get(code, f"alerts: {{{name}: …}}")
     texts.report(code, message, path, f"write `{line}` in config/default.yaml")
 
 

@@ -110,6 +110,8 @@ class Claim:
     owner: str
     #: Attempts spent on the message before this claim; waiting for a provider that is down spends none.
     attempts: int = 0
+    #: The code drawn for the message (S6), the same at each claim; empty where it needs none.
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,17 @@ class Claimed:
     suppressed: tuple[OutboxMessage, ...] = ()
     #: Past their `expires_at`; durable as `expired`.
     expired: tuple[OutboxMessage, ...] = ()
+    #: Pools of which a code was wanted and none was left.
+    empty_pools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolCount:
+    """How a pool of codes stands."""
+
+    pool: str
+    left: int
+    given: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +321,7 @@ class Store(Protocol):
         """Take up to `limit` due messages for `lease` µs; durable before it returns (S2).
 
         look: asked in the transaction about those that are due; what it refuses is settled instead of taken (S4).
+        A message that names a pool is given its code in the transaction, once for ever, or is refused (S6).
         """
 
     def settle(self, settlements: Sequence[Settlement]) -> list[MessageState | None]:
@@ -342,6 +356,19 @@ class Store(Protocol):
 
     def attempts(self, after: int = 0, *, limit: int | None = None) -> Iterator[Attempt]:
         """Yield the delivery journal after a number, in order."""
+
+    # -- codes -----------------------------------------------------------------------------------------------------
+    def add_codes(self, pool: str, codes: Iterable[str]) -> int:
+        """Put codes into a pool and return how many it did not have; one that was given out stays as it is.
+
+        A code is in one pool: one that is left in another moves over.
+        """
+
+    def code_counts(self) -> list[PoolCount]:
+        """Return how each pool stands, by name."""
+
+    def code_of(self, occurrence_key: str) -> str | None:
+        """Return the code that an occurrence was given, None for none."""
 
     # -- suppressions, dead letters, notes -------------------------------------------------------------------------
     def suppress(self, address_hash: str, suppression: Suppression) -> None:

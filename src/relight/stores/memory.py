@@ -15,6 +15,7 @@ from relight.messages.addresses import LIFTED, address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import LedgerRow, OutboxMessage
 from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
+from relight.stores.code_draws import draw_codes
 from relight.stores.delivery_moves import (
     HANDED_OVER,
     KEEPS_BODY,
@@ -45,6 +46,7 @@ from relight.stores.interface import (
     Tally,
     utc_ordinal,
 )
+from relight.stores.memory_codes import MemoryCodes
 from relight.streams.envelope import Event, Record
 
 
@@ -64,10 +66,11 @@ class _Parcel:
     settled_at: int | None = None
 
 
-class MemoryStore:
+class MemoryStore(MemoryCodes):
     """See `interface.Store` for what each method promises; nothing outlives the process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._log: list[Record] = []
         self._known: dict[EventIdentity, int] = {}
         self._customers: dict[str | None, list[int]] = {}
@@ -241,8 +244,7 @@ class MemoryStore:
     # -- the outbox ------------------------------------------------------------------------------------------------
     def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
         ready: list[Claim] = []
-        suppressed: list[OutboxMessage] = []
-        expired: list[OutboxMessage] = []
+        suppressed, expired = list[OutboxMessage](), list[OutboxMessage]()
         due = self._take_due(now, limit)
         try:
             refused = look([parcel.message for parcel in due]) if look is not None and due else {}
@@ -250,20 +252,25 @@ class MemoryStore:
             for parcel in due:
                 self._wait(parcel)
             raise
-        for parcel in due:
-            message = parcel.message
-            stands = self._suppressions.get(parcel.address_hash)
-            scope, why = (None, None) if stands is None else (stands.scope, stands.cause)
-            due_one = Due(message=message, token=parcel.token, attempts=parcel.attempts, scope=scope, why=why)
-            refusal = refusal_of(due_one, refused, now)
+        asked = [self._due_of(parcel) for parcel in due]
+        drawn = draw_codes(asked, refused, now, self._draw)
+        for parcel, one in zip(due, asked, strict=True):
+            message, refusal = parcel.message, refusal_of(one, drawn.refused, now)
             if refusal is not None:
                 self._refuse(message, refusal.cause, now, refusal.text)
                 (expired if refusal.cause is MessageCause.EXPIRED_BEFORE_SENDING else suppressed).append(message)
             else:
                 parcel.state = advance_message(parcel.state, MessageCause.TAKEN)
                 parcel.token, parcel.lease_until, parcel.owner = parcel.token + 1, now + lease, owner
-                ready.append(_claim(parcel))
-        return Claimed(ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired))
+                ready.append(_claim(parcel, drawn.codes.get(message.occurrence_key, "")))
+        return Claimed(
+            ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired), empty_pools=drawn.empty_pools
+        )  # fmt: skip
+
+    def _due_of(self, parcel: _Parcel) -> Due:
+        stands = self._suppressions.get(parcel.address_hash)
+        scope, why = (None, None) if stands is None else (stands.scope, stands.cause)
+        return Due(message=parcel.message, token=parcel.token, attempts=parcel.attempts, scope=scope, why=why)
 
     def _wait(self, parcel: _Parcel) -> None:
         heapq.heappush(self._due, (parcel.due, parcel.number, parcel.message.occurrence_key))
@@ -379,11 +386,11 @@ class MemoryStore:
         self._notes[name] = value
 
 
-def _claim(parcel: _Parcel) -> Claim:
+def _claim(parcel: _Parcel, code: str = "") -> Claim:
     assert parcel.lease_until is not None
     return Claim(
         message=parcel.message, token=parcel.token, lease_until=parcel.lease_until, owner=parcel.owner,
-        attempts=parcel.attempts,
+        attempts=parcel.attempts, code=code,
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from relight.stores.interface import (
     Tally,
 )
 from relight.stores.postgres_batch import write_decisions
+from relight.stores.postgres_codes import PostgresCodes
 from relight.stores.postgres_connection import Connection, Cursor
 from relight.stores.postgres_partition import partition_states
 from relight.stores.record_codec import encode_record, open_record, open_sealed, profile_place, seal, seal_record
@@ -43,7 +44,7 @@ from relight.streams.envelope import Event, Record
 PAGE = 1_000
 
 
-class PostgresStore:
+class PostgresStore(PostgresCodes):
     """See `interface.Store` for what each method promises."""
 
     def __init__(self, connection: Connection) -> None:
@@ -279,9 +280,7 @@ class PostgresStore:
     # -- the outbox ------------------------------------------------------------------------------------------------
     def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
         with self._connection.transaction("before_claim_commit", "after_claim_commit") as cursor:
-            due = postgres_outbox.due_messages(cursor, now, limit)
-            refused = look([one.message for one in due]) if look is not None and due else {}
-            return postgres_outbox.claim_due(cursor, due, refused, now, owner=owner, lease=lease)
+            return postgres_outbox.claim_due(cursor, now, limit, owner=owner, lease=lease, look=look)
 
     def settle(self, settlements: Sequence[Settlement]) -> list[MessageState | None]:
         with self._connection.transaction("before_settle_commit", "after_settle_commit") as cursor:

@@ -7,7 +7,7 @@ commit, so that a reader who has seen number n has seen every smaller one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from relight.base.instants import MINUTE
@@ -15,6 +15,8 @@ from relight.messages.addresses import address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
+from relight.stores import postgres_codes
+from relight.stores.code_draws import draw_codes
 from relight.stores.delivery_moves import (
     HANDED_OVER,
     KEEPS_BODY,
@@ -24,7 +26,7 @@ from relight.stores.delivery_moves import (
     spent_attempts,
     without_body,
 )
-from relight.stores.interface import Attempt, Claim, Claimed, MessageStatus, Refusal, Settlement
+from relight.stores.interface import Attempt, Claim, Claimed, LookAgain, MessageStatus, Settlement
 from relight.stores.postgres_connection import Cursor
 from relight.stores.record_codec import encode_row, message_place, open_message, seal
 
@@ -73,29 +75,35 @@ def due_messages(cursor: Cursor, now: int, limit: int) -> list[Due]:
     ]
 
 
-def claim_due(  # noqa: PLR0913 - one claim, in the transaction that found what is due
-    cursor: Cursor, due: Iterable[Due], refused: Mapping[str, Refusal], now: int, *, owner: str, lease: int
+def claim_due(  # noqa: PLR0913 - one claim, in the transaction that finds what is due
+    cursor: Cursor, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None
 ) -> Claimed:
     """Take due messages; those past their time, refused, or to a suppressed address are settled instead."""
+    due = due_messages(cursor, now, limit)
+    refused = look([one.message for one in due]) if look is not None and due else {}
+    drawn = draw_codes(due, refused, now, lambda needy: postgres_codes.draw(cursor, needy, now))
     ready: list[Claim] = []
     suppressed: list[OutboxMessage] = []
     expired: list[OutboxMessage] = []
     for one in due:
-        message, refusal = one.message, refusal_of(one, refused, now)
+        message, refusal = one.message, refusal_of(one, drawn.refused, now)
         if refusal is not None:
             _refuse(cursor, message, refusal.cause, now=now, text=refusal.text)
             (expired if refusal.cause is MessageCause.EXPIRED_BEFORE_SENDING else suppressed).append(message)
         else:
             ready.append(
-                Claim(message=message, token=one.token + 1, lease_until=now + lease, owner=owner, attempts=one.attempts)
-            )
+                Claim(message=message, token=one.token + 1, lease_until=now + lease, owner=owner,
+                      attempts=one.attempts, code=drawn.codes.get(message.occurrence_key, ""))
+            )  # fmt: skip
     if ready:
         state = advance_message(MessageState.PENDING, MessageCause.TAKEN)
         cursor.execute(
             "UPDATE outbox SET state = %s, token = token + 1, lease_until = %s, owner = %s WHERE key = ANY(%b::text[])",
             (state.value, now + lease, owner, [claim.message.occurrence_key for claim in ready]),
         )
-    return Claimed(ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired))
+    return Claimed(
+        ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired), empty_pools=drawn.empty_pools
+    )  # fmt: skip
 
 
 def settle_all(cursor: Cursor, settlements: Sequence[Settlement]) -> list[MessageState | None]:

@@ -89,6 +89,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ),
         "CREATE INDEX ledger_listing ON ledger (rule, state, seq)",
     ),
+    (
+        # Codes of pools; `key` is the occurrence that one was given to. Sealed, and looked at when one is drawn.
+        (
+            "CREATE TABLE codes (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, pool text NOT NULL,"
+            " code text NOT NULL UNIQUE, key text, drawn_at bigint, crc bigint NOT NULL)"
+        ),
+        "CREATE UNIQUE INDEX codes_given ON codes (key) WHERE key IS NOT NULL",
+        "CREATE INDEX codes_left ON codes (pool, seq) WHERE key IS NULL",
+    ),
 )
 #: Version this program writes.
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -38,6 +38,7 @@ from relight.stores.interface import (
     Tally,
 )
 from relight.stores.record_codec import encode_record, open_sealed, profile_place, seal, seal_record
+from relight.stores.sqlite_codes import SqliteCodes
 from relight.stores.sqlite_connection import Connection
 from relight.streams.envelope import Control, Record
 
@@ -46,7 +47,7 @@ _SET_META = "INSERT OR REPLACE INTO meta VALUES (?1, ?2, row_seal(?1, ?2))"
 PROFILE_PAGE = 1_000
 
 
-class SqliteStore:
+class SqliteStore(SqliteCodes):
     """See `interface.Store` for what each method promises."""
 
     def __init__(self, connection: Connection, limits: IndexLimits) -> None:
@@ -284,9 +285,7 @@ class SqliteStore:
     # -- the outbox ------------------------------------------------------------------------------------------------
     def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
         with self._connection.transaction("before_claim_commit", "after_claim_commit") as cursor:
-            due = sqlite_outbox.due_messages(cursor, now, limit)
-            refused = look([one.message for one in due]) if look is not None and due else {}
-            return sqlite_outbox.claim_due(cursor, due, refused, now, owner=owner, lease=lease)
+            return sqlite_outbox.claim_due(cursor, now, limit, owner=owner, lease=lease, look=look)
 
     def settle(self, settlements: Sequence[Settlement]) -> list[MessageState | None]:
         with self._connection.transaction("before_settle_commit", "after_settle_commit") as cursor:

@@ -6,13 +6,15 @@ Functions of a cursor inside the caller's transaction; the table of `messages.li
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from relight.base.instants import MINUTE
 from relight.messages.addresses import address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
+from relight.stores import sqlite_codes
+from relight.stores.code_draws import draw_codes
 from relight.stores.delivery_moves import (
     HANDED_OVER,
     KEEPS_BODY,
@@ -22,7 +24,7 @@ from relight.stores.delivery_moves import (
     spent_attempts,
     without_body,
 )
-from relight.stores.interface import Attempt, Claim, Claimed, MessageStatus, Refusal, Settlement
+from relight.stores.interface import Attempt, Claim, Claimed, LookAgain, MessageStatus, Settlement
 from relight.stores.record_codec import damage_at, encode_row, message_place, open_message, seal
 
 _COLUMNS = "key, state, token, due, lease_until, owner, body, crc"
@@ -73,21 +75,25 @@ def due_messages(cursor: sqlite3.Cursor, now: int, limit: int) -> list[Due]:
     return found
 
 
-def claim_due(  # noqa: PLR0913 - one claim, in the transaction that found what is due
-    cursor: sqlite3.Cursor, due: Iterable[Due], refused: Mapping[str, Refusal], now: int, *, owner: str, lease: int
+def claim_due(  # noqa: PLR0913 - one claim, in the transaction that finds what is due
+    cursor: sqlite3.Cursor, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None
 ) -> Claimed:
     """Take due messages; those past their time, refused, or to a suppressed address are settled instead."""
+    due = due_messages(cursor, now, limit)
+    refused = look([one.message for one in due]) if look is not None and due else {}
+    drawn = draw_codes(due, refused, now, lambda needy: sqlite_codes.draw(cursor, needy, now))
     ready: list[Claim] = []
     suppressed: list[OutboxMessage] = []
     expired: list[OutboxMessage] = []
     for one in due:
-        message, refusal = one.message, refusal_of(one, refused, now)
+        message, refusal = one.message, refusal_of(one, drawn.refused, now)
         if refusal is not None:
             _refuse(cursor, message, refusal.cause, now=now, text=refusal.text)
             (expired if refusal.cause is MessageCause.EXPIRED_BEFORE_SENDING else suppressed).append(message)
             continue
         claim = Claim(
-            message=message, token=one.token + 1, lease_until=now + lease, owner=owner, attempts=one.attempts
+            message=message, token=one.token + 1, lease_until=now + lease, owner=owner, attempts=one.attempts,
+            code=drawn.codes.get(message.occurrence_key, ""),
         )  # fmt: skip
         state = advance_message(MessageState.PENDING, MessageCause.TAKEN)
         cursor.execute(
@@ -95,7 +101,9 @@ def claim_due(  # noqa: PLR0913 - one claim, in the transaction that found what 
             (state.value, claim.token, claim.lease_until, owner, message.occurrence_key),
         )
         ready.append(claim)
-    return Claimed(ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired))
+    return Claimed(
+        ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired), empty_pools=drawn.empty_pools
+    )  # fmt: skip
 
 
 def settle_all(cursor: sqlite3.Cursor, settlements: Sequence[Settlement]) -> list[MessageState | None]:

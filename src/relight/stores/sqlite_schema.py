@@ -100,6 +100,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ),
         "CREATE INDEX ledger_listing ON ledger (rule, state)",
     ),
+    (
+        # Codes of pools; `key` is the occurrence that one was given to. Sealed, and looked at when one is drawn.
+        (
+            "CREATE TABLE codes (seq INTEGER PRIMARY KEY, pool TEXT NOT NULL, code TEXT NOT NULL UNIQUE, key TEXT,"
+            " drawn_at INTEGER, crc INTEGER NOT NULL)"
+        ),
+        "CREATE UNIQUE INDEX codes_given ON codes (key) WHERE key IS NOT NULL",
+        "CREATE INDEX codes_left ON codes (pool, seq) WHERE key IS NULL",
+    ),
 )
 #: Tables whose rows are sealed as a whole and checked at open: the name of a row, and what its `crc` is of.
 SEALED_TABLES = {

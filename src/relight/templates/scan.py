@@ -72,6 +72,8 @@ class LetterScan:
     expressions: tuple[Expression, ...] = ()
     #: letter -> properties of `entry`, `event`, `request`, `release` that it reads, layouts included.
     reads: Mapping[str, tuple[Read, ...]] = field(default_factory=dict)
+    #: Letters that print `code`, layouts included.
+    coded: frozenset[str] = frozenset()
     #: Topics that links confirm, and where.
     confirms: tuple[Expression, ...] = ()
     #: Surveys that are asked, and where; several may be of one.
@@ -88,6 +90,7 @@ class _Found:
     confirms: list[Expression] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     refers: set[str] = field(default_factory=set)
+    prints_code: bool = False
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -117,7 +120,9 @@ def scan_letters(
         problems += [_unknown(f"customer.{e.text}", e.place, e.text, allowed) for e in expressions
                      if e.text.isidentifier() and e.text not in allowed]  # fmt: skip
         expressions = [e for e in expressions if not e.text.isidentifier() or e.text in names]
-    reads = {name: _letter_reads(variants, found) for name, variants in letters.items()}
+    sources_of = {name: _sources_of(variants, found) for name, variants in letters.items()}
+    reads = {name: tuple(read for path in paths for read in found[path].reads) for name, paths in sources_of.items()}
+    coded = frozenset(name for name, paths in sources_of.items() if any(found[path].prints_code for path in paths))
     if properties is not None:
         problems += [
             _unknown(f"{r.name}.{r.prop}", r.place, r.prop, properties)
@@ -125,6 +130,7 @@ def scan_letters(
         ]  # fmt: skip
     return LetterScan(
         sources=sources, letters=letters, bodies=_find_bodies(sources), expressions=tuple(expressions), reads=reads,
+        coded=coded,
         surveys=tuple(e for one in found.values() for e in one.surveys),
         confirms=tuple(e for one in found.values() for e in one.confirms),
         problems=tuple(sort_problems(problems)), root=root,
@@ -221,6 +227,8 @@ def _scan_tree(environment: LetterEnvironment, tree: nodes.Template, file: str, 
             place = _place(file, lines, node.lineno, node.name)
             found.problems.append(_unknown(node.name, place, node.name, {*GIVEN_NAMES, "customer"}))
     _scan_attributes(tree, found, file, lines)
+    if "code" in undeclared:
+        _scan_code(tree, found, file, lines)
     for referred in meta.find_referenced_templates(tree):
         if referred is None:
             continue
@@ -262,6 +270,17 @@ def _scan_attributes(tree: nodes.Template, found: _Found, file: str, lines: list
             found.expressions.append(Expression(text=name, place=place))
         elif node.node.name in EVENT_NAMES:
             found.reads.append(Read(name=node.node.name, prop=name, place=place))
+
+
+def _scan_code(tree: nodes.Template, found: _Found, file: str, lines: list[str]) -> None:
+    """Note that the code is printed; nothing else can be done with it, since it is drawn only at sending."""
+    found.prints_code = True
+    printed = {id(node) for output in tree.find_all(nodes.Output) for node in output.nodes}
+    for node in tree.find_all(nodes.Name):
+        if node.name == "code" and node.ctx == "load" and id(node) not in printed:
+            message = "the code is drawn only when the mail is sent: here it can be printed, and nothing else"
+            place = _place(file, lines, node.lineno, "code")
+            found.problems.append(Problem(code="code-only-printed", message=message, place=place, help="{{ code }}"))
 
 
 def _scan_question(call: nodes.Call, function: str, found: _Found, place: Place) -> None:
@@ -313,7 +332,8 @@ def _literal(node: nodes.Expr) -> object:
     raise jinja2.TemplateRuntimeError("write the arguments of a question as literal texts")
 
 
-def _letter_reads(variants: Mapping[str, Mapping[str, str]], found: Mapping[str, _Found]) -> tuple[Read, ...]:
+def _sources_of(variants: Mapping[str, Mapping[str, str]], found: Mapping[str, _Found]) -> list[str]:
+    """Return the paths of a letter's parts, and of what they extend and include."""
     todo = [path for parts in variants.values() for path in parts.values()]
     seen: set[str] = set()
     while todo:
@@ -321,7 +341,7 @@ def _letter_reads(variants: Mapping[str, Mapping[str, str]], found: Mapping[str,
         if path not in seen and path in found:
             seen.add(path)
             todo += found[path].refers
-    return tuple(read for path in sorted(seen) for read in found[path].reads)
+    return sorted(seen)
 
 
 def _unknown(shown: str, place: Place, word: str, allowed: Collection[str]) -> Problem:

@@ -19,6 +19,7 @@ from relight.stores.interface import (
     EPOCH_ORDINAL,
     Batch,
     Claim,
+    PoolCount,
     Profile,
     Refusal,
     RowWish,
@@ -392,6 +393,55 @@ class StoreConformance(abc.ABC):
             store.claim(T0, 10, owner="sender", lease=MINUTE, look=look)
         assert store.message_counts() == {MessageState.PENDING: 1}
         claim_one(store)
+
+    def test_a_code_is_given_once_for_ever(self, store: Store) -> None:
+        """S6: a code is drawn when the message is taken; a retry has the same, no two share one, and an empty pool
+        suppresses with its own cause.
+        """
+        assert store.add_codes("offer", ["A-1", "B&2"]) == 2
+        store.append(Batch(outbox=[make_message(n, pool="offer") for n in (1, 2, 3)] + [make_message(4)]))
+        claimed = store.claim(T0, 10, owner="sender", lease=MINUTE)
+        keys = [make_message(n).occurrence_key for n in (1, 2, 3, 4)]
+        assert {one.message.occurrence_key: one.code for one in claimed.ready} == {
+            keys[0]: "A-1",
+            keys[1]: "B&2",
+            keys[3]: "",
+        }
+        assert [one.occurrence_key for one in claimed.suppressed] == [keys[2]]
+        assert claimed.empty_pools == ("offer",)
+        line = next(store.attempts())
+        assert (line.state, line.cause) == (MessageState.SUPPRESSED, MessageCause.POOL_EMPTY)
+        assert "offer" in line.text
+        store.settle([settlement(claimed.ready[0], MessageCause.RETRY)])
+        assert claim_one(store).code == "A-1"
+        assert [store.code_of(key) for key in keys] == ["A-1", "B&2", None, None]
+
+    def test_a_pool_takes_new_codes_and_no_used_one_again(self, store: Store) -> None:
+        """S6: loading a file again adds its new codes alone; a used code is not given again, not even by a pool of
+        another name, and one that is left moves to the pool that names it now.
+        """
+        store.append(Batch(outbox=[make_message(1, pool="old"), make_message(2, pool="new")]))
+        store.add_codes("old", ["A", "B"])
+        first = store.claim(T0, 1, owner="sender", lease=MINUTE).ready[0]
+        assert first.code == "A"
+        assert store.add_codes("old", ["A", "B"]) == 0
+        assert store.add_codes("new", ["A", "B", "C", "C"]) == 2
+        assert store.code_counts() == [
+            PoolCount(pool="new", left=2, given=0),
+            PoolCount(pool="old", left=0, given=1),
+        ]
+        assert claim_one(store).code in {"B", "C"}
+
+    def test_a_message_refused_for_another_reason_uses_up_no_code(self, store: Store) -> None:
+        """S6: who may not be written to draws no code."""
+        store.add_codes("offer", ["A"])
+        store.append(Batch(outbox=[make_message(1, pool="offer"), make_message(2, pool="offer")]))
+        refused = {make_message(1).occurrence_key: Refusal(cause=MessageCause.RULE_PAUSED)}
+        claimed = store.claim(T0, 10, owner="sender", lease=MINUTE, look=lambda _messages: refused)
+        assert [(one.message.occurrence_key, one.code) for one in claimed.ready] == [
+            (make_message(2).occurrence_key, "A")
+        ]
+        assert claimed.empty_pools == ()
 
     def test_a_link_leads_to_its_message(self, store: Store) -> None:
         """The digest that a link carries finds its message, and nothing else does."""

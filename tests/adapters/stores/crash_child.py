@@ -18,6 +18,9 @@ from tests.adapters.stores.examples import MINUTE, T0, make_event, make_letter, 
 ROUNDS = 8
 #: Events of one batch, so at most this many are in flight.
 BATCH = 3
+#: Each message needs a code; there are as many as messages.
+POOL = "offer"
+CODES = [f"CODE-{n}" for n in range(ROUNDS)]
 LIMITS = IndexLimits(recent_ids_max=4, merge_fan_in=2, block_entries=2)
 
 
@@ -30,6 +33,7 @@ def work(store: SqliteStore, acknowledged: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
 
+        store.add_codes(POOL, CODES)
         for turn in range(int(store.positions().get("app", "0")), ROUNDS):
             append_one(store, turn)
             acknowledge(f"batch {turn}")
@@ -50,7 +54,7 @@ def append_one(store: SqliteStore, turn: int) -> None:
         Batch(
             log=[(event, None) for event in events],
             rows=[make_row(turn)],
-            outbox=[make_message(turn)],
+            outbox=[make_message(turn, pool=POOL)],
             dead=[make_letter(turn)],
             positions={"app": str(turn + 1)},
             reached=T0 + turn,
@@ -63,6 +67,7 @@ def send_all(store: SqliteStore, acknowledge: object) -> None:
     for claim in store.claim(T0, 10, owner="child", lease=MINUTE).ready:
         key = claim.message.occurrence_key
         acknowledge(f"claim {key} {claim.token}")
+        acknowledge(f"code {key} {claim.code}")
         answer = Settlement(occurrence_key=key, token=claim.token, cause=MessageCause.PROVIDER_ACCEPTED, at=T0)
         store.settle([answer])
         acknowledge(f"accepted {key}")

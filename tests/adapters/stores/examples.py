@@ -59,6 +59,7 @@ def make_message(
     message_class: str = "marketing",
     scheduled: int = T0,
     expires_at: int | None = None,
+    pool: str = "",
 ) -> OutboxMessage:
     return OutboxMessage(
         occurrence_key=make_row(number).occurrence_key,
@@ -76,6 +77,7 @@ def make_message(
         content_hash="c0ffee",
         template="quiet",
         locale="en",
+        pool=pool,
     )
 
 

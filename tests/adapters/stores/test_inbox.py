@@ -202,7 +202,12 @@ def test_an_older_store_learns_its_links(tmp_path: Path) -> None:
     store.close()
     sql = sqlite3.connect(path)
     later = [f"ALTER TABLE {table} DROP COLUMN crc" for table in SEALED_TABLES]
-    later += ["DROP TRIGGER ledger_counted", "DROP TABLE ledger_counts", "DROP INDEX ledger_listing"]
+    later += [
+        "DROP TRIGGER ledger_counted",
+        "DROP TABLE ledger_counts",
+        "DROP INDEX ledger_listing",
+        "DROP TABLE codes",
+    ]
     for statement in ("DROP TABLE links", *later, f"PRAGMA user_version = {WITHOUT_LINKS}"):
         sql.execute(statement)
     key = make_message(1).occurrence_key

@@ -16,10 +16,11 @@ import pytest
 import relight
 from relight.messages.life import MessageState
 from relight.stores import crash
+from relight.stores.interface import PoolCount
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Event
 from tests.adapters.stores import crash_child
-from tests.adapters.stores.crash_child import BATCH, LIMITS, ROUNDS, work
+from tests.adapters.stores.crash_child import BATCH, CODES, LIMITS, POOL, ROUNDS, work
 from tests.adapters.stores.examples import MINUTE, T0, make_row
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,7 +64,10 @@ def test_a_clean_run_passes_every_point(passes: Counter[str]) -> None:
 
 @pytest.mark.parametrize("point", STORE_POINTS)
 def test_a_killed_store_keeps_its_word(tmp_path: Path, passes: Counter[str], point: str) -> None:
-    """Killed at a point: acknowledged ⊆ recovered ⊆ acknowledged + in flight, and the rest can be done (I1, I4)."""
+    """Killed at a point: acknowledged ⊆ recovered ⊆ acknowledged + in flight, and the rest can be done (I1, I4).
+
+    S6: each message has one code, the one that was told before the kill, and no two have the same.
+    """
     for turn in sorted({1, passes[point]}):
         folder = tmp_path / str(turn)
         folder.mkdir()
@@ -95,6 +99,8 @@ def check_promises(store: SqliteStore, promises: list[list[str]]) -> None:
             assert store.checkpoint_position() == profile.position >= int(words[0])
         elif kind == "suppression":
             assert store.suppression(words[0]) is not None
+        elif kind == "code":
+            assert store.code_of(words[0]) == words[1]
         elif kind in {"claim", "accepted"}:
             status = store.message(words[0])
             assert status is not None
@@ -111,6 +117,9 @@ def check_end(store: SqliteStore) -> None:
     assert sum(store.message_counts().values()) == ROUNDS
     assert store.message_counts().get(MessageState.PENDING, 0) == 0
     assert max(status.token for status in store.messages()) == 1
+    given = [store.code_of(status.message.occurrence_key) for status in store.messages()]
+    assert sorted(map(str, given)) == sorted(CODES)
+    assert store.code_counts() == [PoolCount(pool=POOL, left=0, given=ROUNDS)]
     assert store._connection.sql.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

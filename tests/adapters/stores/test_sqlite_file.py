@@ -257,6 +257,7 @@ def test_an_older_store_learns_its_counts(tmp_path: Path) -> None:
             "DROP TRIGGER ledger_counted",
             "DROP TABLE ledger_counts",
             "DROP INDEX ledger_listing",
+            "DROP TABLE codes",
             f"PRAGMA user_version = {before_counts}",
         ):
             sql.execute(statement)

@@ -211,6 +211,28 @@ def test_send_options() -> None:
 
 
 @pytest.mark.parametrize(
+    ("step", "problems"),
+    [
+        ({"send": "offer", "code": "spring"}, []),
+        ({"send": "offer", "code": "sprng"}, [("steps/0/code", "unknown-pool")]),
+        ({"send": "offer"}, [("steps/0/send", "no-code")]),
+        ({"send": "nudge", "code": "spring"}, [("steps/0/code", "code-unused")]),
+    ],
+)
+def test_a_code_needs_a_pool_and_a_template_that_prints_it(
+    step: dict[str, str], problems: list[tuple[str, str]]
+) -> None:
+    """A pool that the config lacks and a code of no pool are refused; a code that nobody would see is warned of."""
+    outside = replace(
+        surroundings().outside,
+        templates=frozenset({"nudge", "offer"}),
+        codes=frozenset({"spring"}),
+        coded=frozenset({"offer"}),
+    )
+    assert told({"trigger": EVENT, "steps": [step]}, outside=outside) == problems
+
+
+@pytest.mark.parametrize(
     ("steps", "place"),
     [
         (["stop", {"send": "nudge"}], "steps/1"),

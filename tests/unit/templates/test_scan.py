@@ -20,6 +20,16 @@ def test_letters_and_languages_are_found() -> None:
     assert {name: set(variants) for name, variants in found.items()} == {"hello": {""}, "winback/first": {"", "tr"}}
 
 
+def test_who_prints_the_code_is_found() -> None:
+    """A letter prints the code in any of its parts or in what they extend; one that sets the name itself does not."""
+    own = {
+        f"own/{part}": source for part, source in (("subject.txt", "s"), ("body.html", "{% set code = 1 %}{{ code }}"))
+    }
+    based = {"based/subject.txt": "s", "based/body.html": "{% extends 'layouts/base.html' %}"}
+    sources = letter(subject="Your {{ code }}") | own | based | {"layouts/base.html": "<p>{{ code }}</p>"}
+    assert scan_letters(sources).coded == {"hello", "based"}
+
+
 def test_missing_parts_are_named() -> None:
     """A body or a subject that is not there is an error, a text part or preheader a warning."""
     assert problems({"a/subject.txt": "s"}) == [
@@ -64,6 +74,9 @@ def test_questions_become_expressions_with_their_place() -> None:
         ("{{ customer.cuont('a') }}", "1:4: unknown-name: 'customer.cuont()' is not declared anywhere"),
         ("{{ customer.count(entry.x) }}", "1:4: literal-needed: count: write the arguments of a question as literal"),
         ("{{ entry.totl }}", "1:4: unknown-name: 'entry.totl' is not declared anywhere"),
+        ("{{ code | upper }}", "1:4: code-only-printed: the code is drawn only when the mail is sent"),
+        ("{% if code %}x{% endif %}", "1:7: code-only-printed"),
+        ("{% set mine = code %}{{ mine }}", "1:15: code-only-printed"),
         ("{% extends 'layouts/bse.html' %}", "unknown-template: there is no template 'layouts/bse.html'"),
         ("x" * 200_001, "template-size: a template of more than 200000 characters"),
         ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", "template-syntax: this template is nested too deep"),

@@ -37,6 +37,7 @@ class Observer:
     _recovered: int = 0
     _checkpoints: int = 0
     _trouble: str = ""
+    _empty_pools: set[str] = field(default_factory=set)
     _batches: int = 0
     _last: int = 0
     _counted: int = 0
@@ -55,6 +56,7 @@ class Observer:
     def after_batch(self) -> None:
         """Show how things stand, and say what changed."""
         trouble = self.dispatcher.trouble
+        self._tell_pools()
         if trouble != self._trouble:
             self._trouble = trouble
             if trouble:
@@ -64,8 +66,16 @@ class Observer:
         if self.exposition is not None:
             self._show(self.exposition)
 
+    def _tell_pools(self) -> None:
+        """Say once of each pool of codes that it is empty."""
+        for pool in self.dispatcher.empty_pools:
+            if pool not in self._empty_pools:
+                self._empty_pools.add(pool)
+                log("pool of codes is empty", level=logging.ERROR, pool=pool)
+
     def end(self, *, stopped: bool) -> None:
         """Note the end."""
+        self._tell_pools()
         done = self.engine.progress
         log("run stopped" if stopped else "run ended", events=done.events, rows=done.rows, mails=done.mails)
 

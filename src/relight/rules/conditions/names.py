@@ -151,6 +151,14 @@ def _dotted(node: Name, walk: Walk) -> Checked | None:
         where = "an entry" if head == "entry" else "an event at hand"
         walk.report("not-here", f"'{node.dotted}' needs {where}, and there is none here", node.place)
         return None
+    if head == "entry" and prop == "code" and prop not in properties:
+        walk.report(
+            "not-yet",
+            "'entry.code' is not known to decisions: the code is drawn only when the mail is sent",
+            node.place,
+            "Leave the comparison out: whoever redeems a code within `attribution` of the mail meets the goal.",
+        )
+        return None
     if prop not in properties:
         what = "the triggering event" if head == "entry" else "the event"
         _report_property(node, what, prop, walk, properties)
