@@ -11,7 +11,7 @@ import pytest
 
 from relight.cli.demo_data import DemoSummary, write_demo
 
-CUSTOMERS = 300
+CUSTOMERS = 600
 
 
 @pytest.fixture(scope="module")
