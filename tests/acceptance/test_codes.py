@@ -63,7 +63,8 @@ def test_three_codes_for_five_people(folder: Path) -> None:
     """S6: each of three people gets a code of their own in subject, HTML and text; two get no mail, the log says
     `pool_empty`, their place in the caps is free again, and the operator is told.
     """
-    done = relight("run", cwd=folder, env=ENV)
+    done = relight("run", "--log", "text", cwd=folder, env=ENV)
+    assert 'pool of codes is empty pool="spring"' in done.stderr
     assert "the pool of codes 'spring' is empty" in done.stderr
     found = mails(folder)
     assert len(found) == 3
@@ -79,6 +80,9 @@ def test_three_codes_for_five_people(folder: Path) -> None:
         assert [(one.left, one.given) for one in store.code_counts()] == [(0, 3)]
     doctor = relight("doctor", "--offline", cwd=folder, env=ENV, code=None).stdout
     assert "codes 'spring': 0 of 3 left" in doctor
+    without = next(one for one in PEOPLE if f"{one}@mail.example" not in found)
+    why = relight("explain", without, cwd=folder, env=ENV).stdout
+    assert "no code was left in the pool" in why
     add_codes_and_order_again(folder, at=T0 + HOUR)
     summary = json.loads(relight("run", "--json", cwd=folder, env=ENV).stdout)
     assert summary["empty_pools"] == []

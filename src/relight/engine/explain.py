@@ -102,7 +102,8 @@ def _story(told: Retold, rule: Rule, rows: list[LedgerRow], journal: Mapping[str
     if story.outcome != "sent":
         return story
     last = next(row for row in reversed(rows) if row.state is RowState.PENDING)
-    return after_sending(story, journal.get(last.occurrence_key), told.customer)
+    reason = told.outcomes.get(last.occurrence_key, "")
+    return after_sending(story, journal.get(last.occurrence_key), told.customer, reason)
 
 
 # ---------------------------------------------------------------- the conclusion

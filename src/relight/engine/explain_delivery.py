@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from relight.engine.explain_words import Finding, Mark
 from relight.messages.life import MessageState
+from relight.messages.reasons import Reason
 
 if TYPE_CHECKING:
     from relight.engine.explain_words import RuleStory
@@ -31,16 +32,19 @@ _WORDS: Mapping[
 }  # fmt: skip
 
 
-def after_sending(story: RuleStory, state: MessageState | None, customer: str) -> RuleStory:
+def after_sending(story: RuleStory, state: MessageState | None, customer: str, reason: str = "") -> RuleStory:
     """Return the story of a message that passed the gate as the delivery journal goes on with it.
 
-    state: where the message is; None where no journal is kept, as in a simulation.
+    state: where the message is; None where no journal is kept, as in a simulation. reason: of its outcome, where the
+    log has it.
     """
     if state is None or state not in _WORDS:
         return story
     outcome, headline, meaning = _WORDS[state]
     headline = headline.format(who=customer, rule=story.rule, headline=story.headline)
     if outcome == "not_sent":
-        why = Finding(mark=Mark.NO, text=meaning, reason=state.value)
+        if reason == Reason.POOL_EMPTY:
+            meaning = "no code was left in the pool"
+        why = Finding(mark=Mark.NO, text=meaning, reason=reason or state.value)
         return replace(story, outcome=outcome, headline=headline, why=why)
     return replace(story, outcome=outcome, headline=headline, next=meaning or story.next)

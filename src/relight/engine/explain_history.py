@@ -57,6 +57,8 @@ class Retold:
     #: The customer's own events, in log order.
     events: list[Event] = field(default_factory=list)
     records: int = 0
+    #: occurrence key -> the reason that sending ended with, as the log knows it.
+    outcomes: dict[str, str] = field(default_factory=dict)
 
 
 def retell(  # noqa: PLR0913 - one history, by keyword
@@ -96,8 +98,9 @@ def retell(  # noqa: PLR0913 - one history, by keyword
         turn=Turn(world=world, state=world.states[-1], profile=profile, effects=Effects()),
     )
     for logged in own:
+        _note_outcome(told, logged)
         if logged.ingest_time > at:
-            break
+            continue  # like the delivery journal, the outcomes of sending are told as they are known now
         record = revive_record((told.turn.state.plan or plan).layout, logged)
         _take(told, world, record)
     effects = Effects()
@@ -127,6 +130,11 @@ def _world(plans: Mapping[str, Plan], everybody: Iterable[Record], at: int, *, f
         message = f"nothing was decided by {format_instant(at, 'UTC')}"
         raise UsageError(message, help_text="leave --at out, or name a later time")
     return world
+
+
+def _note_outcome(told: Retold, record: Record) -> None:
+    if isinstance(record, Control) and record.kind == "outcome":
+        told.outcomes[record.subject] = str(record.detail.get("reason", ""))
 
 
 def _take(told: Retold, world: World, record: Record) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import psycopg
@@ -11,6 +12,7 @@ from relight.base.errors import ServiceError, StoreError
 from relight.messages.life import MessageCause, MessageState
 from relight.stores.interface import Batch, Settlement
 from relight.stores.postgres import PostgresStore
+from relight.stores.postgres_codes import POOL_LOCK_CLASS
 from relight.stores.postgres_schema import SCHEMA_VERSION
 from tests.adapters.stores.conformance import StoreConformance
 from tests.adapters.stores.examples import MINUTE, T0, batch_of, make_event, make_message, make_row
@@ -65,6 +67,24 @@ def test_two_senders_take_different_messages(url: str) -> None:
         holder.rollback()
     rest = store.claim(T0, 10, owner="one", lease=MINUTE).ready
     assert {claim.message.occurrence_key for claim in rest} == {make_message(i).occurrence_key for i in range(3)}
+    other.close()
+    store.close()
+
+
+def test_two_senders_share_no_code_and_find_no_pool_empty_too_early(url: str) -> None:
+    """S6: a sender waits for another's draw: what that gives back is there for it, and a code is never given twice."""
+    store = PostgresStore.open(url)
+    store.append(Batch(outbox=[make_message(i, pool="offer") for i in (1, 2)]))
+    store.add_codes("offer", ["LAST"])
+    other = PostgresStore.open(url, exclusive=False)
+    with psycopg.connect(url) as holder, ThreadPoolExecutor() as threads:
+        holder.execute("SELECT pg_advisory_xact_lock(%s, hashtext('offer'))", (POOL_LOCK_CLASS,))
+        holder.execute("UPDATE codes SET key = 'another', drawn_at = 0")
+        waiting = threads.submit(other.claim, T0, 1, owner="other", lease=MINUTE)
+        assert not wait([waiting], timeout=0.3).done
+        holder.rollback()
+        assert [claim.code for claim in waiting.result(10).ready] == ["LAST"]
+    assert store.claim(T0, 1, owner="one", lease=MINUTE).empty_pools == ("offer",)
     other.close()
     store.close()
 
