@@ -14,7 +14,7 @@ from relight.cli.demo_tape import DAY, END, HOUR, MINUTE, SECOND, START
 #: Relative number of sign-ups in each month, January first.
 SEASON = (1.5, 1.1, 1.1, 1.0, 0.9, 0.8, 0.6, 0.6, 1.4, 0.9, 0.9, 0.7)
 #: Share of people who allow each topic.
-CONSENT = {"product_news": 0.70, "offers": 0.40, "service": 0.80, "summary": 0.12}
+CONSENT = {"product_news": 0.70, "offers": 0.40, "service": 0.80, "summary": 0.2}
 
 #: People who left the name empty, and people whose name is hard on careless programs.
 NAMELESS_SHARE = 0.06
