@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cronsim import CronSim
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Years of a yearly date that are looked through for the next one.
 YEARS_MAX = 150
+#: Answers of cron lines that are remembered; some 200 bytes each.
+FIRES_KEPT_MAX = 50_000
 
 
 def date_deadlines(turn: Turn, rule: Rule) -> Iterator[int]:
@@ -101,12 +104,16 @@ def schedule_deadline(turn: Turn, rule: Rule) -> int | None:
     if last is None:
         return None
     since = (turn.state.rule_since or {}).get(rule.id, INSTANT_MIN)
-    start = to_local(max(last, since - 1), turn.zone)
+    return _next_fire(trigger.cron, max(last, since - 1), turn.zone)
+
+
+@lru_cache(maxsize=FIRES_KEPT_MAX)
+def _next_fire(cron: str, after: int, zone: str) -> int | None:
+    """Return when a cron line next fires after an instant: asked at each event, another one after each firing."""
     try:
-        found = next(CronSim(trigger.cron, start))
+        return to_instant(next(CronSim(cron, to_local(after, zone))))
     except StopIteration:
         return None
-    return to_instant(found)
 
 
 def begin_schedules(turn: Turn) -> None:
