@@ -30,8 +30,8 @@ class Outside:
     webhooks: frozenset[str] | None = frozenset()
     #: Names of pools of codes; None likewise.
     codes: frozenset[str] | None = frozenset()
-    #: Templates that print `{{ code }}`.
-    coded: frozenset[str] = frozenset()
+    #: Templates that print `{{ code }}` -> folders of their languages that do not.
+    coded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: The trait that names a customer's manager, where accounts are declared.
     manager: str | None = None
     #: Messages of the rule wait for their minute: marketing alone (G5).
@@ -66,15 +66,13 @@ def _check_code(texts: Texts, outside: Outside, model: m.SendStep, path: Path) -
     if outside.codes is not None and pool not in outside.codes:
         message = f"the config names no pool of codes '{pool}'"
         _report_outside(texts, "unknown-pool", message, (*path, "code"), (pool, sorted(outside.codes)))
-    if model.send in outside.templates and not is_printed:
+    without = outside.coded.get(model.send, (model.send,)) if model.send in outside.templates else ()
+    for folder in without:
+        place = texts.place_of((*path, "code"), key=True)
+        message = f"templates/{folder}/ does not print {{{{ code }}}}: each of its mails would use up a code unseen"
+        help_text = "print it in the template, or remove `code`"
         texts.problems.append(
-            Problem(
-                code="code-unused",
-                severity="warning",
-                place=texts.place_of((*path, "code"), key=True),
-                message=f"templates/{model.send}/ does not print {{{{ code }}}}: each mail would use up a code unseen",
-                help="print it in the template, or remove `code`",
-            )
+            Problem(code="code-unused", severity="warning", message=message, place=place, help=help_text)
         )
 
 

@@ -72,8 +72,8 @@ class LetterScan:
     expressions: tuple[Expression, ...] = ()
     #: letter -> properties of `entry`, `event`, `request`, `release` that it reads, layouts included.
     reads: Mapping[str, tuple[Read, ...]] = field(default_factory=dict)
-    #: Letters that print `code`, layouts included.
-    coded: frozenset[str] = frozenset()
+    #: Letters that print `code` in any language, layouts included -> folders of theirs that do not.
+    coded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Topics that links confirm, and where.
     confirms: tuple[Expression, ...] = ()
     #: Surveys that are asked, and where; several may be of one.
@@ -122,7 +122,11 @@ def scan_letters(
         expressions = [e for e in expressions if not e.text.isidentifier() or e.text in names]
     sources_of = {name: _sources_of(variants, found) for name, variants in letters.items()}
     reads = {name: tuple(read for path in paths for read in found[path].reads) for name, paths in sources_of.items()}
-    coded = frozenset(name for name, paths in sources_of.items() if any(found[path].prints_code for path in paths))
+    coded = {
+        name: tuple(f"{name}/{language}".rstrip("/") for language, parts in letters[name].items()
+                    if not any(found[path].prints_code for path in _sources_of({language: parts}, found)))
+        for name, paths in sources_of.items() if any(found[path].prints_code for path in paths)
+    }  # fmt: skip
     if properties is not None:
         problems += [
             _unknown(f"{r.name}.{r.prop}", r.place, r.prop, properties)
@@ -274,7 +278,10 @@ def _scan_attributes(tree: nodes.Template, found: _Found, file: str, lines: list
 
 def _scan_code(tree: nodes.Template, found: _Found, file: str, lines: list[str]) -> None:
     """Note that the code is printed; nothing else can be done with it, since it is drawn only at sending."""
-    found.prints_code = True
+    # What a file that extends another says outside its blocks is shown nowhere.
+    extends = any(isinstance(node, nodes.Extends) for node in tree.body)
+    shown = list(tree.find_all(nodes.Block)) if extends else [tree]
+    found.prints_code = any(one.name == "code" for part in shown for one in part.find_all(nodes.Name))
     printed = {id(node) for output in tree.find_all(nodes.Output) for node in output.nodes}
     for node in tree.find_all(nodes.Name):
         if node.name == "code" and node.ctx == "load" and id(node) not in printed:

@@ -217,6 +217,7 @@ def test_send_options() -> None:
         ({"send": "offer", "code": "sprng"}, [("steps/0/code", "unknown-pool")]),
         ({"send": "offer"}, [("steps/0/send", "no-code")]),
         ({"send": "nudge", "code": "spring"}, [("steps/0/code", "code-unused")]),
+        ({"send": "spring/offer", "code": "spring"}, [("steps/0/code", "code-unused")]),
     ],
 )
 def test_a_code_needs_a_pool_and_a_template_that_prints_it(
@@ -225,9 +226,9 @@ def test_a_code_needs_a_pool_and_a_template_that_prints_it(
     """A pool that the config lacks and a code of no pool are refused; a code that nobody would see is warned of."""
     outside = replace(
         surroundings().outside,
-        templates=frozenset({"nudge", "offer"}),
+        templates=frozenset({"nudge", "offer", "spring/offer"}),
         codes=frozenset({"spring"}),
-        coded=frozenset({"offer"}),
+        coded={"offer": (), "spring/offer": ("spring/offer/tr",)},
     )
     assert told({"trigger": EVENT, "steps": [step]}, outside=outside) == problems
 

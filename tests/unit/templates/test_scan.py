@@ -21,13 +21,18 @@ def test_letters_and_languages_are_found() -> None:
 
 
 def test_who_prints_the_code_is_found() -> None:
-    """A letter prints the code in any of its parts or in what they extend; one that sets the name itself does not."""
+    """A letter prints the code in any of its parts or in what they extend; one that sets the name itself does not,
+    nor does one that prints it outside the blocks of what it extends. Languages that print none are told.
+    """
     own = {
         f"own/{part}": source for part, source in (("subject.txt", "s"), ("body.html", "{% set code = 1 %}{{ code }}"))
     }
     based = {"based/subject.txt": "s", "based/body.html": "{% extends 'layouts/base.html' %}"}
     sources = letter(subject="Your {{ code }}") | own | based | {"layouts/base.html": "<p>{{ code }}</p>"}
-    assert scan_letters(sources).coded == {"hello", "based"}
+    turkish = {f"hello/tr/{part}": "x" for part in ("subject.txt", "body.html")}
+    outside = {"out/subject.txt": "s", "out/body.html": "{% extends 'layouts/plain.html' %}{{ code }}"}
+    sources |= turkish | outside | {"layouts/plain.html": "x"}
+    assert scan_letters(sources).coded == {"hello": ("hello/tr",), "based": ()}
 
 
 def test_missing_parts_are_named() -> None:
