@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from relight.base.errors import ServiceError
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import say
 
@@ -66,7 +68,13 @@ def sendgrid(
 
     standin = StandIn(log=AcceptedLog(log), key=key, limit=rate, always=None if always is None else _fault(always))
     standin.script.extend(wishes)
-    asyncio.run(_serve(standin, port, events))
+    try:
+        asyncio.run(_serve(standin, port, events))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        message = f"port {port} of 127.0.0.1 is in use by another program"
+        raise ServiceError(message, help_text="name another one with --port") from None
     return ExitCode.FINE
 
 

@@ -129,7 +129,7 @@ def _inputs(loaded: LoadedProject) -> Iterator[Check]:
         elif source.kind == "kafka":
             yield Check(mark="ok", text=f"stream '{name}': topic {source.channel}, read by `relight router`")
         else:
-            yield Check(mark="skip", text=f"stream '{name}': {source.kind} is not read by this version")
+            yield Check(mark="ok", text=f"stream '{name}': events over HTTP, taken by `relight web`")
 
 
 # ---------------------------------------------------------------- store

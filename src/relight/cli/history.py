@@ -65,6 +65,7 @@ def history_of_store(project: Project, customer: str) -> History:
 
     Raises UsageError for somebody unknown, with the nearest id.
     """
+    from relight.engine.explain_history import last_instant
     from relight.engine.plan_versions import known_plans
 
     with reading(project) as store:
@@ -73,13 +74,14 @@ def history_of_store(project: Project, customer: str) -> History:
             raise UsageError(f"the store {project.store_name} is empty", help_text="`relight run` fills it")
         if not own:
             raise _unknown(customer, store.customers())
+        everybody = [record for _, record in store.global_log()]
         rows = list(store.ledger(customer=customer))
         statuses = ((row.occurrence_key, store.message(row.occurrence_key)) for row in rows)
         return History(
             own=own,
-            everybody=[record for _, record in store.global_log()],
+            everybody=everybody,
             plans=known_plans(store, project.plan),
-            reached=(store.reached() or 1) - 1,
+            reached=last_instant(store, own, everybody),
             ledger=rows,
             journal={key: status.state for key, status in statuses if status is not None},
         )
@@ -98,13 +100,15 @@ def simulated_history(project: Project, customer: str) -> History:
 
 
 def _under_present_rules(project: Project, customer: str) -> History:
+    from relight.engine.explain_history import last_instant
+
     with reading(project) as store:
         own = [record for _, record in store.customer_log(customer)]
         if not own:
             raise _unknown(customer, store.customers())
         everybody = [r for _, r in store.global_log() if not (isinstance(r, Control) and r.kind in ("plan", "gap"))]
         first = next((r.ingest_time for _, r in store.read_log(limit=1)), 0)
-        reached = (store.reached() or 1) - 1
+        reached = last_instant(store, own, everybody)
         own = _with_measures_of_store(project, store, own, customer)
     return History(own=own, everybody=everybody, plans=(project.plan,), reached=reached, first=first)
 

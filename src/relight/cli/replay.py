@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
     from relight.engine.engine import Engine
     from relight.messages.ledger import LedgerRow
+    from relight.stores.interface import Store
 
 #: Differing rows that are told in full.
 TOLD_MAX = 10
+#: Times that log and ledger are read again because a running engine wrote between them.
+STEADY_TRIES_MAX = 20
 
 
 @click.command("replay", short_help="Decide the stored log again and compare the ledgers.")
@@ -41,15 +44,24 @@ def command(*, since: str | None, as_json: bool, project: Path | None, environme
 
     found = open_project(project, environment)
     with reading(found) as store, Progress("Deciding again", total=store.last_position(), unit="records") as progress:
-        reached = store.reached() or 0
+        last, reached = _steady(store)
         least = None if since is None else instant_or_span(since, found.plan.policy.zone, "--since", end=reached)
         rows = list(store.ledger(since=least))
+        for _ in range(STEADY_TRIES_MAX):
+            if (last, reached) == _steady(store):
+                break
+            # A running engine wrote meanwhile: rows and log must be of one moment.
+            last, reached = _steady(store)
+            rows = list(store.ledger(since=least))
 
         def show(engine: Engine) -> None:
             progress.update(engine.store.last_position(), count_of(engine.progress.rows, "row"))
 
         engine = replay_log(
-            known_plans(store, found.plan), (r for _, r in store.read_log()), reached=reached, on_progress=show
+            known_plans(store, found.plan),
+            (r for _, r in store.read_log(limit=last)),
+            reached=reached,
+            on_progress=show,
         )
         again = list(engine.store.ledger(since=least))
         seconds = progress.seconds
@@ -73,6 +85,10 @@ def command(*, since: str | None, as_json: bool, project: Path | None, environme
         unequal = f"{len(missing):,} missing, {len(extra):,} extra, {len(differing):,} differing"
         say(f"{count_of(equal, 'row')} equal, {unequal}")
     return ExitCode.PROBLEMS if bad else ExitCode.FINE
+
+
+def _steady(store: Store) -> tuple[int, int]:
+    return store.last_position(), store.reached() or 0
 
 
 def compare(

@@ -22,10 +22,14 @@ from relight.cli.times import instant_of
 from relight.cli.web import pages_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from relight.engine.run import RunProgress, RunSummary
     from relight.engine.telemetry.exposition import Exposition
+    from relight.streams.refusals import Counts
+
+#: Names of undeclared events that a run tells of each stream.
+UNDECLARED_SHOWN_MAX = 5
 
 
 @click.command("run", short_help="Read events, decide, and hand over mails.")
@@ -187,6 +191,17 @@ def _write_index(project: Project, summary: RunSummary) -> Path | None:
         return write_index(folder, figures_of_store(project, store, duplicates=summary.duplicates))
 
 
+def note_undeclared(project: Project, counts: Mapping[str, Counts]) -> None:
+    """Say which events no stream declares: they are counted and decide nothing."""
+    from relight.base.suggest import nearest_word
+
+    for stream, count in sorted(counts.items()):
+        for name, number in count.undeclared.most_common(UNDECLARED_SHOWN_MAX):
+            near = nearest_word(name, project.plan.schema.events)
+            hint = f"; did you mean '{near}'?" if near else ""
+            note(f"stream '{stream}': {count_of(number, 'record')} of the undeclared event '{name}'{hint}")
+
+
 def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str, object]:
     from relight.base.instants import iso_utc
 
@@ -224,6 +239,7 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
         say("The folder's rules were rolled back; those before them go on. `relight apply` puts the folder's in force.")
     if summary.dead:
         say("See why with: relight dead-letters list")
+    note_undeclared(project, summary.counts)
     where = project.settings.delivery.files
     target = f" to {relative(project.folder / where)}/".replace("//", "/") if where else ""
     rows = f"{count_of(summary.rows, 'row')} in the ledger"

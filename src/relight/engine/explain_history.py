@@ -26,6 +26,7 @@ from relight.streams.envelope import Control, Event
 if TYPE_CHECKING:
     from relight.messages.ledger import LedgerRow
     from relight.rules.plan import Plan, Rule
+    from relight.stores.interface import Store
     from relight.streams.envelope import Record
 
 
@@ -109,6 +110,16 @@ def retell(  # noqa: PLR0913 - one history, by keyword
     profile.now = max(profile.now, at)
     told.turn = Turn(world=world, state=world.states[profile.world], profile=profile, effects=Effects())
     return told
+
+
+def last_instant(store: Store, own: Sequence[Record], everybody: Sequence[Record]) -> int:
+    """Return the last instant (µs) that a store can be asked about: time judged up to it, and no record left out.
+
+    Own, everybody: the customer's and the global records, in log order. Orders of an operator may stand at the very
+    instant that time has come to.
+    """
+    last = [(store.reached() or 1) - 1, *(log[-1].ingest_time for log in (own, everybody) if log)]
+    return max(last)
 
 
 def _world(plans: Mapping[str, Plan], everybody: Iterable[Record], at: int, *, first: tuple[int, str] | None) -> World:

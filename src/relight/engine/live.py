@@ -46,7 +46,7 @@ class LiveFeed:
             elif source.kind == "http":
                 feed.over_http.add(name)
             elif source.kind == "kafka":
-                message = f"stream '{name}' reads {source.kind}, which this version does not; use a file or stdin"
+                message = f"stream '{name}' reads a Kafka topic, which only `relight run --engine kafka` does"
                 raise ProjectError([], message)
         return feed
 

@@ -8,6 +8,7 @@ from relight.base.errors import RelightError
 from relight.base.instants import iso_utc
 from relight.customers.codec import read_consent
 from relight.engine.explain import explain_customer
+from relight.engine.explain_history import last_instant
 from relight.engine.plan_versions import known_plans
 from relight.stores.interface import RowWish
 from relight.streams.envelope import Event
@@ -100,14 +101,15 @@ def _read(
     states = ((row.occurrence_key, store.message(row.occurrence_key)) for row in rows)
     told = None
     if len(own) <= EXPLAINED_RECORDS_MAX:
+        everybody = [record for _, record in store.global_log()]
         try:
             told = explain_customer(
                 plan=desk.plan,
                 plans=known_plans(store, desk.plan),
                 customer=name,
                 own=own,
-                everybody=[record for _, record in store.global_log()],
-                at=(store.reached() or 1) - 1,
+                everybody=everybody,
+                at=last_instant(store, own, everybody),
                 ledger=rows,
                 journal={key: status.state for key, status in states if status is not None},
             )
