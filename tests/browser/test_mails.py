@@ -28,14 +28,17 @@ TARGET_PX_MIN = 44
 SCHEMES = {"light": 1, "dark": 0}
 POLICY = RenderPolicy(
     project="Tidewater Boards", zone="Europe/Istanbul", locale="en", currency="TRY",
-    sender={"reply_to": "hello@tidewater.example", "postal_address": "Kordon Caddesi 101, İzmir · MERSİS 0000"},
+    sender={
+        "name": "Defne at Tidewater Boards", "reply_to": "hello@tidewater.example",
+        "postal_address": "Kordon Caddesi 101, İzmir · MERSİS 0000",
+    },
     base_url="https://mail.tidewater.example",
 )  # fmt: skip
 KINDS = {"last(order_placed.product)": Kind.TEXT, "last(order_placed.total)": Kind.MONEY}
-TRAITS = {"first_name": Kind.TEXT, "plan": Kind.TEXT, "trial_ends_at": Kind.TIME}
+TRAITS = {"first_name": Kind.TEXT, "plan": Kind.TEXT, "team_size": Kind.INTEGER, "trial_ends_at": Kind.TIME}
 PROPERTIES = {
     "cards": Kind.INTEGER, "quantity": Kind.INTEGER, "items": Kind.INTEGER, "total": Kind.MONEY, "began": Kind.TIME,
-    "url": Kind.URL,
+    "score": Kind.INTEGER, "url": Kind.URL,
 }  # fmt: skip
 
 

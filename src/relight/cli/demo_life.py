@@ -183,6 +183,9 @@ def _take_plan(tape: Tape, person: Person, course: Course) -> None:
         _identify(tape, person, course.cancels, plan="free")
         if happens(rng, 0.3):
             record_app(tape, course.cancels + rng.randint(1, 9) * DAY, key, "account_deleted")
+    elif plan == "business" and happens(rng, 0.6):
+        manager = rng.choice(("Mert Ak <mert@mail.tidewater.example>", "Elif Su <elif@mail.tidewater.example>"))
+        _identify(tape, person, course.subscribes + rng.randint(1, 30) * DAY, manager=manager)
     elif plan == "team" and happens(rng, 0.12):
         grown = course.subscribes + rng.randint(30, 150) * DAY
         record_app(tape, grown, key, "plan_changed", plan="business")
