@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_CACHE_DIR := 1
 export PIP_NO_INPUT := 1
 
-# Tests run in so many processes, a file in one of them: `make test WORKERS=0 ARGS="-k silence"` runs them in this one.
+# Tests run in so many processes, a file in one of them, all of which must draw up the same list, sets included: `make test WORKERS=0 ARGS="-k silence"` runs them in this one.
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -34,7 +34,7 @@ run: setup-run  ## the demo on a year of made-up customers
 	$(BIN)/python -m relight.cli.demo
 
 test: setup  ## the tests (ARGS="-k word" narrows them)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 bench: setup  ## each figure of docs/performance.md beside its baseline (ARGS="--row live")
 	$(BIN)/python -m bench $(ARGS)
