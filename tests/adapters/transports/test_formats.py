@@ -151,7 +151,11 @@ def iter_into(source: Any, found: list[RawRow]) -> list[RawRow]:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("a.gz", b"no gzip"), ("a.zst", b"no zstandard"), ("b.gz", gzip.compress(b"{}\n" * 9, mtime=0)[:-8] + b"xxxxxxxx")],
+    [
+        ("a.gz", b"no gzip"),
+        ("a.zst", b"no zstandard"),
+        ("b.gz", gzip.compress(b"{}\n" * 9, mtime=0)[:-8] + b"xxxxxxxx"),
+    ],
 )
 def test_damaged_archive(tmp_path: Path, name: str, data: bytes) -> None:
     """An archive that is none, or fails its checksum, is a clear error."""
