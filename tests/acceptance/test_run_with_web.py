@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,8 @@ from tests.faults.small_project import QUIET, SECRET, write_project
 from tests.support.pages import Pages, free_port, port_of, serving
 
 SECONDS = 90
+#: Seconds between two signals.
+AGAIN_SECONDS = 15
 
 
 @pytest.fixture
@@ -42,9 +44,19 @@ def running(folder: Path, *options: str) -> Iterator[Pages]:
         try:
             yield Pages(folder, port_of(folder), process, log)
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-                process.wait(timeout=SECONDS)
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ctrl-C until it ends: one that comes before the program listens is lost where a shell has it ignored."""
+    for _ in range(SECONDS // AGAIN_SECONDS):
+        if process.poll() is not None:
+            return
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=AGAIN_SECONDS)
+    process.kill()
+    raise AssertionError("Ctrl-C did not end it")
 
 
 def until(holds: Callable[[], bool]) -> None:
