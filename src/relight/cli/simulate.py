@@ -187,7 +187,9 @@ def _write(path: Path, data: PageData, base: PageData | None) -> Path:
     from relight.simulate.pages import write_report
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".json").write_text(json.dumps(_as_json(data, base), ensure_ascii=False), encoding="utf-8")
+    path.with_name(f"{path.stem}-figures.json").write_text(
+        json.dumps(_as_json(data, base), ensure_ascii=False), encoding="utf-8"
+    )
     return write_report(path, data, base)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from relight.web.desk.desk import Desk
 
 #: Where `relight simulate` leaves its figures below the project folder.
-SIMULATION = Path("out") / "simulation.json"
+SIMULATION = Path("out") / "simulation-figures.json"
 #: Bytes of that file that are read.
 SIMULATION_BYTES_MAX = 4 * 2**20
 
