@@ -102,29 +102,19 @@ def batch(*items: dict[str, Any], **more: Any) -> bytes:
 
 # ---------------------------------------------------------------- the published clients
 def _segment(place: Place) -> None:
-    client = segment.analytics.Client(KEY, host=place.url, on_error=_fail)
-    client.identify("u1", {"email": "ada@mail.example"})
-    client.track("u1", "Order Completed", {"total": 12.5})
-    client.page("u1", "docs", "Home")
-    client.group("u1", "acme", {"plan": "team"})
-    client.alias("a1", "u1")
-    client.flush()
-    client.join()
+    _five_calls(segment.analytics.Client(KEY, host=place.url, on_error=_fail))
 
 
 def _rudder(place: Place) -> None:
-    client = rudderstack.analytics.client.Client(KEY, host=place.url, on_error=_fail)
-    client.identify("u1", {"email": "ada@mail.example"})
-    client.track("u1", "Order Completed", {"total": 12.5})
-    client.page("u1", "docs", "Home")
-    client.group("u1", "acme", {"plan": "team"})
-    client.alias("a1", "u1")
-    client.flush()
-    client.join()
+    _five_calls(rudderstack.analytics.client.Client(KEY, host=place.url, on_error=_fail))
 
 
 def _customerio(place: Place) -> None:
-    client = customerio.analytics.Client(KEY, host=place.url, on_error=_fail)
+    _five_calls(customerio.analytics.Client(KEY, host=place.url, on_error=_fail))
+
+
+def _five_calls(client: Any) -> None:
+    """What the clients of Segment's family have in common."""
     client.identify("u1", {"email": "ada@mail.example"})
     client.track("u1", "Order Completed", {"total": 12.5})
     client.page("u1", "docs", "Home")

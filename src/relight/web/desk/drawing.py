@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 import jinja2
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from relight.config.measure_kinds import Unit
+from relight.metrics.figures import figure_text
 from relight.simulate.pages.words import count_text
 from relight.web.desk.texts import TEXTS
 from relight.web.protect import CONTENT_SECURITY_POLICY
@@ -104,12 +106,13 @@ def _day_text(ordinal: int | None) -> str:
     return "" if ordinal is None else dt.date.fromordinal(ordinal).isoformat()
 
 
-def _figure_text(value: float | None, unit: str = "") -> str:
-    """Return a figure with as many digits as it deserves, and its unit."""
+def _figure_text(value: float | None, unit: str = "", currency: str = "") -> str:
+    """Return a figure with its unit as `relight metrics` writes it; a bare number without one."""
+    if unit:
+        return figure_text(value, Unit(unit), currency)
     if value is None:
         return "–"
-    text = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.2f}"  # noqa: PLR2004 - digits
-    return f"{text} %" if unit == "percent" else text
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.2f}"  # noqa: PLR2004 - digits
 
 
 def _heat_class(share: float) -> str:

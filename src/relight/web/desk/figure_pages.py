@@ -100,7 +100,7 @@ def _measure_facts(one: Measure) -> dict[str, object]:
         "capability": one.capability,
         "title": one.title,
         "value": one.value,
-        "unit": str(one.unit),
+        "unit": one.unit.value,
         "currency": one.currency,
         "n": one.n,
         "low": None if one.interval is None else one.interval.low,
@@ -118,7 +118,8 @@ def _target_facts(one: TargetStatus) -> dict[str, object]:
         "title": one.title,
         "owner": one.target.owner,
         "value": one.value,
-        "unit": str(one.unit),
+        "unit": one.unit.value,
+        "currency": "" if one.measure is None else one.measure.currency,
         "reached": one.reached,
         "progress": one.progress,
     }

@@ -37,7 +37,15 @@ def overview(desk: Desk) -> Page:
     days = range(today - CHART_DAYS + 1, today + 1)
     computed = desk.figures.latest()
     measures = [
-        {"name": one.name, "title": one.title, "value": one.value, "unit": str(one.unit), "n": one.n}
+        {
+            "name": one.name,
+            "title": one.title,
+            "value": one.value,
+            "unit": one.unit.value,
+            "currency": one.currency,
+            "n": one.n,
+            "period": "" if one.period is None else one.period.label,
+        }
         for one in computed.measures
         if one.value is not None
     ][:OVERVIEW_MEASURES_MAX]
