@@ -82,7 +82,8 @@ def children_of(pages: Pages) -> list[int]:
 def test_the_pages_run_beside_the_engine(folder: Path) -> None:
     """The pages come up before the engine reads anything, are started again when they are killed, and end with it."""
     with running(folder) as pages:
-        until(lambda: are_up(pages))
+        # The engine begins once it has seen the pages answer; killed before that, they would refuse the run.
+        until(lambda: are_up(pages) and "Running " in pages.log.read_text())
         (first,) = children_of(pages)
         os.kill(first, signal.SIGKILL)
         until(lambda: are_up(pages) and children_of(pages) not in ([], [first]))

@@ -5,7 +5,11 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import os
 import re
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from html import unescape
@@ -33,8 +37,9 @@ from relight.web.protect import HEADERS
 from relight.web.site import LINK_PER_MINUTE_MAX, STRANGER_PER_MINUTE_MAX
 from tests.acceptance.cli_kit import relight
 from tests.faults.checker import mails_in
+from tests.faults.conftest import ROOT
 from tests.faults.small_project import SECRET
-from tests.support.pages import BASE, KEY, Pages, links_of, project_with_mail, run_once, serving
+from tests.support.pages import BASE, KEY, Pages, links_of, port_of, project_with_mail, run_once, serving
 
 MULTIPART = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
 SURVEYS = "surveys: {nps: {scale: 0-10}}\n"
@@ -456,3 +461,18 @@ def test_another_address_needs_a_token(tmp_path: Path) -> None:
         assert "parts" not in json.loads(pages.ask("/-/ready", authorization="Bearer let me in").text)
         assert "parts" in json.loads(pages.ask("/-/ready", authorization="Bearer let me in please").text)
         assert pages.post(links_of(folder)["header"]).status == 200
+
+
+def test_an_address_that_is_taken_is_69(tmp_path: Path) -> None:
+    """A port that another program has is told with what to do, before anything says that pages are up."""
+    folder = project_with_mail(tmp_path / "taken")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port_of(folder)))
+        taken.listen()
+        done = subprocess.run(
+            [sys.executable, "-m", "relight", "web", "--project", str(folder)],
+            env={**os.environ, "LINK_SECRET": SECRET}, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 69
+    assert f"127.0.0.1:{port_of(folder)}" in done.stderr
+    assert "Ctrl-C stops them" not in done.stderr

@@ -47,10 +47,12 @@ def command(*, project: Path | None, environment: str | None) -> None:
 
     found = open_project(project, environment)
     web = found.settings.web
-    if web.base_url is not None:
+
+    def tell() -> None:
         note(f"pages of {found.settings.project} on http://{web.host}:{web.port}; Ctrl-C stops them")
         note(f"the desk: http://{web.host}:{web.port}/desk")
-    serve(found.loaded, found.folder)
+
+    serve(found.loaded, found.folder, tell)
 
 
 @contextmanager

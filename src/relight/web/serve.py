@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from relight.base.errors import ProjectError
+from relight.base.errors import ProjectError, ServiceError
 from relight.delivery.sendgrid_events import load_keys
 from relight.stores.inbox import inbox_path
 from relight.stores.opening import SQLITE_DEFAULT, open_store
@@ -132,11 +133,16 @@ def _ingestion(project: LoadedProject, inbox: InboxWriter, keys: Path) -> Ingest
     )
 
 
-def serve(project: LoadedProject, folder: Path) -> None:
-    """Serve a project's pages until SIGINT or SIGTERM."""
+def serve(project: LoadedProject, folder: Path, on_bound: Callable[[], None] = lambda: None) -> None:
+    """Serve a project's pages until SIGINT or SIGTERM; on_bound: called once the address is ours.
+
+    Raises ServiceError where the address is not to be had.
+    """
     assert project.settings is not None
     site = open_site(project, folder)
     web = project.settings.web
+    listener = _bind(web.host, web.port)
+    on_bound()
     # Paths hold tokens, so there is no access log; our own lines name routes.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     config = uvicorn.Config(
@@ -154,4 +160,18 @@ def serve(project: LoadedProject, folder: Path) -> None:
         ws="none",
         proxy_headers=False,
     )
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        message = f"the pages cannot be served on {host}:{port}: {error.strerror}"
+        help_text = "another `relight web` may run; else name another address: `web: {listen: …}`"
+        raise ServiceError(message, help_text=help_text) from None
+    return listener
