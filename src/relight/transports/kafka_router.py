@@ -178,6 +178,7 @@ class Router:
                 live=tp.topic in self._live,
                 first=committed,
                 next=committed,
+                since=self._clock(),
             )
 
     def _decode(self, state: SourceState, records: list[Any]) -> list[Routed]:
@@ -205,7 +206,7 @@ class Router:
             state.until, state.behind = max(state.until, asked - CLOCK_SKEW), False
             return
         limit = asked - self._kafka.max_wait
-        if state.until < limit:
+        if max(state.until, state.since) < limit:
             if not state.behind:
                 self.notices.append(
                     f"source {state.source[0]} partition {state.source[1]} lags by more than "

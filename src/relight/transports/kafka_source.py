@@ -35,6 +35,8 @@ class SourceState:
     #: Instant up to which the source has spoken (µs), and what of it packs have said.
     until: int = INSTANT_MIN
     told: int = INSTANT_MIN
+    #: When this router was given it (µs): one that was not read yet is waited for from here on.
+    since: int = INSTANT_MIN
     #: It lags too much to be waited for.
     behind: bool = False
     #: (ingest time of the last, number) of records written that may wait for a slower source.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import closing
 from itertools import pairwise
 
@@ -92,12 +91,11 @@ def test_a_batch_waits_for_a_server_that_comes_back(postgres: PostgresServer, ur
 def test_takeovers_at_any_moment_leave_no_gap_and_no_repeat(url: str) -> None:
     """Three owners who claim and write at random moments: every offset is written once, in order."""
     PostgresStore.open(url).close()
-    ends = time.monotonic() + 2.0
     written: list[int] = []
 
     def work(owner: str) -> None:
         with closing(Connection(url)) as connection:
-            while time.monotonic() < ends:
+            while len(written) < 60:
                 sink = PartitionSink.claim(connection, 0, owner)
                 for _ in range(5):
                     offset = sink.durable + 1
@@ -112,7 +110,7 @@ def test_takeovers_at_any_moment_leave_no_gap_and_no_repeat(url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(written) > 50
+    assert len(written) >= 60
     assert all(b == a + 1 for a, b in pairwise(sorted(written)))
     with closing(PostgresStore.open(url)) as store, psycopg.connect(url) as sql:
         assert sql.execute("SELECT count(*) FROM ledger").fetchone() == (len(written),)
