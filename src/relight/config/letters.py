@@ -9,6 +9,7 @@ from relight.base.kinds import Kind
 from relight.base.problems import Problem
 from relight.base.suggest import suggest_words
 from relight.config.models import ConfigModel
+from relight.config.surveys import survey_scores
 from relight.rules.conditions import compile_condition
 from relight.rules.definitions import Definitions
 from relight.rules.plan import Condition, MessageClass, Rule, StepKind
@@ -120,4 +121,5 @@ def _render_policy(config: ConfigModel | None) -> RenderPolicy:
             "postal_address": sender.postal_address,
         },
         base_url=config.web.base_url.rstrip("/") if config.web else "",
+        surveys=survey_scores(config),
     )

@@ -8,6 +8,12 @@ from relight.rules.texts import PlaceOf
 from relight.streams.surveys import SCALE_POINTS_MAX, Survey
 
 
+def survey_scores(model: ConfigModel) -> dict[str, range]:
+    """Return the scores of each survey, lowest first, as the config writes them."""
+    scales = {name: [int(part) for part in written.scale.split("-")] for name, written in model.surveys.items()}
+    return {name: range(low, high + 1) for name, (low, high) in scales.items()}
+
+
 def read_surveys(model: ConfigModel, place_of: PlaceOf) -> tuple[dict[str, tuple[Survey, Place]], list[Problem]]:
     """Return the surveys by name with their places, and what is wrong with their scales."""
     surveys: dict[str, tuple[Survey, Place]] = {}

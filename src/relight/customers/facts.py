@@ -39,6 +39,7 @@ class Function(StrEnum):
     SILENT = "silent"
     RELEASES = "releases"
     INCIDENTS = "incidents"
+    UPCOMING = "upcoming"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ class Fact:
     ago: Span | None = None
     #: `top`: how many values.
     size: int | None = None
-    #: `open`: what closes a thing, and the property that names it in both.
+    #: `open`, `upcoming`: what closes a thing, and the property that names it in both.
     closed_by: Selector | None = None
     by: str | None = None
     #: `missing`: the whole list.

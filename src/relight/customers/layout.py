@@ -138,6 +138,8 @@ class LayoutBuilder:
 
         predicate: the selector's filter; keys: readers of the values its keyed properties are compared with.
         """
+        if fact.function is Function.UPCOMING or (fact.function is Function.OPEN and self._is_global(fact.selector)):
+            return reader_of(fact, "", keys, global_filter=predicate)
         if fact.function is Function.OPEN:
             return reader_of(fact, self._keep_things(fact, predicate), keys)
         if fact.function in (Function.ACTIVE_DAYS, Function.STREAK):
@@ -148,11 +150,14 @@ class LayoutBuilder:
             return reader_of(fact, spec.key, keys)
         if fact.selector is None:
             return reader_of(fact, "", keys)
-        declared = self.schema.events.get(fact.selector.event)
-        if declared is not None and declared.is_global:
+        if self._is_global(fact.selector):
             return reader_of(fact, "", keys, global_filter=predicate)
         spec = self._keep(fact.selector, frozenset({fact.selector.event}), predicate, fact)
         return reader_of(fact, spec.key, keys, props=spec.props, keyed=spec.keyed)
+
+    def _is_global(self, selector: Selector | None) -> bool:
+        declared = None if selector is None else self.schema.events.get(selector.event)
+        return declared is not None and declared.is_global
 
     def default_activity(self) -> frozenset[str]:
         """Return the events that count as activity where a rule names none (R1)."""

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from relight.base.instants import INSTANT_MIN
 from relight.base.kinds import UNKNOWN
 from relight.customers.facts import Fact, Function
+from relight.customers.global_events import read_news, read_standing
 from relight.customers.rhythm import read_active_days, read_open, read_streak, read_usual_interval
 from relight.customers.series import Series, entries_between
+from relight.customers.windows import bounds_of, note_or_midnight
 
 if TYPE_CHECKING:
     from relight.customers.facts import Filter
@@ -45,14 +46,16 @@ def reader_of(  # noqa: PLR0913 - the parts of one question
             return read_active_days(fact, key)
         case Function.STREAK:
             return read_streak(key)
-        case Function.OPEN:
+        case Function.OPEN if key:
             return read_open(key)
+        case Function.OPEN | Function.UPCOMING:
+            return read_standing(fact, global_filter)
         case Function.USUAL_INTERVAL:
             return read_usual_interval(key)
         case Function.SILENT | Function.SINCE if key:
             fold: _Fold = _since
         case Function.RELEASES | Function.INCIDENTS:
-            return _read_news(fact)
+            return read_news(fact)
         case _:
             fold = _FOLDS[fact.function]
     selected = _select(fact, key, keys, keyed) if key else _select_global(fact, global_filter)
@@ -65,11 +68,6 @@ def reader_of(  # noqa: PLR0913 - the parts of one question
 Selected = tuple["Sequence[Entry]", Series | None]
 
 
-def _bounds(fact: Fact, reading: Reading) -> tuple[int, int]:
-    until = reading.at if fact.ago is None else fact.ago.before(reading.at, reading.zone)
-    return (INSTANT_MIN if fact.window is None else fact.window.before(until, reading.zone)), until
-
-
 def _select(fact: Fact, key: str, keys: ReaderKeys, keyed: tuple[int, ...]) -> Callable[[Reading], Selected]:
     whole = fact.window is None
 
@@ -77,7 +75,7 @@ def _select(fact: Fact, key: str, keys: ReaderKeys, keyed: tuple[int, ...]) -> C
         series = reading.profile.series.get(key)
         if series is None:
             return (), None
-        after, until = _bounds(fact, reading)
+        after, until = bounds_of(fact, reading)
         found = entries_between(series, after, until)
         if not whole and found:
             _note_expiry(fact, found[0], reading)
@@ -107,22 +105,14 @@ def _note_expiry(fact: Fact, oldest: Entry, reading: Reading) -> None:
         leaves = fact.window.after(leaves, reading.zone)
     if fact.ago is not None:
         leaves = fact.ago.after(leaves, reading.zone)
-    _note_or_midnight(leaves, reading)
+    note_or_midnight(leaves, reading)
 
 
 def _note_arrival(fact: Fact, instants: Sequence[int], until: int, reading: Reading) -> None:
     """Note when a younger entry enters a window that lies back."""
     at = bisect_right(instants, until)
     if at < len(instants) and fact.ago is not None:
-        _note_or_midnight(fact.ago.after(instants[at], reading.zone), reading)
-
-
-def _note_or_midnight(instant: int, reading: Reading) -> None:
-    """Note an instant; where a month has no such day it has passed already, and the change comes at a midnight."""
-    if instant > reading.at:
-        reading.note_change(instant)
-    else:
-        reading.note_midnight()
+        note_or_midnight(fact.ago.after(instants[at], reading.zone), reading)
 
 
 def _select_global(fact: Fact, predicate: Filter | None) -> Callable[[Reading], Selected]:
@@ -130,7 +120,7 @@ def _select_global(fact: Fact, predicate: Filter | None) -> Callable[[Reading], 
     prop = fact.prop
 
     def select(reading: Reading) -> Selected:
-        after, until = _bounds(fact, reading)
+        after, until = bounds_of(fact, reading)
         found = [
             (e.event_time, f"{e.stream}\x1f{e.id}", e.properties.get(prop) if prop else None)
             for e in reading.globals
@@ -250,21 +240,3 @@ _FOLDS: dict[Function, Callable[[Fact, int, Sequence[Entry], Series | None, Read
     Function.LAST: _last,
     Function.FIRST: _first,
 }
-
-
-def _read_news(fact: Fact) -> ReadFact:
-    """Read releases(W) or incidents(W): the properties of those global events, newest first, each with `at`.
-
-    A global event is a release or an incident by its name: one that contains the word.
-    """
-    word = fact.function.value.removesuffix("s")
-
-    def read(reading: Reading) -> object:
-        after, until = _bounds(fact, reading)
-        found = [e for e in reading.globals if word in e.name and after < e.event_time <= until]
-        found.sort(key=lambda e: e.order, reverse=True)
-        if found and fact.window is not None:
-            _note_or_midnight(fact.window.after(found[-1].event_time, reading.zone), reading)
-        return tuple({**e.properties, "at": e.event_time} for e in found)
-
-    return read

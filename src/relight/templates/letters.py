@@ -67,6 +67,8 @@ class RenderPolicy:
     #: `name`, `address`, `reply_to`, `postal_address`.
     sender: Mapping[str, str] = field(default_factory=dict)
     base_url: str = ""
+    #: Survey -> its scores, lowest first.
+    surveys: Mapping[str, range] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Functions of the condition language that a template may call on `customer`.
 QUESTIONS = frozenset(function.value for function in Function)
 #: Questions about the product, called without `customer`; they give lists of events, newest first.
-PRODUCT_QUESTIONS = frozenset({Function.RELEASES.value, Function.INCIDENTS.value})
+PRODUCT_QUESTIONS = frozenset({Function.RELEASES.value, Function.INCIDENTS.value, Function.UPCOMING.value})
 
 
 def question_text(function: str, arguments: Sequence[object], options: Mapping[str, object]) -> str:

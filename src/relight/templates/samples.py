@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from relight.base.instants import DAY
 from relight.base.kinds import UNKNOWN, Kind
 from relight.rules.plan import Condition
+from relight.templates.questions import PRODUCT_QUESTIONS
 
 if TYPE_CHECKING:
-    from relight.templates.letters import CompiledLetter
+    from relight.templates.letters import CompiledLetter, RenderPolicy
 
 #: The instant that samples happen at: 2026-03-01 09:00 UTC.
 SAMPLE_INSTANT = 1_772_355_600_000_000
@@ -117,7 +118,7 @@ def sample_letter(
             name=name,
             letter=replace(letter, expressions=answers),
             reading=SampleReading(traits={**traits, "locale": language}, properties=known),
-            extra=_extra(known, letter.policy.base_url),
+            extra=_extra(known, letter.policy),
         )
 
 
@@ -125,13 +126,13 @@ def _answer(
     condition: Condition, text: str, values: Mapping[Kind, object], kind: Kind, properties: Mapping[str, Kind]
 ) -> Condition:
     value: object = values.get(kind, UNKNOWN)
-    if text.startswith(("releases(", "incidents(")):
+    if text.startswith(tuple(f"{question}(" for question in PRODUCT_QUESTIONS)):
         value = (_Properties({**_TYPICAL, **values}, properties),) if values else ()
     return Condition(text=text, place=condition.place, evaluate=lambda _reading: value)
 
 
-def _extra(known: Mapping[str, object], base_url: str) -> dict[str, object]:
-    base = (base_url or "https://mail.shop.example").rstrip("/")
+def _extra(known: Mapping[str, object], policy: RenderPolicy) -> dict[str, object]:
+    base = (policy.base_url or "https://mail.shop.example").rstrip("/")
     return {
         "request": known,
         "release": known,
@@ -140,7 +141,7 @@ def _extra(known: Mapping[str, object], base_url: str) -> dict[str, object]:
         "code": "SAMPLE-CODE",
         "confirm_url": lambda topic: f"{base}/c/sample?t={topic}",
         "click_url": lambda _target: f"{base}/r/sample/sample",
-        "survey": lambda name: [(score, f"{base}/s/sample?t={name}&v={score}") for score in range(11)],
+        "survey": lambda name: [(score, f"{base}/s/sample?t={name}&v={score}") for score in policy.surveys[name]],
         "now": SAMPLE_INSTANT,
         "unsubscribe_url": f"{base}/u/sample",
         "preferences_url": f"{base}/p/sample",

@@ -28,7 +28,7 @@ GIVEN_NAMES = frozenset({
     "arm", "click_url", "code", "confirm_url",
     "entry", "event", "incidents", "lang", "locale", "milestone", "now", "preferences_url", "preheader",
     "project", "release", "releases", "request", "rule", "sender", "subject", "survey", "threshold", "topic",
-    "unsubscribe_url",
+    "unsubscribe_url", "upcoming",
 })  # fmt: skip
 #: Names whose properties are those of an event of a stream.
 EVENT_NAMES = frozenset({"entry", "event", "request", "release"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from relight.customers.profile import Profile
 from relight.customers.reading import Reading
 from relight.messages.identity import TokenKey, TokenPurpose, occurrence_digest, verify_token
 from relight.streams.surveys import COMMENT_CHARACTERS_MAX, SURVEY_STREAM, Survey, answer_event
-from relight.templates import Rendered
+from relight.templates import CompiledLetter, Rendered
+from relight.templates.samples import sample_letter
 from tests.unit.config.test_mistakes import ENV, HERE, with_file
 
 SECRET = "a secret of the tests"
@@ -47,6 +49,22 @@ def loaded(files: FolderFiles) -> LoadedProject:
 
 def codes(project: LoadedProject) -> list[str]:
     return [problem.code for problem in project.problems if problem.severity == "error"]
+
+
+@pytest.mark.parametrize(("scale", "scores"), [("1-5", "12345"), ("0-10", "012345678910"), ("3-4", "34")])
+def test_a_preview_asks_on_the_declared_scale(scale: str, scores: str) -> None:
+    """A made-up customer's mail has one link for each score of the scale, lowest first, and no other."""
+    project = loaded(with_question(with_surveys(f"{{csat: {{scale: {scale}}}}}"), QUESTION))
+    assert codes(project) == []
+    assert project.plan is not None
+    letter = project.plan.letters["nudge"]
+    assert isinstance(letter, CompiledLetter)
+    typical = next(one for one in sample_letter(letter, "en", kinds={}, properties={}) if one.name == "typical")
+    mail = typical.letter.render(typical.reading, typical.extra)
+    assert isinstance(mail, Rendered)
+    asked = re.findall(r"/s/sample\?t=csat&amp;v=(\d+)[^>]*>(\d+)</a>", mail.html)
+    assert all(linked == shown for linked, shown in asked)
+    assert "".join(shown for _, shown in asked) == scores
 
 
 def test_the_answers_are_an_event_that_rules_may_use() -> None:

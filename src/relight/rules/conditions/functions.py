@@ -11,7 +11,7 @@ from relight.base.suggest import suggest_words
 from relight.customers.facts import Fact, Function
 from relight.rules.conditions.checked import Checked, FactRead
 from relight.rules.conditions.filters import Subject, check_subject
-from relight.rules.conditions.pairs import check_missing, check_open
+from relight.rules.conditions.pairs import check_missing, check_open, check_upcoming
 from relight.rules.conditions.scope import Mode, Walk
 from relight.rules.conditions.types import BOOLEAN, DAYS, DURATION, INTEGER, MONEY, NUMBER, Type
 from relight.streams.expressions.nodes import Call, Form, Literal, Node
@@ -105,6 +105,8 @@ def check_call(node: Call, walk: Walk) -> Checked | None:
     function = Function(node.function)
     if function is Function.OPEN:
         return check_open(node, walk)
+    if function is Function.UPCOMING:
+        return check_upcoming(node, walk)
     if function is Function.MISSING:
         return check_missing(node, walk)
     return _check_shaped(node, function, _SHAPES[function], walk)

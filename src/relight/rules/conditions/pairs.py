@@ -1,4 +1,4 @@
-"""Checks `open` and `missing`, the functions that put two things side by side: two events, a list and a property."""
+"""Checks `open`, `upcoming` and `missing`, which put two things side by side: two events, a list and a property."""
 
 from __future__ import annotations
 
@@ -6,31 +6,44 @@ from relight.base.kinds import TEXT_KINDS, Kind
 from relight.base.suggest import suggest_words
 from relight.customers.facts import Fact, Function
 from relight.rules.conditions.checked import Checked, Constant, FactRead
-from relight.rules.conditions.filters import check_subject
+from relight.rules.conditions.filters import Subject, check_subject
 from relight.rules.conditions.scope import Walk
 from relight.rules.conditions.types import INTEGER, Type
 from relight.streams.expressions.nodes import Call, ListLiteral, Name, Node
 from relight.streams.expressions.printing import print_node
 
 _OPEN_FORM = "open(ticket_opened, ticket_resolved, by: ticket_id)"
+_UPCOMING_FORM = "upcoming(feature_announced, feature_released, by: feature)"
+_OTHERS = {
+    Function.OPEN: "the other one concerns everybody",
+    Function.UPCOMING: "'upcoming' is about what everybody is told",
+}
 _MISSING_FORM = "missing(features, feature_used.feature)"
 
 
 def check_open(node: Call, walk: Walk) -> Checked | None:
     """Return the number of things opened and not closed, or None after reporting."""
+    return _check_pair(node, Function.OPEN, _OPEN_FORM, walk)
+
+
+def check_upcoming(node: Call, walk: Walk) -> Checked | None:
+    """Return the list of what was announced to everybody and has not come, or None after reporting."""
+    return _check_pair(node, Function.UPCOMING, _UPCOMING_FORM, walk)
+
+
+def _check_pair(node: Call, function: Function, form: str, walk: Walk) -> Checked | None:
     by = next((keyword.value for keyword in node.keywords if keyword.name == "by"), None)
     if len(node.arguments) != 2 or len(node.keywords) != 1 or not isinstance(by, Name) or len(by.parts) != 1:  # noqa: PLR2004 - what opens and what closes
         walk.wrong_argument(
-            node, "'open' needs what opens, what closes, and the property that names the thing", _OPEN_FORM
+            node, f"'{function}' needs what opens, what closes, and the property that names the thing", form
         )
         return None
-    opened = check_subject(node.arguments[0], Function.OPEN, _OPEN_FORM, walk, has_property=False)
-    closed = check_subject(node.arguments[1], Function.OPEN, _OPEN_FORM, walk, has_property=False)
-    if opened is None or closed is None:
+    opened, closed = (check_subject(one, function, form, walk, has_property=False) for one in node.arguments)
+    if opened is None or closed is None or not _agree(node, (opened, closed), function, walk):
         return None
     if not isinstance(node.arguments[1], Name) or opened.keys:
         walk.wrong_argument(
-            node, "in 'open' only the event that opens takes a filter, on its own properties", _OPEN_FORM
+            node, f"in '{function}' only the event that opens takes a filter, on its own properties", form
         )
         return None
     found = [_property_of(event.selector.event, by, walk) for event in (opened, closed)]
@@ -40,8 +53,20 @@ def check_open(node: Call, walk: Walk) -> Checked | None:
         message = f"'{by.dotted}' is not of the same type in both events"
         walk.report("type-mismatch", message, by.place)
         return None
-    fact = Fact(function=Function.OPEN, selector=opened.selector, closed_by=closed.selector, by=by.parts[0])
-    return FactRead(type=INTEGER, text=print_node(node), place=node.place, fact=fact, predicate=opened.predicate)
+    fact = Fact(function=function, selector=opened.selector, closed_by=closed.selector, by=by.parts[0])
+    kind = INTEGER if function is Function.OPEN else Type(kind=Kind.LIST)
+    return FactRead(type=kind, text=print_node(node), place=node.place, fact=fact, predicate=opened.predicate)
+
+
+def _agree(node: Call, pair: tuple[Subject, Subject], function: Function, walk: Walk) -> bool:
+    """Return whether both events are of one customer or both concern everybody, as the function wants it."""
+    are_global = [walk.scope.schema.events[one.selector.event].is_global for one in pair]
+    if all(are_global) or (function is Function.OPEN and not any(are_global)):
+        return True
+    at = are_global.index(False)
+    message = f"'{pair[at].selector.event}' is an event of one customer, and {_OTHERS[function]}"
+    walk.report("wrong-argument", message, node.arguments[at].place)
+    return False
 
 
 def _property_of(event: str, by: Name, walk: Walk) -> Kind | None:

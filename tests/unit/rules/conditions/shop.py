@@ -69,11 +69,12 @@ EVENTS: dict[str, dict[str, PropertyType]] = {
     "ticket_resolved": {"ticket_id": prop(Kind.TEXT)},
     "feature_used": {"feature": prop(Kind.TEXT)},
     "csat_answered": {"score": prop(Kind.INTEGER), "comment": prop(Kind.TEXT)},
+    "feature_announced": {"feature": prop(Kind.TEXT)},
     "feature_released": {"feature": prop(Kind.TEXT)},
 }
 SCHEMA = Schema(
     events={
-        name: EventType(name=name, streams=("shop",), properties=properties, is_global=name == "feature_released")
+        name: EventType(name=name, streams=("shop",), properties=properties, is_global=name in ("feature_announced", "feature_released"))
         for name, properties in EVENTS.items()
     },
     traits=TRAITS,
