@@ -74,7 +74,12 @@ EVENTS: dict[str, dict[str, PropertyType]] = {
 }
 SCHEMA = Schema(
     events={
-        name: EventType(name=name, streams=("shop",), properties=properties, is_global=name in ("feature_announced", "feature_released"))
+        name: EventType(
+            name=name,
+            streams=("shop",),
+            properties=properties,
+            is_global=name in ("feature_announced", "feature_released"),
+        )
         for name, properties in EVENTS.items()
     },
     traits=TRAITS,
