@@ -97,6 +97,12 @@ class SendgridModel(FileModel):
     )
     sandbox: bool = Field(default=False, description="SendGrid checks the shape only: nothing is delivered.")
     connections: int = Field(default=16, ge=1, le=200, description="Requests under way at once.")
+    batch: int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="Mails that may share one request where they say the same but for their own links.",
+    )
 
 
 class WebhookModel(FileModel):

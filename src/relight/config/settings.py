@@ -73,6 +73,8 @@ class SendgridSettings:
     url: str | None
     sandbox: bool = False
     connections: int = 16
+    #: Messages that may share one request where they say the same.
+    batch: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +262,7 @@ def _delivery(model: ConfigModel) -> DeliverySettings:
             url=grid.url,
             sandbox=grid.sandbox,
             connections=grid.connections,
+            batch=grid.batch,
         )
         if grid
         else None,

@@ -20,11 +20,15 @@ def require_sendgrid() -> None:
         raise ImportError(f"SendGrid needs {', '.join(missing)}, which are not installed: {SENDGRID_INSTALL}")
 
 
-def open_sendgrid(*, key: str, url: str | None, sandbox: bool, connections: int, seconds: float) -> Transport:
+def open_sendgrid(  # noqa: PLR0913 - one account, by keyword
+    *, key: str, url: str | None, sandbox: bool, connections: int, batch: int, seconds: float
+) -> Transport:
     """Return the SendGrid transport; raises ImportError where the extra is missing, ValueError for a bad key."""
     require_sendgrid()
     from relight.delivery.sendgrid import URL_DEFAULT, SendgridAccount, SendgridTransport
 
     return SendgridTransport(
-        SendgridAccount(key=key, url=url or URL_DEFAULT, sandbox=sandbox, connections=connections, seconds=seconds)
+        SendgridAccount(
+            key=key, url=url or URL_DEFAULT, sandbox=sandbox, connections=connections, batch=batch, seconds=seconds
+        )
     )

@@ -1,9 +1,10 @@
-"""Sends through SendGrid's Web API over connections that stay open: one request a message, several at a time.
+"""Sends through SendGrid's Web API over connections that stay open: one request a message, or for mails saying the same.
 
 Theory of operation. Exceptions of a client library cannot tell whether the provider has the message, so the phase is
 kept here: until the request's head is about to be written nothing has left, and whatever breaks is `retry`; from there
 until the answer is read in full it is `unknown`; a full answer is judged in `sendgrid_answers`. Nothing follows a
-redirect, nothing is tried again here: when and whether is the dispatcher's.
+redirect, nothing is tried again here: when and whether is the dispatcher's. A refused batch is halved until what is
+wrong with it stands alone.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from relight.delivery.outgoing import (
     outcome_of,
 )
 from relight.delivery.sendgrid_answers import ANSWER_BYTES_MAX, Verdict, judge_answer
+from relight.delivery.sendgrid_batches import BATCH_MESSAGES_MAX, build_batch, share
 from relight.delivery.sendgrid_payload import build_payload
 
 #: Where the API is, for accounts outside the EU.
@@ -52,10 +54,14 @@ class SendgridAccount:
     #: Have shapes checked only; nothing is delivered and nothing charged.
     sandbox: bool = False
     connections: int = CONNECTIONS_DEFAULT
+    #: Messages that may share one request where they say the same; as many become unknown with a lost answer.
+    batch: int = 1
     #: Seconds that one request may take, its answer included.
     seconds: float = 30.0
 
     def __post_init__(self) -> None:
+        if not 1 <= self.batch <= BATCH_MESSAGES_MAX:
+            raise ValueError(f"a request holds 1 to {BATCH_MESSAGES_MAX} messages")
         if not self.key.strip() or not self.key.isascii() or not self.key.isprintable():
             raise ValueError("the key is empty or holds what cannot stand in a header")
 
@@ -100,22 +106,23 @@ class SendgridTransport:
     def __init__(self, account: SendgridAccount) -> None:
         """Keep the account; nothing is opened yet."""
         self.account = account
-        self.batch_max = account.connections * BATCH_PER_CONNECTION
+        self.batch_max = max(account.connections * BATCH_PER_CONNECTION, account.batch)
         self._url = URL(f"{account.url.rstrip('/')}/v3/mail/send")
         self._session: aiohttp.ClientSession | None = None
 
     async def deliver(self, batch: Sequence[OutgoingMessage], *, may_begin: MayBegin = always) -> list[Delivery]:
         """Return one delivery a message. What one is told about the account or the provider holds for the rest."""
-        found: list[Delivery | None] = [None] * len(batch)
-        waiting = iter(enumerate(batch))
+        groups = share(batch, self.account.batch)
+        found: dict[str, Delivery] = {}
+        waiting = iter(groups)
         shared = _Round(may_begin)
 
         async def work() -> None:
-            for place, message in waiting:
-                found[place] = await self._send(message, shared)
+            for group in waiting:
+                found.update((one.key, one) for one in await self._send_group(group, shared))
 
-        await asyncio.gather(*(work() for _ in range(min(self.account.connections, len(batch)))))
-        return [one for one in found if one is not None]
+        await asyncio.gather(*(work() for _ in range(min(self.account.connections, len(groups)))))
+        return [found[message.occurrence_key] for message in batch]
 
     async def look_up(self, keys: Sequence[str]) -> Mapping[str, Delivery]:  # noqa: ARG002 - the protocol's signature
         """Return nothing: only the event webhook says what became of a message."""
@@ -127,18 +134,37 @@ class SendgridTransport:
         if session is not None:
             await session.close()
 
-    async def _send(self, message: OutgoingMessage, shared: _Round) -> Delivery:
+    async def _send_group(self, group: Sequence[OutgoingMessage], shared: _Round) -> list[Delivery]:
+        """Send one request; where it is refused and holds several messages, its halves, so that one poison is alone."""
         if shared.closed is not None:
-            return _delivery(message, shared.closed)
+            return [_delivery(message, shared.closed) for message in group]
         try:
-            body = _Body(build_payload(message, sandbox=self.account.sandbox), shared.may_begin)
+            body = _Body(self._build(group), shared.may_begin)
+            verdict = await self._ask(body, shared)
         except RejectError as error:
-            return outcome_of(message, Outcome.REJECTED, str(error))
+            verdict = Verdict(outcome=Outcome.REJECTED, text=str(error))
+        if verdict is None:
+            return [not_begun(message) for message in group]
+        if verdict.outcome is Outcome.REJECTED and len(group) > 1:
+            half = len(group) // 2
+            return [
+                *await self._send_group(group[:half], shared),
+                *await self._send_group(group[half:], shared),
+            ]
+        return [_delivery(message, verdict) for message in group]
+
+    def _build(self, group: Sequence[OutgoingMessage]) -> bytes:
+        if len(group) == 1:
+            return build_payload(group[0], sandbox=self.account.sandbox)
+        return build_batch(group, sandbox=self.account.sandbox)
+
+    async def _ask(self, body: _Body, shared: _Round) -> Verdict | None:
+        """Return what became of a request, None where it was not begun; note what concerns the rest of the round."""
         try:
             verdict = await self._post(body)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             if body.is_given_up:
-                return not_begun(message)
+                return None
             text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             outcome = Outcome.UNKNOWN if body.begun else Outcome.RETRY
             verdict = Verdict(outcome=outcome, text=text, concern=Concern.PROVIDER)
@@ -151,7 +177,7 @@ class SendgridTransport:
             shared.closed = Verdict(
                 outcome=Outcome.RETRY, text=text, retry_at=verdict.retry_at, concern=Concern.PROVIDER
             )
-        return _delivery(message, verdict)
+        return verdict
 
     async def _post(self, body: _Body) -> Verdict:
         session = self._open_session()

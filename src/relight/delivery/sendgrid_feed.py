@@ -24,7 +24,7 @@ from relight.base.ids import digest
 from relight.delivery.sendgrid_events import SIGNATURE_HEADER, TIMESTAMP_HEADER
 
 #: Tries of one post; the real one goes on for a day.
-POST_TRIES_MAX = 8
+POST_TRIES_MAX = 240
 #: Seconds between two of them.
 RETRY_SECONDS = 0.5
 #: Seconds that a post may take.
@@ -59,6 +59,7 @@ def reports_of(payload: Mapping[str, Any], message_id: str, now_seconds: int) ->
                         "sg_message_id": f"{message_id}.standin-0001",
                         "category": payload.get("categories", []),
                         **payload.get("custom_args", {}),
+                        **one.get("custom_args", {}),
                         **report,
                     }
                 )

@@ -1,27 +1,28 @@
-"""The JSON of `POST /v3/mail/send` for one message, built with the sendgrid package's own helpers, as UTF-8.
+"""The JSON of `POST /v3/mail/send` for one message, as UTF-8: the frame by the sendgrid package's own helpers.
 
-One message a request: what differs by recipient stands at message level. Nothing personal goes into custom arguments
-or categories, since SendGrid keeps them and cannot redact them: the occurrence key and the rule's id are all there is.
+The frame (sender, category, settings) is what all messages of a rule share, so the package builds it once; what each
+says and to whom is put beside it. One message a request: what differs by recipient stands at message level. Nothing
+personal goes into custom arguments or categories, since SendGrid keeps them and cannot redact them: the occurrence key
+and the rule's id are all there is.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 from sendgrid.helpers.mail import (
     Category,
-    CustomArg,
     From,
-    Header,
     Mail,
     MailSettings,
     ReplyTo,
     SandBoxMode,
     SubscriptionTracking,
-    To,
     TrackingSettings,
 )
 
@@ -36,6 +37,8 @@ KEY_ARGUMENT = "relight_key"
 CATEGORY_CHARACTERS_MAX = 255
 #: Bytes of a request with everything in it: 30 MB by the provider's documentation.
 REQUEST_BYTES_MAX = 30_000_000
+#: Frames that are remembered: one a sender and rule.
+FRAMES_KEPT_MAX = 1_000
 _SEPARATORS = re.compile(r"[;,]+")
 _BEARER = re.compile(r"(?i)(bearer\s+)[^\s'\",}]+")
 
@@ -61,15 +64,6 @@ def quieten_client() -> None:
 quieten_client()
 
 
-def _without_tracking() -> TrackingSettings:
-    found = TrackingSettings()
-    found.subscription_tracking = SubscriptionTracking(enable=False)
-    return found
-
-
-_NO_TRACKING = _without_tracking()
-
-
 def build_payload(message: OutgoingMessage, *, sandbox: bool = False) -> bytes:
     """Return the request's body.
 
@@ -80,34 +74,43 @@ def build_payload(message: OutgoingMessage, *, sandbox: bool = False) -> bytes:
     Raises:
         RejectError: it can never be sent: no address, an empty body, a value that may not stand in a header.
     """
-    address = normalise_address(message.to_address)
-    if address is None:
-        raise RejectError("the address is none that mail can go to")
-    if not message.text and not message.html:
-        raise RejectError("the message has no body")
-    mail = Mail(
-        from_email=_mailbox(From, message.from_address, check_header_text("From", message.from_name or "")),
-        to_emails=_mailbox(To, address, _name(message.to_name)),
-        subject=check_header_text("Subject", message.subject),
-        plain_text_content=message.text or None,
-        html_content=message.html or None,
-    )
-    if message.reply_to:
-        mail.reply_to = _mailbox(ReplyTo, check_header_text("Reply-To", message.reply_to), None)
-    for name, value in _headers(message).items():
-        mail.add_header(Header(name, value))
-    mail.add_custom_arg(CustomArg(KEY_ARGUMENT, message.occurrence_key))
-    if message.category:
-        mail.add_category(Category(message.category[:CATEGORY_CHARACTERS_MAX]))
-    mail.tracking_settings = _NO_TRACKING
-    if sandbox:
-        settings = MailSettings()
-        settings.sandbox_mode = SandBoxMode(enable=True)
-        mail.mail_settings = settings
-    body = msgspec.json.encode(_in_order(mail.get()))
+    own = frame_of(message, sandbox=sandbox) | {
+        "personalizations": [{"to": [recipient_of(message)]}],
+        "subject": check_header_text("Subject", message.subject),
+        "content": content_of(message),
+        "custom_args": {KEY_ARGUMENT: message.occurrence_key},
+    }
+    if headers := headers_of(message):
+        own["headers"] = headers
+    return encode_request(own)
+
+
+def encode_request(request: Mapping[str, object]) -> bytes:
+    """Return a request as UTF-8; raises RejectError for one that is larger than the provider takes."""
+    body = msgspec.json.encode(request)
     if len(body) > REQUEST_BYTES_MAX:
         raise RejectError(f"the request would have {len(body):,} bytes; {REQUEST_BYTES_MAX:,} are allowed")
     return body
+
+
+def frame_of(message: OutgoingMessage, *, sandbox: bool) -> dict[str, object]:
+    """Return what messages of one sender and rule have in common, as the package builds it. Not to be changed."""
+    return _frame(message.from_address, message.from_name or "", message.reply_to or "", message.category, sandbox)
+
+
+@lru_cache(maxsize=FRAMES_KEPT_MAX)
+def _frame(from_address: str, from_name: str, reply_to: str, category: str, sandbox: bool) -> dict[str, object]:  # noqa: FBT001 - a key of the cache
+    mail = Mail()
+    mail.from_email = _mailbox(From, from_address, check_header_text("From", from_name))
+    if reply_to:
+        mail.reply_to = _mailbox(ReplyTo, check_header_text("Reply-To", reply_to), None)
+    if category:
+        mail.add_category(Category(category[:CATEGORY_CHARACTERS_MAX]))
+    mail.tracking_settings = TrackingSettings(subscription_tracking=SubscriptionTracking(enable=False))
+    if sandbox:
+        mail.mail_settings = MailSettings(sandbox_mode=SandBoxMode(enable=True))
+    found: dict[str, object] = mail.get()
+    return found
 
 
 def _mailbox(kind: Any, address: str, name: str | None) -> Any:
@@ -119,7 +122,26 @@ def _mailbox(kind: Any, address: str, name: str | None) -> Any:
     return found
 
 
-def _headers(message: OutgoingMessage) -> dict[str, str]:
+def recipient_of(message: OutgoingMessage) -> dict[str, str]:
+    """Return whom the message goes to; raises RejectError where that is nobody."""
+    address = normalise_address(message.to_address)
+    if address is None:
+        raise RejectError("the address is none that mail can go to")
+    name = _name(message.to_name)
+    return {"email": address, "name": name} if name else {"email": address}
+
+
+def content_of(message: OutgoingMessage) -> list[dict[str, str]]:
+    """Return the forms of the body, text first, as the API asks; raises RejectError where there is none."""
+    parts = (("text/plain", message.text), ("text/html", message.html))
+    found = [{"type": kind, "value": value} for kind, value in parts if value]
+    if not found:
+        raise RejectError("the message has no body")
+    return found
+
+
+def headers_of(message: OutgoingMessage) -> dict[str, str]:
+    """Return the headers that the API lets us set."""
     found: dict[str, str] = {}
     if message.list_unsubscribe:
         uris_header("List-Unsubscribe", message.list_unsubscribe)  # refuses what may not stand there
@@ -136,11 +158,3 @@ def _headers(message: OutgoingMessage) -> dict[str, str]:
 def _name(name: str | None) -> str | None:
     """Return a recipient's name without the `;` and `,` that SendGrid refuses in one."""
     return " ".join(_SEPARATORS.sub(" ", check_header_text("To", name)).split()) if name else None
-
-
-def _in_order(payload: dict[str, object]) -> dict[str, object]:
-    """Return the payload with text/plain before text/html, as the API asks."""
-    content = payload.get("content")
-    if isinstance(content, list):
-        payload["content"] = sorted(content, key=lambda part: part["type"] != "text/plain")
-    return payload

@@ -1,7 +1,7 @@
 """A stand-in for SendGrid's send call, for tests and for trying things without an account: strict, honest, on loopback.
 
-It refuses what `sendgrid_rules` names, writes what it accepts to its log (one JSON line each, flushed to disk) before
-it answers, and fails on demand. Nothing leaves the machine.
+It refuses what `sendgrid_rules` names, writes what it accepts to its log (one JSON line a message, flushed to disk)
+before it answers, and fails on demand. Nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import struct
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET
@@ -29,7 +29,6 @@ from relight.delivery.sendgrid_rules import (
     SendRequest,
     is_sandboxed,
     read_request,
-    recipients_of,
 )
 
 #: Connections that may wait to be accepted; with few, many threads at once see resets.
@@ -40,6 +39,8 @@ READ_BYTES = 262_144
 WINDOW_SECONDS = 60
 #: Bytes of an answer after which `cut` ends it.
 CUT_BYTES = 20
+#: Beginning of an address that is refused, as the provider refuses some that look well: to try what a batch does then.
+REFUSED_START = "refused"
 #: Requests in a window where no limit was asked for; only the headers say so.
 LIMIT_SHOWN = 10_000
 _TEXTS = {400: "Bad Request", 401: "authorization required", 403: "access forbidden", 404: "not found",
@@ -71,12 +72,12 @@ class AcceptedLog:
     _lines: list[bytes] = field(default_factory=list)
     _task: asyncio.Task[None] | None = None
 
-    async def write(self, line: Mapping[str, Any]) -> None:
-        """Return when the line is on disk."""
+    async def write(self, *lines: Mapping[str, Any]) -> None:
+        """Return when the lines are on disk, all of them by one write."""
         if self.path is None:
             return
         done = asyncio.get_running_loop().create_future()
-        self._lines.append(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        self._lines += (json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)
         self._waiting.append(done)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._flush())
@@ -241,8 +242,9 @@ class StandIn:
         if len(body) > REQUEST_BYTES_MAX:
             return _error(413)
         found = read_request(body, now_seconds=int(self.clock()), batch_ids=frozenset(self._batches))
-        if isinstance(found, list):
-            return _error(400, found)
+        refusals = found if isinstance(found, list) else list(_unwanted(found))
+        if refusals or isinstance(found, list):
+            return _error(400, refusals)
         if is_sandboxed(found):
             return Answer(200, b"", limits)
         message_id = digest("standin", str(time.time_ns()), str(self.requests))[:22]
@@ -255,10 +257,19 @@ class StandIn:
 
     async def _keep(self, request: SendRequest, body: bytes, message_id: str) -> None:
         payload = json.loads(body)
-        line = {"at": int(self.clock() * 1e6), "id": message_id, "to": recipients_of(request),
-                "custom_args": dict(request.custom_args), "payload": payload}  # fmt: skip
-        await self.log.write(line)
-        self.accepted += 1
+        now = int(self.clock() * 1e6)
+        lines = [
+            {
+                "at": now,
+                "id": message_id,
+                "to": [box.email for box in (*one.to, *one.cc, *one.bcc)],
+                "custom_args": request.custom_args | one.custom_args,
+                "payload": payload | {"personalizations": [payload["personalizations"][number]]},
+            }
+            for number, one in enumerate(request.personalizations)
+        ]
+        await self.log.write(*lines)
+        self.accepted += len(lines)
         if self.on_accepted is not None:
             await self.on_accepted(payload, message_id)
 
@@ -268,6 +279,14 @@ class StandIn:
         used = self._window[1] if self._window[0] == window else 0
         self._window = (window, used + 1)
         return (self.limit or LIMIT_SHOWN) - used - 1 if self.limit else LIMIT_SHOWN, (window + 1) * WINDOW_SECONDS
+
+
+def _unwanted(request: SendRequest) -> Iterator[Refusal]:
+    for number, one in enumerate(request.personalizations):
+        for place, box in enumerate(one.to):
+            if box.email.startswith(REFUSED_START):
+                where = f"personalizations.{number}.to.{place}.email"
+                yield Refusal(where, "Does not contain a valid address.")
 
 
 def _error(

@@ -56,6 +56,7 @@ def open_delivery(delivery: DeliverySettings, folder: Path) -> Transport:
                 url=grid.url,
                 sandbox=grid.sandbox,
                 connections=grid.connections,
+                batch=grid.batch,
                 seconds=delivery.timeout / SECOND,
             )
         except (ImportError, ValueError) as error:
