@@ -1,4 +1,4 @@
-"""Sends through SendGrid's Web API over connections that stay open: one request a message, or for mails saying the same.
+"""Sends through SendGrid's Web API over connections that stay open: one request a message, or for several that agree.
 
 Theory of operation. Exceptions of a client library cannot tell whether the provider has the message, so the phase is
 kept here: until the request's head is about to be written nothing has left, and whatever breaks is `retry`; from there
