@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight.cli.exit_codes import ExitCode
@@ -34,14 +33,15 @@ def run_cluster(project: Project, environment: str | None, stop: threading.Event
     """Run the parts until `stop` is set, starting again what a fault ended; return the exit code."""
     needs_of_cluster(project.loaded)
     say(f"Router, worker and sender of {project.plan.policy.project}; Ctrl-C stops them, nothing is lost.")
-    return _Parts(project.folder, environment, stop).watch()
+    return _Parts(project, environment, stop).watch()
 
 
 class _Parts:
     """The processes of one run."""
 
-    def __init__(self, folder: Path, environment: str | None, stop: threading.Event) -> None:
-        self._arguments = ["--project", str(folder), *(["--environment", environment] if environment else [])]
+    def __init__(self, project: Project, environment: str | None, stop: threading.Event) -> None:
+        self._metrics = project.settings.engine.metrics
+        self._arguments = ["--project", str(project.folder), *(["--environment", environment] if environment else [])]
         self._stop = stop
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._started: dict[str, list[float]] = {part: [] for part in PARTS}
@@ -64,8 +64,17 @@ class _Parts:
         self._started[part].append(time.monotonic())
         # A session of its own: Ctrl-C reaches this process, which stops the parts one by one.
         self._running[part] = subprocess.Popen(  # noqa: S603 - this program, with the arguments it was given
-            [sys.executable, "-m", "relight", part, *self._arguments], stdin=subprocess.DEVNULL, start_new_session=True
+            [sys.executable, "-m", "relight", part, *self._arguments, *self._address_of(part)],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
+
+    def _address_of(self, part: str) -> list[str]:
+        """Return the option by which each part tells its metrics at a port of its own, from the config's on."""
+        if self._metrics is None:
+            return []
+        host, port = self._metrics
+        return ["--metrics", f"{host}:{port + PARTS.index(part)}"]
 
     def _may_restart(self, part: str, code: int) -> bool:
         since = time.monotonic() - RESTART_FORGET_SECONDS

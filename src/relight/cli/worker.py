@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from relight.cli.project import find_folder, project_options
+from relight.cli.router import metrics_option, start_logging
 
 
 @click.command("worker", short_help="Decide on partitions of the log on Kafka (a Faust worker).")
@@ -17,14 +18,17 @@ from relight.cli.project import find_folder, project_options
     envvar="RELIGHT_WORKER",
     help="This worker's name, kept over restarts and unique: its partitions wait for it.",
 )
+@metrics_option
 @project_options
-def command(*, member: str | None, project: Path | None, environment: str | None) -> None:
+def command(*, member: str | None, metrics: str | None, project: Path | None, environment: str | None) -> None:
     """Decide on partitions of the log on Kafka, until Ctrl-C; what a worker leaves is decided by the next."""
-    from relight.cli.router import start_logging
     from relight.engine.cluster_worker import WORKER_VARIABLE, faust_app
+    from relight.engine.telemetry.cluster_parts import METRICS_VARIABLE
 
     if member:
         os.environ[WORKER_VARIABLE] = member
+    if metrics:
+        os.environ[METRICS_VARIABLE] = metrics
     app = faust_app(find_folder(project), environment=environment)
     start_logging()
     app.Worker(loglevel="WARN", redirect_stdouts=False, override_logging=False).execute_from_commandline()

@@ -40,7 +40,7 @@ def run_router(
     *,
     stop: threading.Event,
     member: str | None = None,
-    on_step: Callable[[int], None] | None = None,
+    on_step: Callable[[Router], None] = lambda _: None,
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
 ) -> None:
     """Route a project's topics until `stop` is set.
@@ -49,7 +49,7 @@ def run_router(
         project: a loaded project.
         stop: ends after the packs at hand.
         member: this router's name among several, kept over restarts.
-        on_step: told how many records each step routed.
+        on_step: told the router after each of its steps.
         clock: µs UTC.
 
     Raises:
@@ -76,11 +76,10 @@ def run_router(
         )
         try:
             while not stop.is_set():
-                routed = router.step()
+                router.step()
                 while router.notices:
                     _LOG.warning(router.notices.popleft())
-                if on_step is not None:
-                    on_step(routed)
+                on_step(router)
         finally:
             router.close()
     finally:

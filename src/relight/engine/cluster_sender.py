@@ -28,6 +28,7 @@ from relight.transports.kafka_publish import publish_control
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject
     from relight.config.settings import KafkaSettings
+    from relight.engine.telemetry.cluster_parts import SenderWatch
     from relight.stores.postgres import PostgresStore
 
 #: Seconds between two looks into the outbox.
@@ -41,7 +42,7 @@ def run_sender(
     clock: Callable[[], int],
     stop: threading.Event,
     once: bool = False,
-    on_sent: Callable[[int], None] | None = None,
+    watch: SenderWatch | None = None,
 ) -> int:
     """Send what the outbox holds until `stop` is set, or what is due now with `once`; return how many left.
 
@@ -79,12 +80,14 @@ def run_sender(
                 if once:
                     raise
                 _LOG.warning("%s", error)
+                if watch is not None:
+                    watch.without_store()
                 stop.wait(IDLE_SECONDS)
                 _connect_again(store)
                 continue
             sent += left
-            if on_sent is not None:
-                on_sent(sent)
+            if watch is not None:
+                watch.after_round(dispatcher, store)
             if once:
                 break
             stop.wait(IDLE_SECONDS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,11 @@ class ClusterWorker:
         self._stores: dict[int, PartitionStore] = {}
         self._saved: dict[int, int] = {}
         self._owner = f"{os.environ.get(WORKER_VARIABLE) or socket.gethostname()}-{os.getpid()}"
+
+    @property
+    def partitions(self) -> Mapping[int, LogPartition]:
+        """The partitions that are this worker's now."""
+        return self._partitions
 
     def open(self, partition: int, blobs: Mapping[bytes, bytes]) -> int:
         """Claim a partition and stand at its newest whole checkpoint; return the offset of the message wanted next."""
@@ -158,11 +164,21 @@ def faust_app(folder: str | Path = ".", *, environment: str | None = None) -> An
     project = load_project(
         Path(folder), environment=environment or os.environ.get("RELIGHT_ENVIRONMENT"), env=dict(os.environ)
     )
-    _, settings, kafka = needs_of_cluster(project)
+    from relight.engine.telemetry.catalogue import Part
+    from relight.engine.telemetry.cluster_parts import WorkerWatch, open_part
+
+    plan, settings, kafka = needs_of_cluster(project)
+    part = open_part(Part.WORKER, settings, plan.version)
+
+    def make_reader() -> WorkerWatch:
+        worker = ClusterWorker(project, mails_expire=settings.delivery.files is None)
+        return WorkerWatch(worker, part, clock=lambda: time.time_ns() // 1_000)
+
     return make_app(
         kafka,
         settings.project,
-        lambda: ClusterWorker(project, mails_expire=settings.delivery.files is None),
+        make_reader,
         checkpoint_seconds=settings.engine.checkpoint_every / SECOND,
         member=os.environ.get(WORKER_VARIABLE),
+        pulse=part,
     )

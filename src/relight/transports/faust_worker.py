@@ -76,6 +76,19 @@ class LogReader(Protocol):
         """Forget a partition."""
 
 
+class Pulse(Protocol):
+    """Who is told that the worker lives."""
+
+    def start(self) -> None:
+        """The worker starts."""
+
+    def beat(self) -> None:
+        """The loop came round."""
+
+    def ready(self) -> None:
+        """The worker has what the group gave it."""
+
+
 @dataclass(slots=True)
 class _Owned:
     """A partition while it is ours."""
@@ -93,18 +106,19 @@ class _Owned:
     sought: float = 0.0
 
 
-def make_app(
+def make_app(  # noqa: PLR0913  # the project's words, and whom they are for
     kafka: KafkaSettings,
     project: str,
     make_reader: Callable[[], LogReader],
     *,
     checkpoint_seconds: float,
     member: str | None,
+    pulse: Pulse,
 ) -> Any:
     """Return the Faust app of a project; nothing is connected before a worker starts it.
 
     make_reader: called once, when the worker starts; member: a name that a worker keeps over restarts, unique among the
-    workers: its partitions wait for it for a session.
+    workers: its partitions wait for it for a session; pulse: told that the worker lives.
     """
     import faust
 
@@ -144,7 +158,9 @@ def make_app(
             "min.cleanable.dirty.ratio": "0.1",
         },
     )
-    worker = _Worker(app, topic.get_topic_name(), table, make_reader, checkpoint_seconds)
+    worker = _Worker(
+        app, topic.get_topic_name(), table, make_reader, checkpoint_seconds=checkpoint_seconds, pulse=pulse
+    )
     app.agent(topic, concurrency=1, name="relight.decide")(worker.read)
     app.timer(TICK_SECONDS)(worker.tick)
     app.on_partitions_revoked.connect(worker.on_revoked)
@@ -169,13 +185,21 @@ def _credentials(kafka: KafkaSettings) -> Any:
 class _Worker:
     """One worker process."""
 
-    def __init__(
-        self, app: Any, topic: str, table: Any, make_reader: Callable[[], LogReader], checkpoint_seconds: float
+    def __init__(  # noqa: PLR0913  # what Faust made, and whom it is for
+        self,
+        app: Any,
+        topic: str,
+        table: Any,
+        make_reader: Callable[[], LogReader],
+        *,
+        checkpoint_seconds: float,
+        pulse: Pulse,
     ) -> None:
         self._app, self._topic, self._table = app, topic, table
         self._make_reader = make_reader
         self._reader: LogReader | None = None
-        self._seconds = checkpoint_seconds
+        self._seconds, self._pulse = checkpoint_seconds, pulse
+        self._is_told = False
         self._owned: dict[int, _Owned] = {}
         self._lock: asyncio.Lock | None = None
         self._checkpointed = time.monotonic()
@@ -191,6 +215,10 @@ class _Worker:
 
     async def tick(self) -> None:
         """Decide on what has come, and write checkpoints when it is time."""
+        if not self._is_told:
+            await self._or_leave(asyncio.to_thread(self._pulse.start))
+            self._is_told = True
+        self._pulse.beat()
         await self._or_leave(self._seek_when_due())
         await self._or_leave(self._flush())
 
@@ -236,6 +264,7 @@ class _Worker:
                 self._owned[partition] = _Owned(following)
                 _LOG.info("partition %d taken over at offset %d", partition, following)
             self._checkpointed = time.monotonic()
+            self._pulse.ready()
 
     async def _call(self, method_of: Callable[[LogReader], Callable[..., _T]], *arguments: Any) -> _T:
         """Return what a method of the reader returns, called in a thread."""

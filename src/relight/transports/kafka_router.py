@@ -135,6 +135,10 @@ class Router:
         self._consumer.close()
         self._producer.close()
 
+    def standing(self) -> list[tuple[Source, int, bool]]:
+        """Return the live sources it reads: up to which instant each has spoken (µs), and whether it is left behind."""
+        return [(state.source, state.until, state.behind) for state in self._states.values() if state.live]
+
     def step(self) -> int:
         """Read once and write what came; return how many records were routed. Durable and committed when it returns.
 

@@ -20,6 +20,17 @@ class MetricKind(StrEnum):
     HISTOGRAM = "histogram"
 
 
+class Part(StrEnum):
+    """A program that tells metrics."""
+
+    #: `relight run`: one machine.
+    RUN = "run"
+    #: The programs of a cluster.
+    ROUTER = "router"
+    WORKER = "worker"
+    SENDER = "sender"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """One metric."""
@@ -35,6 +46,8 @@ class Metric:
     labels: tuple[str, ...] = ()
     #: Upper bounds of a histogram's buckets, in its unit.
     buckets: tuple[float, ...] = ()
+    #: Which programs tell it.
+    told_by: tuple[Part, ...]
 
 
 EVENTS = Metric(
@@ -43,6 +56,7 @@ EVENTS = Metric(
     unit="events",
     meaning="Events taken into the log.",
     advice="No growth while sources write: look at relight_time_lag_seconds and the log for a stopped stream.",
+    told_by=(Part.RUN, Part.WORKER),
 )
 DUPLICATES = Metric(
     name="relight_duplicates_total",
@@ -50,6 +64,7 @@ DUPLICATES = Metric(
     unit="events",
     meaning="Copies of events that were there already, left out.",
     advice="A client that sends again without end: look for answers it takes for failures.",
+    told_by=(Part.RUN, Part.WORKER),
 )
 DIFFERING = Metric(
     name="relight_duplicates_differing_total",
@@ -57,6 +72,7 @@ DIFFERING = Metric(
     unit="events",
     meaning="Copies whose body differs from the first one; the first one stands.",
     advice="A producer uses an id twice for two things: choose another `id` in the stream.",
+    told_by=(Part.RUN, Part.WORKER),
 )
 DEAD_LETTERS = Metric(
     name="relight_dead_letters_total",
@@ -64,6 +80,7 @@ DEAD_LETTERS = Metric(
     unit="records",
     meaning="Records that could not be read.",
     advice="See why with `relight dead-letters list`; mend the stream, then `relight dead-letters replay`.",
+    told_by=(Part.RUN, Part.WORKER),
 )
 LEDGER_ROWS = Metric(
     name="relight_ledger_rows_total",
@@ -72,6 +89,7 @@ LEDGER_ROWS = Metric(
     meaning="Decisions written, by state and by reason where there is one.",
     labels=("state", "reason"),
     advice="A reason that grows out of proportion: ask `relight explain` about one of its customers.",
+    told_by=(Part.RUN, Part.WORKER),
 )
 ATTEMPTS = Metric(
     name="relight_attempts_total",
@@ -80,6 +98,7 @@ ATTEMPTS = Metric(
     meaning="Attempts to hand a message over, by what came of them.",
     labels=("outcome",),
     advice="`rejected`, `retry` or `configuration` grow: the provider refuses; `relight doctor` looks at it.",
+    told_by=(Part.RUN, Part.SENDER),
 )
 BATCHES = Metric(
     name="relight_batches_total",
@@ -87,6 +106,7 @@ BATCHES = Metric(
     unit="batches",
     meaning="Transactions committed.",
     advice="Events per batch tell how far records are grouped; the disk flushes once a batch.",
+    told_by=(Part.RUN, Part.WORKER),
 )
 BATCH_SECONDS = Metric(
     name="relight_batch_seconds",
@@ -95,6 +115,7 @@ BATCH_SECONDS = Metric(
     meaning="Time from one committed batch to the next while records come.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
     advice="Rises with a slow disk or a rule that many customers come due for at once.",
+    told_by=(Part.RUN, Part.WORKER),
 )
 CHECKPOINTS = Metric(
     name="relight_checkpoints_total",
@@ -102,6 +123,7 @@ CHECKPOINTS = Metric(
     unit="checkpoints",
     meaning="Times that changed profiles were written.",
     advice="None for long: a restart folds everything since again.",
+    told_by=(Part.RUN, Part.WORKER),
 )
 RECOVERED = Metric(
     name="relight_recovered_records",
@@ -109,6 +131,7 @@ RECOVERED = Metric(
     unit="records",
     meaning="Records folded again at this start.",
     advice="Many: `engine.checkpoint_every` bounds it.",
+    told_by=(Part.RUN,),
 )
 TIME_LAG = Metric(
     name="relight_time_lag_seconds",
@@ -116,6 +139,7 @@ TIME_LAG = Metric(
     unit="seconds",
     meaning="How far the engine's time is behind the clock; 0 for recorded files.",
     advice="More than a few seconds: the engine cannot keep up, or its store waits for the disk.",
+    told_by=(Part.RUN, Part.WORKER),
 )
 OUTBOX = Metric(
     name="relight_outbox_messages",
@@ -124,6 +148,7 @@ OUTBOX = Metric(
     meaning="Messages by where they are in their life.",
     labels=("state",),
     advice="`pending` grows: sending is slower than deciding. `unknown` grows: settle them, or wait for the webhook.",
+    told_by=(Part.RUN, Part.SENDER),
 )
 TROUBLE = Metric(
     name="relight_sending_stopped",
@@ -131,6 +156,7 @@ TROUBLE = Metric(
     unit="1 or 0",
     meaning="1 while nothing leaves because our own settings are wrong.",
     advice="The log says what the provider answered; mend the settings, nothing is lost.",
+    told_by=(Part.RUN, Part.SENDER),
 )
 PROFILES = Metric(
     name="relight_profiles_cached",
@@ -138,6 +164,7 @@ PROFILES = Metric(
     unit="profiles",
     meaning="Profiles in memory.",
     advice="At its limit with a low rate: give `engine.cache` more memory.",
+    told_by=(Part.RUN, Part.WORKER),
 )
 BUILD = Metric(
     name="relight_build_info",
@@ -146,6 +173,7 @@ BUILD = Metric(
     meaning="1, with the program's version.",
     labels=("version",),
     advice="Tells which version runs where.",
+    told_by=tuple(Part),
 )
 PLAN = Metric(
     name="relight_plan_info",
@@ -154,12 +182,72 @@ PLAN = Metric(
     meaning="1, with the version of the plan in force.",
     labels=("version",),
     advice="Changes when a plan is applied.",
+    told_by=tuple(Part),
+)
+ROUTED = Metric(
+    name="relight_routed_records_total",
+    kind=MetricKind.COUNTER,
+    unit="records",
+    meaning="Records of source topics written into the log topic.",
+    advice="No growth while sources write: look at relight_sources and the router's warnings.",
+    told_by=(Part.ROUTER,),
+)
+SOURCES = Metric(
+    name="relight_sources",
+    kind=MetricKind.GAUGE,
+    unit="sources",
+    meaning="Sources (partitions of source topics) that this router reads.",
+    advice="The sum over all routers is below what the topics have: a router is missing, and time stands for all.",
+    told_by=(Part.ROUTER,),
+)
+SOURCE_LAG = Metric(
+    name="relight_source_lag_seconds",
+    kind=MetricKind.GAUGE,
+    unit="seconds",
+    meaning="How far the instant up to which a live source has spoken is behind the clock.",
+    labels=("stream", "partition"),
+    advice="One source far above the others holds the time of all back: look at its topic and at the router.",
+    told_by=(Part.ROUTER,),
+)
+BEHIND = Metric(
+    name="relight_sources_left_behind",
+    kind=MetricKind.GAUGE,
+    unit="sources",
+    meaning="Live sources that lag by more than `max_wait` and are not waited for.",
+    advice="Above 0: what these bring later counts as arriving then; find out why they cannot be read.",
+    told_by=(Part.ROUTER,),
+)
+PARTITIONS = Metric(
+    name="relight_partitions",
+    kind=MetricKind.GAUGE,
+    unit="partitions",
+    meaning="Partitions of the log that this worker decides on.",
+    advice="The sum over all workers is below `kafka: {partitions}` for longer than a session: workers are missing.",
+    told_by=(Part.WORKER,),
+)
+PARTITION_LAG = Metric(
+    name="relight_partition_lag_seconds",
+    kind=MetricKind.GAUGE,
+    unit="seconds",
+    meaning="How far the time of a partition of the log is behind the clock.",
+    labels=("partition",),
+    advice="All rise: a source is not read, or workers cannot keep up. One rises: its worker is gone or slow.",
+    told_by=(Part.WORKER,),
+)
+WAITING = Metric(
+    name="relight_waiting_records",
+    kind=MetricKind.GAUGE,
+    unit="records",
+    meaning="Records read from the log that wait for a slower source.",
+    advice="Grows: see relight_source_lag_seconds; the router stops reading the faster sources at 100,000.",
+    told_by=(Part.WORKER,),
 )
 
 #: All of them, in the order of the page.
 CATALOGUE: tuple[Metric, ...] = (
     EVENTS, DUPLICATES, DIFFERING, DEAD_LETTERS, LEDGER_ROWS, ATTEMPTS, BATCHES, BATCH_SECONDS, CHECKPOINTS, RECOVERED,
-    TIME_LAG, OUTBOX, TROUBLE, PROFILES, BUILD, PLAN,
+    TIME_LAG, OUTBOX, TROUBLE, PROFILES, BUILD, PLAN, ROUTED, SOURCES, SOURCE_LAG, BEHIND, PARTITIONS, PARTITION_LAG,
+    WAITING,
 )  # fmt: skip
 
 
@@ -168,13 +256,16 @@ def catalogue_page() -> str:
     lines = [
         "# Metrics",
         "",
-        "What a running engine tells Prometheus at the address that `engine.metrics` names. Made from the catalogue in",
+        "What a running engine tells Prometheus at the address that `engine.metrics` names. On a cluster",
+        "`relight router`, `worker` and `sender` tell what is theirs, and answer `/-/healthy` and `/-/ready` there;",
+        "what a worker folds again after it took a partition over counts again. Made from the catalogue in",
         "`src/relight/engine/telemetry/catalogue.py`; a test keeps both equal.",
         "",
-        "| name | kind | unit | meaning | when it rises |",
-        "| --- | --- | --- | --- | --- |",
+        "| name | kind | unit | told by | meaning | when it rises |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for metric in CATALOGUE:
         name = metric.name + (f"{{{', '.join(metric.labels)}}}" if metric.labels else "")
-        lines.append(f"| `{name}` | {metric.kind} | {metric.unit} | {metric.meaning} | {metric.advice} |")
+        told_by = ", ".join(metric.told_by)
+        lines.append(f"| `{name}` | {metric.kind} | {metric.unit} | {told_by} | {metric.meaning} | {metric.advice} |")
     return "\n".join(lines) + "\n"

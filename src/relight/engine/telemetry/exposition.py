@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from relight.engine.telemetry.catalogue import CATALOGUE, Metric, MetricKind
+from relight.engine.telemetry.catalogue import CATALOGUE, Metric, MetricKind, Part
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
@@ -51,16 +51,16 @@ class Observations:
 
 
 class Exposition(Collector):
-    """The values of every metric of the catalogue as of the last snapshot."""
+    """The values of every metric that one program tells, as of its last snapshot."""
 
-    def __init__(self) -> None:
-        """Begin with nothing; a metric without a value is left out."""
+    def __init__(self, part: Part = Part.RUN) -> None:
+        """Begin with nothing; a metric without a value is left out, a histogram of another program too."""
         self._lock = threading.Lock()
         self._values: dict[str, Values] = {}
         self._histograms: dict[str, Observations] = {
             metric.name: Observations(bounds=metric.buckets)
             for metric in CATALOGUE
-            if metric.kind is MetricKind.HISTOGRAM
+            if metric.kind is MetricKind.HISTOGRAM and part in metric.told_by
         }
 
     def show(self, values: Mapping[Metric, float | Values]) -> None:
@@ -94,7 +94,9 @@ class Exposition(Collector):
                     gauge.add_metric(labels, value)
                 return gauge if values else None
             case MetricKind.HISTOGRAM:
-                seen = self._histograms[metric.name]
+                seen = self._histograms.get(metric.name)
+                if seen is None:
+                    return None
                 return HistogramMetricFamily(
                     metric.name, metric.meaning, buckets=seen.cumulative(), sum_value=seen.total
                 )
