@@ -14,6 +14,7 @@ from relight.base.instants import DAY, HOUR, MINUTE
 from relight.messages.codes import CODE_PLACEHOLDER
 from relight.messages.life import MessageState
 from relight.stores.sqlite import SqliteStore
+from relight.streams.envelope import Control
 from tests.acceptance.cli_kit import ledger_of, relight
 from tests.faults.small_project import SECRET, T0, add, line, write_project
 
@@ -128,6 +129,36 @@ def test_a_killed_run_gives_the_same_codes(folder: Path, point: str) -> None:
     assert all(found.get(address) == code for address, code in given.items() if code is not None)
     with SqliteStoreOf(folder) as store:
         assert store.message_counts() == {MessageState.ACCEPTED: 3, MessageState.SUPPRESSED: 2}
+
+
+def test_the_goal_knows_the_code_that_went_out(folder: Path) -> None:
+    """S6, H7: what was drawn comes back into the log, once, though the run was killed before it told; who redeems
+    their own code reaches the goal, and the log decides the same again.
+    """
+    rule = "trigger: {event: ordered}\ngoal: {event: used_code where code == entry.code}\nsteps: [%s, {wait: 2 days}, %s]\n"
+    code, later = "{send: hello, code: spring}", "{send: hello, code: spring, unless: first_seen > now}"
+    (folder / "rules/offer.yaml").write_text(rule % (code, later))
+    stream = folder / "streams/app.yaml"
+    stream.write_text(stream.read_text() + "  used_code: {properties: {code: text}}\n")
+    relight("run", cwd=folder, env=ENV | {"RELIGHT_CRASH_AT": "after_settle_commit:1"}, code=-signal.SIGKILL)
+    relight("run", cwd=folder, env=ENV)
+    own = {
+        address.partition("@")[0]: subject.removeprefix("Your code ")
+        for address, (subject, _, _) in mails(folder).items()
+    }
+    with SqliteStoreOf(folder) as store:
+        told = [r for _, r in store.read_log() if isinstance(r, Control) and r.kind == "code"]
+    assert {r.customer: r.detail["code"] for r in told} == own
+    assert len(told) == len(CODES)
+    first, second, _ = sorted(own)
+    at = T0 + HOUR
+    add(folder, line(30, first, "used_code", at, arrives=at, code=own[first]))
+    add(folder, line(31, second, "used_code", at, arrives=at, code=own[first]))
+    pass_time(folder, 35, T0 + 3 * DAY)
+    relight("run", cwd=folder, env=ENV)
+    ended = {row.customer for row in ledger_of(folder) if row.reason == "goal_met"}
+    assert ended == {first}
+    relight("replay", cwd=folder, env=ENV)
 
 
 class SqliteStoreOf:

@@ -138,6 +138,7 @@ def make_plan(
             bodies=frozenset({"chat/new"}),
             alerts={"support": "support@shop.example"},
             webhooks=frozenset({"chat"}),
+            codes=frozenset({"spring"}),
         ),
     )
     made, more, names = compile_rules(sources, around, binder)

@@ -34,8 +34,8 @@ class GivenEvent(FileModel):
     noun: ClassVar[str] = "a given event"
     at: LooseText = Field(description=_AT)
     event: LooseText = Field(
-        description="A declared event, `identify`, or `consent`, `unsubscribe`, `bounce`, `complaint`, `trait`, "
-        "`measures`, `pause`, `resume`, `gap`, `plan`."
+        description="A declared event, `identify`, or `consent`, `unsubscribe`, `bounce`, `complaint`, `code`, "
+        "`trait`, `measures`, `pause`, `resume`, `gap`, `plan`."
     )
     customer: LooseText | None = Field(default=None, description="To whom; left out: a global event.")
     properties: dict[str, Any] = Field(default_factory=dict, description="Its properties.")

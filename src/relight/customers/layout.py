@@ -217,7 +217,7 @@ class LayoutBuilder:
 
     def _keep_slots(self, fact: Fact, predicate: Filter | None) -> str:
         names = frozenset({fact.selector.event}) if fact.selector else self.default_activity()
-        key = f"slots {fact.selector or '|'.join(sorted(names))}"
+        key = slots_key(fact.selector or "|".join(sorted(names)))
         keep = (fact.window.longest if fact.window else STREAK_DAYS_MAX * DAY) + self.slack + DAY
         if fact.ago:
             keep += fact.ago.longest
@@ -260,6 +260,11 @@ class LayoutBuilder:
             slots=tuple(s for s in self._slots.values() if name in s.events),
             trail=tuple(sorted(self._trail[name])) if name in self._trail else None,
         )
+
+
+def slots_key(events: Selector | str) -> str:
+    """Return the key under which profiles keep the quarter hours of some events."""
+    return f"slots {events}"
 
 
 def _widen(spec: SeriesSpec, fact: Fact, slack: int) -> SeriesSpec:

@@ -115,6 +115,8 @@ class Entry(msgspec.Struct, array_like=True):
     has_awaited: bool = False
     #: Arm of the last split it went through.
     arm: str | None = None
+    #: Code of its last mail that has one, as a control record told after it was drawn (S6): `entry.code`.
+    code: str | None = None
 
 
 class Place(msgspec.Struct, array_like=True, gc=False):

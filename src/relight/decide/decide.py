@@ -13,6 +13,7 @@ from relight.base.instants import INSTANT_MAX
 from relight.customers.fold import fold_event, write_consent, write_trait
 from relight.decide.backfill import judge_backfill
 from relight.decide.calendar import begin_schedules, judge_date, judge_schedule
+from relight.decide.codes import note_code
 from relight.decide.competition import compete
 from relight.decide.deadlines import next_deadline
 from relight.decide.due import Deadline
@@ -179,6 +180,8 @@ def _carry_out(turn: Turn, old: Plan | None, control: Control, history: Callable
         case "outcome":
             if control.detail.get("state") in GIVES_BACK:
                 give_back_place(turn, control.subject)
+        case "code":
+            note_code(turn, control)
         case "merge":
             merge_profile(turn, control, () if history is None else history())
             follow_zone(turn)

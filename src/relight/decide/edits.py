@@ -25,7 +25,7 @@ from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import MilestoneKind, MilestoneTrigger, ReleasedTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from relight.customers.profile import Entry
     from relight.decide.turn import Turn
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def change_plan(turn: Turn, old: Plan | None, history: Iterable[Event] | None) -> None:
     """Move one customer to the plan in force. history: their own events in log order; None when the layout stands."""
     if history is not None:
-        refold(turn, history)
+        refold(turn, history, runs=runs_of(old))
         spend_past_silences(turn)
     if old is not None:
         for entry in sorted(turn.profile.entries, key=lambda e: (e.rule, e.occurrence)):
@@ -83,8 +83,11 @@ def _move_entry(turn: Turn, old: Plan, entry: Entry) -> None:
 
 
 # ---------------------------------------------------------------- what we know (E5)
-def refold(turn: Turn, history: Iterable[Event]) -> None:
-    """Fold the customer's events again under the new layout; what is not a fold of events stays."""
+def refold(turn: Turn, history: Iterable[Event], *, runs: Mapping[str, str]) -> None:
+    """Fold the customer's events again under the new layout; what is not a fold of events stays.
+
+    runs: of the plan that the totals of streaks stand under, as `runs_of` gives them.
+    """
     layout, profile = turn.plan.layout, turn.profile
     # The entries go along: their wait_for says how far back traces are kept.
     fresh = Profile(customer=profile.customer, entries=profile.entries)
@@ -105,10 +108,17 @@ def refold(turn: Turn, history: Iterable[Event]) -> None:
         setattr(profile, name, getattr(fresh, name))
     for rule in milestones:
         trigger = rule.trigger
-        if isinstance(trigger, MilestoneTrigger) and trigger.kind is MilestoneKind.STREAK and trigger.match is not None:
-            slots = fresh.slots.get(f"slots {trigger.match.event}", {})
-            totals[rule.id] = max(int(profile.totals.get(rule.id) or 0), longest_run(slots, turn.now, turn.zone))  # type: ignore[call-overload]
+        if isinstance(trigger, MilestoneTrigger) and trigger.kind is MilestoneKind.STREAK:
+            # A run longer ago than days are kept counts on, unless it is now other days that are counted.
+            stood = int(profile.totals.get(rule.id) or 0) if runs.get(rule.id) == trigger.days else 0  # type: ignore[call-overload]
+            totals[rule.id] = max(stood, longest_run(fresh.slots.get(trigger.days, {}), turn.now, turn.zone))
     profile.totals = totals
+
+
+def runs_of(plan: Plan | None) -> dict[str, str]:
+    """Return rule -> key of the days that its streak counts."""
+    rules = plan.rules.values() if plan is not None else ()
+    return {r.id: r.trigger.days for r in rules if isinstance(r.trigger, MilestoneTrigger) and r.trigger.days}
 
 
 def _recount(turn: Turn, rules: list[Rule], totals: dict[str, object], event: Event) -> None:

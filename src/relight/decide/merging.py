@@ -13,7 +13,7 @@ import msgspec
 
 from relight.customers.fold import write_consent
 from relight.customers.revive import revive_record
-from relight.decide.edits import refold
+from relight.decide.edits import refold, runs_of
 from relight.decide.silences import spend_past_silences
 from relight.decide.watches import look
 from relight.streams.envelope import Control, Event
@@ -73,7 +73,7 @@ def merge_profile(turn: Turn, control: Control, history: Iterable[Event]) -> Non
     """
     layout = turn.plan.layout
     _keep_what_was_said(turn, control)
-    refold(turn, chain(history, merged_events(control, layout)))
+    refold(turn, chain(history, merged_events(control, layout)), runs=runs_of(turn.plan))
     spend_past_silences(turn)
     for rule in turn.index.watched:
         turn.profile.flags.pop(rule.id, None)

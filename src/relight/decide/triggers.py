@@ -144,9 +144,8 @@ def grown(trigger: MilestoneTrigger, total: object, properties: Mapping[str, obj
 
 
 def _grow_streak(turn: Turn, rule: Rule, trigger: MilestoneTrigger) -> tuple[int, int]:
-    name = trigger.match.event if trigger.match else ""
     before = int(turn.profile.totals.get(rule.id) or 0)  # type: ignore[call-overload]  # a kept run is an int
-    after = max(before, longest_run(turn.profile.slots.get(f"slots {name}", {}), turn.now, turn.zone))
+    after = max(before, longest_run(turn.profile.slots.get(trigger.days, {}), turn.now, turn.zone))
     turn.profile.totals[rule.id] = after
     return before, after
 

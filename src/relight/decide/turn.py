@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from relight.rules.world import World, WorldState
 
 
+def entry_values(entry: Entry) -> Mapping[str, object]:
+    """Return what `entry.<property>` reads: the trigger's properties, and the code of its mail unless one is `code`."""
+    if entry.code is None or "code" in entry.properties:
+        return entry.properties
+    return {**entry.properties, "code": entry.code}
+
+
 class Turn:
     """What every part of decide works on."""
 
@@ -75,7 +82,7 @@ class Turn:
             default_zone=policy.zone,
             default_locale=policy.locale,
             event=event if event is not None or entry is None else (entry.release or None),
-            entry=own if own is not None else entry.properties if entry is not None else None,
+            entry=own if own is not None else None if entry is None else entry_values(entry),
             threshold=entry.threshold if entry is not None else None,
             arm=entry.arm if entry is not None else None,
             milestone=entry.milestone if entry is not None else None,

@@ -14,7 +14,7 @@ from relight.base.errors import ServiceError
 from relight.engine.cluster_inbox import InboxRelay
 from relight.engine.cluster_worker import needs_of_cluster
 from relight.engine.code_pools import load_codes
-from relight.engine.outcomes import JOURNAL_LINES_MAX, OUTCOMES_POSITION, outcome_records
+from relight.engine.outcomes import JOURNAL_LINES_MAX, OUTCOMES_POSITION, code_records, outcome_records
 from relight.engine.second_look import SecondLook
 from relight.engine.sending import make_dispatcher, open_limits
 from relight.engine.way_out import open_ways
@@ -126,7 +126,7 @@ def tell_outcomes(store: PostgresStore, kafka: KafkaSettings, project: str) -> i
         lines = list(store.attempts(place, limit=JOURNAL_LINES_MAX))
         if not lines:
             return told
-        records = outcome_records(lines, now=0)
+        records = [*outcome_records(lines, now=0), *code_records(lines, now=0, code_of=store.code_of)]
         if records:
             publish_control(kafka, control_topic(project), list(records))
         store.append(Batch(positions={OUTCOMES_POSITION: str(lines[-1].number)}))

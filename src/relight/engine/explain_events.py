@@ -93,6 +93,7 @@ def tell_milestone(told: Retold, rule: Rule, trigger: MilestoneTrigger) -> Trigg
         if isinstance(total, set | list | tuple):
             total = len(total)
         what = f"{trigger.kind.value} of {trigger.match.event}" + (f".{trigger.prop}" if trigger.prop else "")
+        what += f" where {trigger.match.where.text}" if trigger.match.where is not None else ""
     else:
         assert trigger.value is not None
         total, what = trigger.value.evaluate(turn.reading()), trigger.value.text

@@ -1,4 +1,4 @@
-"""What sending learned, back into the log (H1, H7): the delivery journal in, `outcome` control records out, each once.
+"""What sending learned, back into the log (H1, H7): the journal in, `outcome` and `code` records out, each once.
 
 Decides which ends of a message concern decisions; what follows from them is decide's. How far the journal is read is
 kept in the transaction of the records it gave.
@@ -6,7 +6,7 @@ kept in the transaction of the records it gave.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +18,7 @@ from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
     from relight.engine.engine import Engine
+    from relight.rules.plan import Plan
     from relight.stores.interface import Attempt
 
 #: Name under which the store keeps the number of the last line of the journal that was read.
@@ -33,6 +34,8 @@ TELLING_STATES: Final = frozenset({
     MessageState.EXPIRED,
     MessageState.UNKNOWN,
 })  # fmt: skip
+#: States of a mail that its reader may hold in their hands.
+_CARRIED: Final = frozenset({MessageState.ACCEPTED, MessageState.UNKNOWN})
 _REASONS: Final = {
     MessageCause.PROVIDER_REJECTED: Reason.REJECTED,
     MessageCause.PROVIDER_BOUNCED: Reason.REJECTED,
@@ -68,7 +71,8 @@ class OutcomeInput:
             if not lines:
                 return told
             now = self.engine.progress.reached
-            found = [*self._suppressions(lines, now), *outcome_records(lines, now=now)]
+            codes = code_records(lines, now=now, code_of=self.engine.store.code_of, plan=self.engine.plan)
+            found = [*self._suppressions(lines, now), *outcome_records(lines, now=now), *codes]
             if found:
                 # Where nothing is told the place is not worth a transaction: a later start reads those lines again.
                 self.engine.take(found, positions={OUTCOMES_POSITION: str(lines[-1].number)})
@@ -94,6 +98,35 @@ def suppression_for(line: Attempt) -> tuple[str, str] | None:
     if line.state in (MessageState.REJECTED, MessageState.BOUNCED) and is_dead_address(line.text):
         return "all", "bounce"
     return None
+
+
+def code_records(
+    lines: list[Attempt], *, now: int, code_of: Callable[[str], str | None], plan: Plan | None = None
+) -> list[Control]:
+    """Return a record, at `now` (µs), for each mail of journal lines that went out, or may have, with a code (S6).
+
+    code_of: the code of an occurrence key; plan: spares asking about steps that draw none, None asks about every line.
+    """
+    found: dict[str, Control] = {}
+    for line in lines:
+        if line.state in _CARRIED and _may_have_code(plan, line):
+            code = code_of(line.occurrence_key)
+            if code is not None:
+                found[line.occurrence_key] = Control(
+                    kind="code",
+                    ingest_time=now,
+                    customer=line.customer,
+                    subject=line.occurrence_key,
+                    detail={"code": code},
+                )
+    return list(found.values())
+
+
+def _may_have_code(plan: Plan | None, line: Attempt) -> bool:
+    """Return whether a step draws codes, as far as the plan in force knows it: what an edit removed is asked about."""
+    rule = None if plan is None else plan.rules.get(line.rule)
+    step = None if rule is None else rule.program.steps.get(line.step)
+    return step is None or step.code is not None
 
 
 def outcome_records(lines: list[Attempt], *, now: int) -> list[Control]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from relight.base.durations import Span
+from relight.base.kinds import Kind
 from relight.base.problems import Problem
 from relight.customers.layout import LayoutBuilder
 from relight.rules.definitions import Definitions
@@ -36,10 +37,10 @@ from relight.rules.plan import (
     Trigger,
 )
 from relight.rules.step_parts import Outside
-from relight.rules.steps import compile_program, splits
+from relight.rules.steps import compile_program, draws_code, splits
 from relight.rules.texts import PlaceOf, Texts, report_unknown
 from relight.rules.triggers import compile_trigger, entry_properties, extra_names, trigger_shape
-from relight.streams.schema import Schema
+from relight.streams.schema import PropertyType, Schema
 
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
@@ -104,8 +105,11 @@ def _compile_rule(source: RuleSource, texts: Texts, around: Surroundings) -> Rul
         texts.report("bad-rule-name", message, (), "name the file with letters, digits, _ and - alone")
     message_class = MessageClass(model.class_)
     trigger = compile_trigger(model, texts)
-    inside = texts.within(entry=entry_properties(model, texts), allow=extra_names(model))
+    triggering = entry_properties(model, texts)
+    inside = texts.within(entry=triggering, allow=extra_names(model))
     audience = inside.condition(model.audience, ("audience",))
+    if draws_code(model.steps or []):
+        inside = inside.within(entry={"code": PropertyType(kind=Kind.TEXT), **triggering})
     if splits(model.steps or []):
         inside = inside.within(allow=frozenset({"arm"}))
     is_marketing = message_class is MessageClass.MARKETING
@@ -118,7 +122,7 @@ def _compile_rule(source: RuleSource, texts: Texts, around: Surroundings) -> Rul
         texts.problems.extend(_internal_sends(program))
     exits_on, exits_when = _exits(model, inside)
     goal = _goal(model, inside)
-    reentry = _reentry(model, trigger, inside)
+    reentry = _reentry(model, trigger, texts.within(entry=triggering))
     if model.backfill is not None and trigger is not None and not _may_match_already(trigger):
         message = "nobody matches this trigger already: it fires at an instant, and that one has passed"
         help_text = "`backfill` goes with inactive, milestone, declined and enters"

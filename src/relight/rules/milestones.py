@@ -8,11 +8,12 @@ from typing import Any
 from relight.base.durations import parse_span
 from relight.base.instants import DAY
 from relight.base.kinds import NUMBER_KINDS, Kind
+from relight.customers.layout import slots_key
 from relight.rules import trigger_models as m
 from relight.rules.conditions import Checked, compile_condition
 from relight.rules.conditions.checked import FactRead, bare, walk_parts
 from relight.rules.models import RuleModel
-from relight.rules.plan import Condition, MilestoneKind, MilestoneTrigger, Trigger
+from relight.rules.plan import Condition, EventMatch, MilestoneKind, MilestoneTrigger, Trigger
 from relight.rules.texts import Path, Texts
 
 _HERE: Path = ("trigger",)
@@ -31,10 +32,7 @@ def compile_milestone(model: m.MilestoneTriggerModel, texts: Texts, rule: RuleMo
     if kind in (MilestoneKind.COUNT, MilestoneKind.STREAK):
         match = texts.pattern(text, (*path, kind.value))
         if match is not None and kind is MilestoneKind.STREAK:
-            if match.where is not None:
-                texts.report("not-yet", "a streak with a filter is not carried out by this version", (*path, "streak"))
-                return None
-            texts.expression_of(f"streak({match.event})", texts.place_of((*path, "streak")))
+            return _streak(match, text, texts, at, labels)
         return None if match is None else MilestoneTrigger(kind=kind, match=match, at=at, labels=labels)
     found = texts.property_pattern(text, (*path, kind.value))
     if found is None:
@@ -45,6 +43,17 @@ def compile_milestone(model: m.MilestoneTriggerModel, texts: Texts, rule: RuleMo
         texts.report("type-mismatch", f"'{text}' is {declared.kind}, and only numbers add up", (*path, "sum"))
         return None
     return MilestoneTrigger(kind=kind, match=match, prop=prop, at=at, labels=labels)
+
+
+def _streak(match: EventMatch, text: str, texts: Texts, at: tuple[Any, ...], labels: tuple[str, ...]) -> Trigger | None:
+    """Return a streak: its days are kept as `streak(E where …)` keeps them, so that both count the same."""
+    place = texts.place_of((*_HERE, "milestone", "streak"))
+    checked = texts.check(f"streak({text})", place.shifted(-len("streak("), 0) if place.column else place, want=None)
+    if not isinstance(checked, FactRead) or checked.fact.selector is None:
+        return None
+    compile_condition(checked, texts.binder)
+    days = slots_key(checked.fact.selector)
+    return MilestoneTrigger(kind=MilestoneKind.STREAK, match=match, days=days, at=at, labels=labels)
 
 
 def _stages(stone: m.MilestoneModel, kind: MilestoneKind, texts: Texts) -> tuple[tuple[Any, ...], tuple[str, ...]]:

@@ -95,12 +95,23 @@ def splits(steps: Sequence[Any]) -> bool:
     return any(isinstance(step, m.SplitStep) or any(splits(body) for body in _bodies(step)) for step in steps)
 
 
+def draws_code(steps: Sequence[Any]) -> bool:
+    """Return whether a mail of the steps, or of those inside them, has a code of a pool: then `entry.code` exists."""
+    return any(
+        (isinstance(step, m.SendStep) and step.code is not None) or any(draws_code(body) for body in _bodies(step))
+        for step in steps
+    )
+
+
 def _bodies(step: Any) -> Iterator[list[Any]]:
     if isinstance(step, m.BranchStep):
         for arm in step.branch:
             yield arm.steps if isinstance(arm, m.WhenArm) else arm.else_
     elif isinstance(step, m.WaitForStep):
         yield from (outcome for outcome in (step.then, step.else_) if isinstance(outcome, list))
+    elif isinstance(step, m.SplitStep):
+        arms: Mapping[str, Any] = step.__pydantic_extra__ or {}
+        yield from (body for body in arms.values() if isinstance(body, list))
 
 
 def _compile_step(compiler: _Compiler, model: Any, spot: _Spot) -> str:

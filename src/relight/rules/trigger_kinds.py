@@ -60,6 +60,8 @@ class MilestoneTrigger:
     #: None only for `value`.
     match: EventMatch | None
     prop: str | None = None
+    #: For `streak`: the key under which profiles keep its days.
+    days: str = ""
     #: For `value`: the expression.
     value: Condition | None = None
     #: Ascending; int, Decimal, or days of a streak.

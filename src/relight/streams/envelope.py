@@ -70,6 +70,7 @@ class Control(msgspec.Struct, array_like=True, gc=False, kw_only=True):
                   `none` lifts what the person's own unsubscribe (cause `unsubscribe`) laid down, nothing else
       trait       subject = trait name, detail = {"value": …}; customer set
       outcome     subject = occurrence key, detail = {"state": …, "reason": …}; customer set
+      code        subject = occurrence key of a mail, detail = {"code": what was drawn for it} (S6); customer set
       gap         detail = {"until": instant}; ingest_time is its beginning (H9)
       erase       customer set (V5)
       merge       subject = anonymous id, detail = its encoded profile; customer set (V4)

@@ -6,7 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from relight.base.instants import HOUR, local_day
 from tests.support.story import Story, make_plan, story
 
 
@@ -186,6 +189,48 @@ def test_a_streak_is_of_local_days_in_a_row() -> None:
         told.event("session", when)
     # In Tokyo these are the 4th, the 4th, the 5th, the 6th and the 7th.
     assert entered(told.until("2026-02-01")) == ["01-05 16:00"]
+
+
+@settings(max_examples=50)
+@given(
+    happened=st.lists(st.tuples(st.integers(0, 20 * 24), st.integers(0, 60), st.sampled_from("ab")), max_size=25),
+    zone=st.sampled_from(["UTC", "Asia/Tokyo", "America/New_York"]),
+)
+def test_a_streak_with_a_filter_counts_its_own_days_alone(happened: list[tuple[int, int, str]], zone: str) -> None:
+    """R3: a streak is of local days with a matching event, the others break none and make none, in whatever order they
+    arrive: each mark fires with the record whose arrival completes the first run that long.
+    """
+    rules = {
+        "a": "{trigger: {milestone: {streak: session where feature == 'a', at: [2 days, 4 days]}}, send: hello}",
+        "all": "{trigger: {milestone: {streak: session, at: [2 days, 4 days]}}, send: hello}",
+    }
+    told = story(rules).known("2026-01-01 12:00", timezone=zone)
+    begin = told.instant("2026-01-02")
+    arrivals = sorted(((begin + (at + delay) * HOUR, begin + at * HOUR, what) for at, delay, what in happened))
+    expected: dict[tuple[str, str], int] = {}
+    seen: dict[str, set[int]] = {"a": set(), "all": set()}
+    for number, (arrives, at, feature) in enumerate(arrivals):
+        told.event("session", at, arrives=arrives, id=f"s{number:02}", feature=feature)
+        for rule, days in seen.items():
+            if rule == "all" or feature == "a":
+                days.add(local_day(at, zone))
+            for mark in (2, 4):
+                if any({day + n for n in range(mark)} <= days for day in days):
+                    expected.setdefault((rule, f"milestone:{mark}"), arrives)
+    assert {(r.rule, r.occurrence): r.instant for r in told.rows() if not r.step} == expected
+
+
+def test_an_edited_filter_counts_other_days() -> None:
+    """E4, E5: with another filter a streak is counted anew from the log, whatever the old one had reached."""
+    rule = "{trigger: {milestone: {streak: session where feature == '%s', at: [%s days]}}, send: hello}"
+    told = story({"m": rule % ("a", 9)}).known("2026-01-02")
+    for day in (3, 4, 5, 6):
+        told.event("session", f"2026-01-0{day}", feature="a")
+    told.event("session", "2026-01-06", feature="b").change("2026-01-06 12:00", make_plan({"m": rule % ("b", 2)}))
+    told.event("session", "2026-01-07", feature="a").event("session", "2026-01-07 09:00", feature="b")
+    assert [(r.occurrence, told.local(r.instant)) for r in told.rows() if not r.step] == [
+        ("milestone:2", "01-07 09:00")
+    ]
 
 
 def test_a_new_streak_rule_fires_for_no_streak_of_the_past() -> None:

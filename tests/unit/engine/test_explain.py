@@ -98,6 +98,7 @@ def test_an_unknown_threshold_is_unknown() -> None:
         ("{event: cart}", "cart", "0"),
         ("{event: order where total > 100}", "total > 100", "30"),
         ("{milestone: {count: order, at: [5]}}", "count of order", "3"),
+        ("{milestone: {streak: 'order where total > 10', at: [9 days]}}", "streak of order where total > 10", "3"),
         ("{milestone: {sum: order.total, at: [1000]}}", "sum of order.total", "90"),
         ("{milestone: {distinct: order.order_id, at: [4]}}", "distinct of order.order_id", "2"),
         ("{milestone: {value: points, at: [10]}}", "points", "7"),

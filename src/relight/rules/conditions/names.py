@@ -153,10 +153,10 @@ def _dotted(node: Name, walk: Walk) -> Checked | None:
         return None
     if head == "entry" and prop == "code" and prop not in properties:
         walk.report(
-            "not-yet",
-            "'entry.code' is not known to decisions: the code is drawn only when the mail is sent",
+            "not-here",
+            "'entry.code' is the code that a mail of the entry went out with, and there is none here",
             node.place,
-            "Leave the comparison out: whoever redeems a code within `attribution` of the mail meets the goal.",
+            "It exists in exits, goals and steps of a rule with a `send` that has `code: <pool>`; not in its audience.",
         )
         return None
     if prop not in properties:

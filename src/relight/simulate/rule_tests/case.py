@@ -42,7 +42,7 @@ class Given:
     customer: str | None
     #: What goes into the log; None for what the provider says and for a plan.
     record: Record | None = None
-    #: `bounce` or `complaint`: what the provider says of the customer's last message.
+    #: `bounce` or `complaint`: what the provider says of the customer's last message; `code`: what was drawn for it.
     provider: str = ""
     #: A plan that comes into force.
     plan: Plan | None = None

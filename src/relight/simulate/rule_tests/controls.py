@@ -106,6 +106,15 @@ def _provider_word(wanted: Wanted) -> Given | None:
     ], provider=wanted.told.event)  # fmt: skip
 
 
+def _code(wanted: Wanted) -> Given | None:
+    customer = wanted.whose()
+    if not wanted.keys(("code",)) or customer is None:
+        return None
+    code = str(wanted.told.properties["code"])
+    record = Control(kind="code", ingest_time=wanted.at, customer=customer, detail={"code": code})
+    return wanted.made(record, f"the last mail went out with the code {code}", provider="code")
+
+
 def _trait(wanted: Wanted) -> Given | None:
     customer = wanted.whose()
     if customer is None:
@@ -211,6 +220,7 @@ CONTROLS: Final[Mapping[str, Callable[[Wanted], Given | None]]] = {
     "unsubscribe": _unsubscribe,
     "bounce": _provider_word,
     "complaint": _provider_word,
+    "code": _code,
     "trait": _trait,
     "measures": _measures,
     "pause": _pause,

@@ -7,6 +7,8 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace as replace_fields
+
 from relight.base.ids import share_of
 from relight.base.instants import ceil_minute
 from relight.customers.reading import zone_of
@@ -20,6 +22,7 @@ from relight.simulate.rule_tests.case import Kind
 from relight.simulate.rule_tests.controls import suppression_after
 from relight.stores.interface import Settlement
 from relight.stores.memory import MemoryStore
+from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
     from relight.decide import Mail
@@ -127,11 +130,16 @@ class _Running:
     def _say(self, given: Given) -> None:
         """What the provider says of a customer's last message: the journal learns it, and the log from there (H7)."""
         self._note(self.engine.advance(given.instant).mails)
+        own = [mail for mail in self.mails.values() if mail.row.customer == given.customer]
+        if isinstance(given.record, Control):
+            keys = [mail.row.occurrence_key for mail in own if mail.step.code is not None]
+            self._take([replace_fields(_copied(given.record), subject=key) for key in keys[-1:]])
+            return
         self._accept_all(given.instant)
         store, outcomes = self.engine.store, OutcomeInput(engine=self.engine)
-        last = next((m for m in reversed(list(self.mails.values())) if m.row.customer == given.customer), None)
-        if last is None:
+        if not own:
             return
+        last = own[-1]
         cause = _PROVIDER_CAUSES[given.provider]
         key = last.row.occurrence_key
         store.settle([Settlement(occurrence_key=key, token=None, cause=cause, at=given.instant)])
