@@ -20,7 +20,7 @@ from relight.config.loader import LoadedProject, load_project
 from relight.engine.run import RunProgress, run_project
 from relight.messages.ledger import LedgerRow
 from relight.simulate import SimulationResult, simulate
-from relight.stores.interface import Tally
+from relight.stores.listing import Tally
 from relight.stores.sqlite import SqliteStore
 from tests.faults.small_project import SECRET, T0, line, write_project
 

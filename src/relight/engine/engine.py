@@ -30,7 +30,8 @@ from relight.engine.timers import HourBuckets
 from relight.rules.world import World
 from relight.stores.crash import crash_point
 from relight.stores.erasure_key import ERASED_PREFIX
-from relight.stores.interface import Batch, Store, Tally
+from relight.stores.interface import Batch, Store
+from relight.stores.listing import Tally
 from relight.stores.record_codec import encode_record
 from relight.streams.envelope import Control, DeadLetter, Event, Rank
 from relight.streams.ids import is_same_body

@@ -23,7 +23,8 @@ from relight.engine.progress import Progress
 from relight.messages.ledger import LedgerRow, OutboxMessage
 from relight.simulate.log_figures import LogFigures, add_figures, figures_of_log
 from relight.simulate.shares import ShareFeed
-from relight.stores.interface import Batch, Tally
+from relight.stores.interface import Batch
+from relight.stores.listing import Tally
 from relight.stores.memory import MemoryStore
 from relight.streams.envelope import DeadLetter
 from relight.streams.refusals import Counts

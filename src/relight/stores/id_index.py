@@ -78,20 +78,30 @@ class IdIndex:
         #: Keys that `find_known` computed, for `add` of the same batch.
         self._known_keys: dict[EventIdentity, bytes] = {}
         self._customer_hashes: dict[str, bytes] = {}
+        #: What the segments were when they were loaded, and the last record that was read; for readers, who load again.
+        self._stands: tuple[int, int] | None = None
+        self._read_to = 0
         with connection.snapshot() as cursor:
             self._load(cursor)
 
     def _load(self, cursor: sqlite3.Cursor) -> None:
-        self._recent: dict[bytes, int | tuple[int, ...]] = {}
-        self._recent_customers: dict[bytes, list[int]] = {}
-        self._entries = bytearray()
-        self._segments: list[Segment] = []
-        if cursor.execute("SELECT 1 FROM segments LIMIT 1").fetchone():
-            from relight.stores.id_segments import load_segments  # noqa: PLC0415  # numpy: only stores with segments
+        """Read what is new: everything where the segments are others, else the records after the last that was read."""
+        stands = cursor.execute("SELECT count(*), coalesce(max(segment), 0) FROM segments").fetchone()
+        if stands != self._stands:
+            self._stands = stands
+            self._recent: dict[bytes, int | tuple[int, ...]] = {}
+            self._recent_customers: dict[bytes, list[int]] = {}
+            self._entries = bytearray()
+            self._segments: list[Segment] = []
+            if stands[0]:
+                from relight.stores.id_segments import load_segments  # noqa: PLC0415  # numpy: only with segments
 
-            self._segments = load_segments(cursor)
-        after = self._segments[-1].last_position if self._segments else 0
-        self.add(after + 1, (record for _, record in read_pages(cursor, after)))
+                self._segments = load_segments(cursor)
+            self._read_to = self._segments[-1].last_position if self._segments else 0
+        last = int(cursor.execute("SELECT coalesce(max(pos), 0) FROM log").fetchone()[0])
+        if last > self._read_to:
+            self.add(self._read_to + 1, (record for _, record in read_pages(cursor, self._read_to)))
+            self._read_to = last
 
     def is_due(self) -> bool:
         """Return whether the recent keys may become a segment with the next checkpoint."""

@@ -11,26 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from relight.base.instants import DAY
 from relight.messages.ledger import LedgerRow, OutboxMessage
 from relight.messages.life import MessageCause, MessageState
+from relight.stores.listing import Listing, Tally
 from relight.streams.envelope import DeadLetter, Record
 
 #: Identity of an event (V1): stream, customer (None for a global event), id.
 EventIdentity = tuple[str, str | None, str]
 #: A record and its encoded form by `record_codec.encode_record`, None to let the store encode it.
 LogEntry = tuple[Record, bytes | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """Occurrences that are counted and get no row (R6)."""
-
-    rule: str
-    reason: str
-    #: Local calendar day as a proleptic ordinal.
-    day: int
-    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,41 +50,6 @@ class Appended:
     rows_known: int = 0
     #: Those of them that say something else than the row that stands; the first wins.
     conflicts: tuple[LedgerRow, ...] = ()
-
-
-#: Ordinal of 1970-01-01.
-EPOCH_ORDINAL = 719_163
-
-
-def utc_ordinal(instant: int) -> int:
-    """Return the ordinal of the UTC day of an instant (µs), towards 1970 as SQL's integer division has it."""
-    return EPOCH_ORDINAL + (instant // DAY if instant >= 0 else -(-instant // DAY))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowWish:
-    """Which ledger rows are asked for; None narrows nothing."""
-
-    rule: str | None = None
-    customer: str | None = None
-    state: str | None = None
-    reason: str | None = None
-    step: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowCount:
-    """How many ledger rows of a rule were judged on a day with one state and reason."""
-
-    rule: str
-    #: Empty for rows of an entry.
-    step: str
-    state: str
-    #: Empty for none.
-    reason: str
-    #: Ordinal of the day, UTC.
-    day: int
-    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +186,7 @@ class Profile:
     blob: bytes
 
 
-class Store(Protocol):
+class Store(Listing, Protocol):
     """One project's durable state. Every method raises StoreError for a damaged or closed store."""
 
     def close(self) -> None:
@@ -307,15 +261,6 @@ class Store(Protocol):
     def ledger_for(self, occurrence_key: str) -> LedgerRow | None:
         """Return the row of a key."""
 
-    def newest_rows(self, wish: RowWish, *, before: int | None = None, limit: int) -> list[tuple[int, LedgerRow]]:
-        """Return (number, row) of the newest rows that fit, newest first; `before`: older than that number."""
-
-    def row_counts(self) -> list[RowCount]:
-        """Return how many rows there are, sorted by (rule, state, reason, day): as fast for ten million as for ten."""
-
-    def tallies(self) -> list[Tally]:
-        """Return the counts of what gets no row, sorted by (rule, reason, day)."""
-
     # -- the outbox ------------------------------------------------------------------------------------------------
     def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
         """Take up to `limit` due messages for `lease` µs; durable before it returns (S2).
@@ -339,9 +284,6 @@ class Store(Protocol):
     def message_of_link(self, digest: str) -> MessageStatus | None:
         """Return the message that a link names by `messages.identity.occurrence_digest` of its key."""
 
-    def message_counts(self) -> dict[MessageState, int]:
-        """Return the number of messages by state."""
-
     def pending_count(self) -> int:
         """Return how many messages wait or are being sent."""
 
@@ -356,6 +298,9 @@ class Store(Protocol):
 
     def attempts(self, after: int = 0, *, limit: int | None = None) -> Iterator[Attempt]:
         """Yield the delivery journal after a number, in order."""
+
+    def attempts_of(self, customer: str) -> list[Attempt]:
+        """Return one customer's lines of the delivery journal, in order."""
 
     # -- codes -----------------------------------------------------------------------------------------------------
     def add_codes(self, pool: str, codes: Iterable[str]) -> int:
@@ -379,6 +324,9 @@ class Store(Protocol):
 
     def dead_letters(self, *, stream: str | None = None, limit: int | None = None) -> Iterator[StoredLetter]:
         """Yield dead letters, oldest first."""
+
+    def waiting_letters(self, limit: int) -> list[StoredLetter]:
+        """Return the newest dead letters that were not read again with success, newest first."""
 
     def dead_letter(self, number: int) -> StoredLetter | None:
         """Return one dead letter."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from relight.base.errors import StoreError
@@ -14,7 +13,7 @@ from relight.base.instants import MINUTE
 from relight.messages.addresses import LIFTED, address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import LedgerRow, OutboxMessage
-from relight.messages.life import FIRST_STATE, MessageCause, MessageState, advance_message
+from relight.messages.life import MessageCause, MessageState, advance_message
 from relight.stores.code_draws import draw_codes
 from relight.stores.delivery_moves import (
     HANDED_OVER,
@@ -38,35 +37,16 @@ from relight.stores.interface import (
     LookAgain,
     MessageStatus,
     Profile,
-    RowCount,
-    RowWish,
     Settlement,
     StoredLetter,
     Suppression,
-    Tally,
-    utc_ordinal,
 )
 from relight.stores.memory_codes import MemoryCodes
+from relight.stores.memory_listing import MemoryListing, Parcel
 from relight.streams.envelope import Event, Record
 
 
-@dataclass(slots=True)
-class _Parcel:
-    message: OutboxMessage
-    address_hash: str
-    due: int
-    #: Order of arrival.
-    number: int
-    state: MessageState = FIRST_STATE
-    token: int = 0
-    lease_until: int | None = None
-    owner: str = ""
-    attempts: int = 0
-    #: None while it may still have to leave, and once its body is gone.
-    settled_at: int | None = None
-
-
-class MemoryStore(MemoryCodes):
+class MemoryStore(MemoryCodes, MemoryListing):
     """See `interface.Store` for what each method promises; nothing outlives the process."""
 
     def __init__(self) -> None:
@@ -79,7 +59,7 @@ class MemoryStore(MemoryCodes):
         self._differing = 0
         self._rows: dict[str, LedgerRow] = {}
         self._tallies: dict[tuple[str, str, int], int] = {}
-        self._outbox: dict[str, _Parcel] = {}
+        self._outbox: dict[str, Parcel] = {}
         #: (due, number, key) of what waits; entries of messages that moved on are passed over.
         self._due: list[tuple[int, int, str]] = []
         self._attempts: list[Attempt] = []
@@ -103,7 +83,7 @@ class MemoryStore(MemoryCodes):
         known, conflicts = self._insert_rows(batch.rows)
         for message in batch.outbox:
             if message.occurrence_key not in self._outbox:
-                parcel = _Parcel(message, address_hash(message.address), message.scheduled, len(self._outbox))
+                parcel = Parcel(message, address_hash(message.address), message.scheduled, len(self._outbox))
                 self._outbox[message.occurrence_key] = parcel
                 self._wait(parcel)
         for letter in batch.dead:
@@ -217,30 +197,6 @@ class MemoryStore(MemoryCodes):
     def ledger_for(self, occurrence_key: str) -> LedgerRow | None:
         return self._rows.get(occurrence_key)
 
-    def newest_rows(self, wish: RowWish, *, before: int | None = None, limit: int) -> list[tuple[int, LedgerRow]]:
-        asked = {name: value for name in RowWish.__slots__ if (value := getattr(wish, name)) is not None}
-        found = (
-            (number, row)
-            for number, row in reversed(list(enumerate(self._rows.values(), 1)))
-            if (before is None or number < before) and all(getattr(row, name) == one for name, one in asked.items())
-        )
-        return list(islice(found, limit))
-
-    def row_counts(self) -> list[RowCount]:
-        keys = Counter(
-            (r.rule, r.step, str(r.state), r.reason or "", utc_ordinal(r.judged)) for r in self._rows.values()
-        )
-        return [
-            RowCount(rule=rule, step=step, state=state, reason=reason, day=day, count=count)
-            for (rule, step, state, reason, day), count in sorted(keys.items())
-        ]
-
-    def tallies(self) -> list[Tally]:
-        return [
-            Tally(rule=rule, reason=reason, day=day, count=count)
-            for (rule, reason, day), count in sorted(self._tallies.items())
-        ]
-
     # -- the outbox ------------------------------------------------------------------------------------------------
     def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
         ready: list[Claim] = []
@@ -267,16 +223,16 @@ class MemoryStore(MemoryCodes):
             ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired), empty_pools=drawn.empty_pools
         )  # fmt: skip
 
-    def _due_of(self, parcel: _Parcel) -> Due:
+    def _due_of(self, parcel: Parcel) -> Due:
         stands = self._suppressions.get(parcel.address_hash)
         scope, why = (None, None) if stands is None else (stands.scope, stands.cause)
         return Due(message=parcel.message, token=parcel.token, attempts=parcel.attempts, scope=scope, why=why)
 
-    def _wait(self, parcel: _Parcel) -> None:
+    def _wait(self, parcel: Parcel) -> None:
         heapq.heappush(self._due, (parcel.due, parcel.number, parcel.message.occurrence_key))
 
-    def _take_due(self, now: int, limit: int) -> list[_Parcel]:
-        found: list[_Parcel] = []
+    def _take_due(self, now: int, limit: int) -> list[Parcel]:
+        found: list[Parcel] = []
         while self._due and len(found) < limit and self._due[0][0] <= now:
             due, _number, key = heapq.heappop(self._due)
             parcel = self._outbox[key]
@@ -332,12 +288,6 @@ class MemoryStore(MemoryCodes):
         found = (one for key, one in self._outbox.items() if occurrence_digest(key) == digest)
         return next(map(_status, found), None)
 
-    def message_counts(self) -> dict[MessageState, int]:
-        counts: dict[MessageState, int] = {}
-        for parcel in self._outbox.values():
-            counts[parcel.state] = counts.get(parcel.state, 0) + 1
-        return dict(sorted(counts.items()))
-
     def pending_count(self) -> int:
         return sum(one.state in {MessageState.PENDING, MessageState.SENDING} for one in self._outbox.values())
 
@@ -355,6 +305,9 @@ class MemoryStore(MemoryCodes):
     def attempts(self, after: int = 0, *, limit: int | None = None) -> Iterator[Attempt]:
         return islice(iter(self._attempts[after:]), limit)
 
+    def attempts_of(self, customer: str) -> list[Attempt]:
+        return [one for one in self._attempts if one.customer == customer]
+
     # -- suppressions, dead letters, notes -------------------------------------------------------------------------
     def suppress(self, address_hash: str, suppression: Suppression) -> None:
         stands = self._suppressions.get(address_hash)
@@ -369,6 +322,9 @@ class MemoryStore(MemoryCodes):
 
     def dead_letters(self, *, stream: str | None = None, limit: int | None = None) -> Iterator[StoredLetter]:
         return islice((one for one in list(self._letters.values()) if stream in {None, one.letter.stream}), limit)
+
+    def waiting_letters(self, limit: int) -> list[StoredLetter]:
+        return list(islice((one for one in reversed(self._letters.values()) if one.replayed_at is None), limit))
 
     def dead_letter(self, number: int) -> StoredLetter | None:
         return self._letters.get(number)
@@ -386,7 +342,7 @@ class MemoryStore(MemoryCodes):
         self._notes[name] = value
 
 
-def _claim(parcel: _Parcel, code: str = "") -> Claim:
+def _claim(parcel: Parcel, code: str = "") -> Claim:
     assert parcel.lease_until is not None
     return Claim(
         message=parcel.message, token=parcel.token, lease_until=parcel.lease_until, owner=parcel.owner,
@@ -394,7 +350,7 @@ def _claim(parcel: _Parcel, code: str = "") -> Claim:
     )  # fmt: skip
 
 
-def _status(parcel: _Parcel) -> MessageStatus:
+def _status(parcel: Parcel) -> MessageStatus:
     return MessageStatus(
         message=parcel.message, state=parcel.state, token=parcel.token, due=parcel.due, lease_until=parcel.lease_until
     )

@@ -26,16 +26,14 @@ from relight.stores.interface import (
     LookAgain,
     MessageStatus,
     Profile,
-    RowCount,
-    RowWish,
     Settlement,
     StoredLetter,
     Suppression,
-    Tally,
 )
 from relight.stores.postgres_batch import write_decisions
 from relight.stores.postgres_codes import PostgresCodes
 from relight.stores.postgres_connection import Connection, Cursor
+from relight.stores.postgres_listing import PostgresListing
 from relight.stores.postgres_partition import partition_states
 from relight.stores.record_codec import encode_record, open_record, open_sealed, profile_place, seal, seal_record
 from relight.streams.envelope import Event, Record
@@ -44,7 +42,7 @@ from relight.streams.envelope import Event, Record
 PAGE = 1_000
 
 
-class PostgresStore(PostgresCodes):
+class PostgresStore(PostgresCodes, PostgresListing):
     """See `interface.Store` for what each method promises."""
 
     def __init__(self, connection: Connection) -> None:
@@ -265,18 +263,6 @@ class PostgresStore(PostgresCodes):
         with self._connection.reading() as cursor:
             return postgres_ledger.read_row(cursor, occurrence_key)
 
-    def newest_rows(self, wish: RowWish, *, before: int | None = None, limit: int) -> list[tuple[int, LedgerRow]]:
-        with self._connection.reading() as cursor:
-            return postgres_ledger.read_newest(cursor, wish, before=before, limit=limit)
-
-    def row_counts(self) -> list[RowCount]:
-        with self._connection.reading() as cursor:
-            return postgres_ledger.read_row_counts(cursor)
-
-    def tallies(self) -> list[Tally]:
-        with self._connection.reading() as cursor:
-            return postgres_ledger.read_tallies(cursor)
-
     # -- the outbox ------------------------------------------------------------------------------------------------
     def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
         with self._connection.transaction("before_claim_commit", "after_claim_commit") as cursor:
@@ -303,11 +289,6 @@ class PostgresStore(PostgresCodes):
             found = cursor.execute("SELECT key FROM links WHERE digest = %s", (digest,)).fetchone()
             return None if found is None else postgres_outbox.read_message(cursor, found[0])
 
-    def message_counts(self) -> dict[MessageState, int]:
-        with self._connection.reading() as cursor:
-            rows = cursor.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall()
-        return {MessageState(state): count for state, count in sorted(rows)}
-
     def pending_count(self) -> int:
         with self._connection.reading() as cursor:
             row = cursor.execute("SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')").fetchone()
@@ -325,6 +306,10 @@ class PostgresStore(PostgresCodes):
         with self._connection.reading() as cursor:
             return iter(postgres_outbox.read_attempts(cursor, after, limit))
 
+    def attempts_of(self, customer: str) -> list[Attempt]:
+        with self._connection.reading() as cursor:
+            return postgres_outbox.read_attempts(cursor, 0, None, customer=customer)
+
     # -- suppressions, dead letters, notes -------------------------------------------------------------------------
     def suppress(self, address_hash: str, suppression: Suppression) -> None:
         with self._connection.transaction("before_note_commit", "after_note_commit") as cursor:
@@ -341,6 +326,10 @@ class PostgresStore(PostgresCodes):
         where, values = ("", ()) if stream is None else ("WHERE stream = %s", (stream,))
         with self._connection.reading() as cursor:
             return iter(postgres_ledger.read_letters(cursor, where, values, limit))
+
+    def waiting_letters(self, limit: int) -> list[StoredLetter]:
+        with self._connection.reading() as cursor:
+            return postgres_ledger.read_letters(cursor, "WHERE replayed_at IS NULL", (), limit, newest=True)
 
     def dead_letter(self, number: int) -> StoredLetter | None:
         with self._connection.reading() as cursor:

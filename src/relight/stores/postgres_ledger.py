@@ -11,7 +11,8 @@ import msgspec
 
 from relight.messages.addresses import LIFTED, UNSUBSCRIBED
 from relight.messages.ledger import LedgerRow
-from relight.stores.interface import RowCount, RowWish, StoredLetter, Suppression, Tally
+from relight.stores.interface import StoredLetter, Suppression
+from relight.stores.listing import Tally
 from relight.stores.postgres_connection import Cursor
 from relight.stores.record_codec import encode_row, open_row, open_sealed, row_place, seal
 from relight.streams.envelope import DeadLetter
@@ -79,32 +80,6 @@ def read_row(cursor: Cursor, key: str) -> LedgerRow | None:
     return None if found is None else open_row(key, *found)
 
 
-def read_newest(cursor: Cursor, wish: RowWish, *, before: int | None, limit: int) -> list[tuple[int, LedgerRow]]:
-    """Return the newest rows that fit, newest first."""
-    wishes = {f"{name} = %s": getattr(wish, name) for name in RowWish.__slots__} | {"seq < %s": before}
-    where = [clause for clause, value in wishes.items() if value is not None]
-    values = [value for value in wishes.values() if value is not None]
-    found = cursor.execute(
-        "SELECT seq, key, body, crc FROM ledger"  # noqa: S608  # the clauses above
-        + (" WHERE " + " AND ".join(where) if where else "")
-        + " ORDER BY seq DESC LIMIT %s",
-        (*values, limit),
-    ).fetchall()
-    return [(seq, open_row(key, body, crc)) for seq, key, body, crc in found]
-
-
-def read_row_counts(cursor: Cursor) -> list[RowCount]:
-    """Return all counts of rows, sorted."""
-    found = cursor.execute(
-        "SELECT rule, step, state, reason, day, sum(count) FROM ledger_counts GROUP BY rule, step, state, reason, day"
-    ).fetchall()
-    counts = [
-        RowCount(rule=rule, step=step, state=state, reason=reason, day=day, count=int(count))
-        for rule, step, state, reason, day, count in found
-    ]
-    return sorted(counts, key=lambda one: (one.rule, one.step, one.state, one.reason, one.day))
-
-
 def add_tallies(cursor: Cursor, tallies: Iterable[Tally]) -> None:
     """Add counts to those that stand; in one order everywhere, so that two workers never wait for each other."""
     rows = sorted((one.rule, one.reason, one.day, one.count) for one in tallies)
@@ -114,12 +89,6 @@ def add_tallies(cursor: Cursor, tallies: Iterable[Tally]) -> None:
             " ON CONFLICT (rule, reason, day) DO UPDATE SET count = tallies.count + excluded.count",
             rows,
         )
-
-
-def read_tallies(cursor: Cursor) -> list[Tally]:
-    """Return all counts, sorted."""
-    rows = cursor.execute('SELECT rule, reason, day, count FROM tallies ORDER BY rule COLLATE "C", reason, day')
-    return [Tally(rule=rule, reason=reason, day=day, count=count) for rule, reason, day, count in rows.fetchall()]
 
 
 def insert_letters(cursor: Cursor, letters: Iterable[DeadLetter]) -> None:
@@ -132,10 +101,13 @@ def insert_letters(cursor: Cursor, letters: Iterable[DeadLetter]) -> None:
         cursor.executemany("INSERT INTO dead_letters (stream, body, crc) VALUES (%s, %s, %s)", rows)
 
 
-def read_letters(cursor: Cursor, where: str, values: tuple[object, ...], limit: int | None) -> list[StoredLetter]:
-    """Return the dead letters of a WHERE clause, oldest first."""
+def read_letters(
+    cursor: Cursor, where: str, values: tuple[object, ...], limit: int | None, *, newest: bool = False
+) -> list[StoredLetter]:
+    """Return the dead letters of a WHERE clause, oldest or newest first."""
+    order = "number DESC" if newest else "number"
     rows = cursor.execute(
-        f"SELECT number, stream, body, crc, replayed_at FROM dead_letters {where} ORDER BY number LIMIT %s",  # noqa: S608  # callers' constants
+        f"SELECT number, stream, body, crc, replayed_at FROM dead_letters {where} ORDER BY {order} LIMIT %s",  # noqa: S608  # callers' constants
         (*values, limit),
     ).fetchall()
     return [

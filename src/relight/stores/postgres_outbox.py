@@ -40,9 +40,10 @@ def insert_messages(cursor: Cursor, messages: Iterable[OutboxMessage]) -> None:
         return
     bodies = [encode_row(message) for message in found]
     cursor.execute(
-        "INSERT INTO outbox (key, address_hash, message_class, state, due, token, body, crc)"
-        " SELECT key, hash, class, %s, due, 0, body, crc FROM unnest(%b::text[], %b::text[], %b::text[], %b::bigint[],"
-        " %b::bytea[], %b::bigint[]) AS new (key, hash, class, due, body, crc) ON CONFLICT (key) DO NOTHING",
+        "INSERT INTO outbox (key, address_hash, message_class, state, due, token, body, crc, rule)"
+        " SELECT key, hash, class, %s, due, 0, body, crc, rule FROM unnest(%b::text[], %b::text[], %b::text[],"
+        " %b::bigint[], %b::bytea[], %b::bigint[], %b::text[]) AS new (key, hash, class, due, body, crc, rule)"
+        " ON CONFLICT (key) DO NOTHING",
         (
             FIRST_STATE.value,
             [message.occurrence_key for message in found],
@@ -51,6 +52,7 @@ def insert_messages(cursor: Cursor, messages: Iterable[OutboxMessage]) -> None:
             [message.scheduled for message in found],
             bodies,
             [seal(message_place(one.occurrence_key), body) for one, body in zip(found, bodies, strict=True)],
+            [message.rule for message in found],
         ),
     )
     keys = [message.occurrence_key for message in found]
@@ -192,12 +194,13 @@ def read_messages(cursor: Cursor, state: MessageState | None, limit: int | None)
     return [_status(row) for row in rows]
 
 
-def read_attempts(cursor: Cursor, after: int, limit: int | None) -> list[Attempt]:
-    """Return the journal after a number, in order."""
+def read_attempts(cursor: Cursor, after: int, limit: int | None, *, customer: str | None = None) -> list[Attempt]:
+    """Return the journal after a number, in order; customer: of one alone."""
+    where, values = ("", ()) if customer is None else (" AND customer = %s", (customer,))
     rows = cursor.execute(
-        "SELECT number, key, rule, customer, step, token, state, cause, text, provider_id, at FROM attempts"
-        " WHERE number > %s ORDER BY number LIMIT %s",
-        (after, limit),
+        "SELECT number, key, rule, customer, step, token, state, cause, text, provider_id, at FROM attempts"  # noqa: S608  # constants
+        f" WHERE number > %s{where} ORDER BY number LIMIT %s",
+        (after, *values, limit),
     ).fetchall()
     return [
         Attempt(

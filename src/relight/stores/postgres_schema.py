@@ -98,6 +98,85 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE UNIQUE INDEX codes_given ON codes (key) WHERE key IS NOT NULL",
         "CREATE INDEX codes_left ON codes (pool, seq) WHERE key IS NULL",
     ),
+    (
+        # Pages of any store: rows by everything they are narrowed by, totals of all days, messages by rule and state.
+        "DROP INDEX ledger_listing",
+        "CREATE INDEX ledger_listing ON ledger (rule, state, coalesce(reason, ''), step, seq)",
+        "CREATE INDEX ledger_counts_day ON ledger_counts (day)",
+        (
+            "CREATE TABLE ledger_totals (rule text NOT NULL, step text NOT NULL, state text NOT NULL,"
+            " reason text NOT NULL, slot integer NOT NULL, last_day integer NOT NULL, count bigint NOT NULL,"
+            " PRIMARY KEY (rule, step, state, reason, slot)) WITH (fillfactor = 70)"
+        ),
+        (
+            "INSERT INTO ledger_totals SELECT rule, step, state, reason, slot, max(day), sum(count) FROM ledger_counts"
+            " GROUP BY 1, 2, 3, 4, 5"
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION count_ledger_rows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " INSERT INTO ledger_counts SELECT rule, step, state, coalesce(reason, ''),"
+            " div(judged, 86400000000)::integer + 719163, pg_backend_pid() % 16, count(*) FROM added"
+            " GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+            " ON CONFLICT (rule, step, state, reason, day, slot)"
+            " DO UPDATE SET count = ledger_counts.count + excluded.count;"
+            " INSERT INTO ledger_totals SELECT rule, step, state, coalesce(reason, ''), pg_backend_pid() % 16,"
+            " max(div(judged, 86400000000)::integer + 719163), count(*) FROM added"
+            " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+            " ON CONFLICT (rule, step, state, reason, slot) DO UPDATE SET count = ledger_totals.count + excluded.count,"
+            " last_day = greatest(ledger_totals.last_day, excluded.last_day); RETURN NULL; END $$"
+        ),
+        "ALTER TABLE outbox ADD COLUMN rule text NOT NULL DEFAULT ''",
+        "UPDATE outbox SET rule = ledger.rule FROM ledger WHERE ledger.key = outbox.key",
+        "CREATE INDEX outbox_listing ON outbox (rule, state, seq)",
+        # A slot's count may be negative: a message moves in another writer's slot than it came in. A transaction has a
+        # slot for itself, so that two that move messages of the same rules in another order never wait for each other.
+        (
+            "CREATE TABLE outbox_counts (rule text NOT NULL, state text NOT NULL, slot integer NOT NULL,"
+            " count bigint NOT NULL, PRIMARY KEY (rule, state, slot)) WITH (fillfactor = 70)"
+        ),
+        "INSERT INTO outbox_counts SELECT rule, state, 0, count(*) FROM outbox GROUP BY 1, 2",
+        (
+            "CREATE FUNCTION counting_slot() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN"
+            " FOR slot IN 0..15 LOOP IF pg_try_advisory_xact_lock(1380730691, slot) THEN RETURN slot; END IF; END LOOP;"
+            " RETURN 16 + pg_backend_pid(); END $$"
+        ),
+        (
+            "CREATE FUNCTION count_outbox_added() RETURNS trigger LANGUAGE plpgsql AS $$"
+            " DECLARE mine integer := counting_slot(); BEGIN INSERT INTO outbox_counts"
+            " SELECT rule, state, mine, count(*) FROM added"
+            " GROUP BY 1, 2 ORDER BY 1, 2 ON CONFLICT (rule, state, slot)"
+            " DO UPDATE SET count = outbox_counts.count + excluded.count; RETURN NULL; END $$"
+        ),
+        (
+            "CREATE FUNCTION count_outbox_removed() RETURNS trigger LANGUAGE plpgsql AS $$"
+            " DECLARE mine integer := counting_slot(); BEGIN INSERT INTO outbox_counts"
+            " SELECT rule, state, mine, -count(*) FROM removed"
+            " GROUP BY 1, 2 ORDER BY 1, 2 ON CONFLICT (rule, state, slot)"
+            " DO UPDATE SET count = outbox_counts.count + excluded.count; RETURN NULL; END $$"
+        ),
+        (
+            "CREATE FUNCTION count_outbox_moved() RETURNS trigger LANGUAGE plpgsql AS $$"
+            " DECLARE mine integer := counting_slot(); BEGIN INSERT INTO outbox_counts"
+            " SELECT rule, state, mine, sum(n) FROM"
+            " (SELECT rule, state, 1 AS n FROM added UNION ALL SELECT rule, state, -1 FROM removed) AS moves"
+            " GROUP BY 1, 2 HAVING sum(n) <> 0 ORDER BY 1, 2 ON CONFLICT (rule, state, slot)"
+            " DO UPDATE SET count = outbox_counts.count + excluded.count; RETURN NULL; END $$"
+        ),
+        (
+            "CREATE TRIGGER outbox_added AFTER INSERT ON outbox REFERENCING NEW TABLE AS added"
+            " FOR EACH STATEMENT EXECUTE FUNCTION count_outbox_added()"
+        ),
+        (
+            "CREATE TRIGGER outbox_removed AFTER DELETE ON outbox REFERENCING OLD TABLE AS removed"
+            " FOR EACH STATEMENT EXECUTE FUNCTION count_outbox_removed()"
+        ),
+        (
+            "CREATE TRIGGER outbox_moved AFTER UPDATE ON outbox REFERENCING OLD TABLE AS removed NEW TABLE AS added"
+            " FOR EACH STATEMENT EXECUTE FUNCTION count_outbox_moved()"
+        ),
+        "CREATE INDEX attempts_customer ON attempts (customer)",
+        "CREATE INDEX dead_letters_waiting ON dead_letters (number) WHERE replayed_at IS NULL",
+    ),
 )
 #: Version this program writes.
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -1,7 +1,8 @@
 """The embedded store: one SQLite file, one transaction a batch, durable before it returns.
 
 Decides nothing. Where each part lives: sqlite_connection (durability), id_index (de-duplication, a customer's log),
-sqlite_outbox (delivery journal), sqlite_ledger (rows, counts, dead letters), record_codec (bytes and their checksums).
+sqlite_outbox (delivery journal), sqlite_ledger (rows, dead letters), sqlite_listing (pages), record_codec (bytes and
+their checksums).
 """
 
 # ruff: noqa: D102  # what a method promises stands once, at interface.Store
@@ -30,16 +31,14 @@ from relight.stores.interface import (
     LookAgain,
     MessageStatus,
     Profile,
-    RowCount,
-    RowWish,
     Settlement,
     StoredLetter,
     Suppression,
-    Tally,
 )
 from relight.stores.record_codec import encode_record, open_sealed, profile_place, seal, seal_record
 from relight.stores.sqlite_codes import SqliteCodes
 from relight.stores.sqlite_connection import Connection
+from relight.stores.sqlite_listing import SqliteListing
 from relight.streams.envelope import Control, Record
 
 _SET_META = "INSERT OR REPLACE INTO meta VALUES (?1, ?2, row_seal(?1, ?2))"
@@ -47,7 +46,7 @@ _SET_META = "INSERT OR REPLACE INTO meta VALUES (?1, ?2, row_seal(?1, ?2))"
 PROFILE_PAGE = 1_000
 
 
-class SqliteStore(SqliteCodes):
+class SqliteStore(SqliteCodes, SqliteListing):
     """See `interface.Store` for what each method promises."""
 
     def __init__(self, connection: Connection, limits: IndexLimits) -> None:
@@ -270,18 +269,6 @@ class SqliteStore(SqliteCodes):
         with self._connection.reading() as cursor:
             return sqlite_ledger.read_row(cursor, occurrence_key)
 
-    def newest_rows(self, wish: RowWish, *, before: int | None = None, limit: int) -> list[tuple[int, LedgerRow]]:
-        with self._connection.reading() as cursor:
-            return sqlite_ledger.read_newest(cursor, wish, before=before, limit=limit)
-
-    def row_counts(self) -> list[RowCount]:
-        with self._connection.reading() as cursor:
-            return sqlite_ledger.read_row_counts(cursor)
-
-    def tallies(self) -> list[Tally]:
-        with self._connection.reading() as cursor:
-            return sqlite_ledger.read_tallies(cursor)
-
     # -- the outbox ------------------------------------------------------------------------------------------------
     def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
         with self._connection.transaction("before_claim_commit", "after_claim_commit") as cursor:
@@ -307,11 +294,6 @@ class SqliteStore(SqliteCodes):
         with self._connection.reading() as cursor:
             found = cursor.execute("SELECT key FROM links WHERE digest = ?", (digest,)).fetchone()
             return None if found is None else sqlite_outbox.read_message(cursor, found[0])
-
-    def message_counts(self) -> dict[MessageState, int]:
-        with self._connection.reading() as cursor:
-            rows = cursor.execute("SELECT state, count(*) FROM outbox GROUP BY state ORDER BY state").fetchall()
-        return {sqlite_outbox.state_of(state): count for state, count in rows}
 
     def pending_count(self) -> int:
         with self._connection.reading() as cursor:
@@ -343,6 +325,10 @@ class SqliteStore(SqliteCodes):
         with self._connection.reading() as cursor:
             return iter(sqlite_outbox.read_attempts(cursor, after, limit))
 
+    def attempts_of(self, customer: str) -> list[Attempt]:
+        with self._connection.reading() as cursor:
+            return sqlite_outbox.read_attempts(cursor, 0, None, customer=customer)
+
     # -- suppressions, dead letters, notes -------------------------------------------------------------------------
     def suppress(self, address_hash: str, suppression: Suppression) -> None:
         with self._connection.transaction("before_note_commit", "after_note_commit") as cursor:
@@ -359,6 +345,10 @@ class SqliteStore(SqliteCodes):
         where, values = ("", ()) if stream is None else ("WHERE stream = ?", (stream,))
         with self._connection.reading() as cursor:
             return iter(sqlite_ledger.read_letters(cursor, where, values, limit))
+
+    def waiting_letters(self, limit: int) -> list[StoredLetter]:
+        with self._connection.reading() as cursor:
+            return sqlite_ledger.read_letters(cursor, "WHERE replayed_at IS NULL", (), limit, newest=True)
 
     def dead_letter(self, number: int) -> StoredLetter | None:
         with self._connection.reading() as cursor:

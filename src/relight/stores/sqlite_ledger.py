@@ -12,7 +12,8 @@ import msgspec
 
 from relight.messages.addresses import LIFTED, UNSUBSCRIBED
 from relight.messages.ledger import LedgerRow
-from relight.stores.interface import RowCount, RowWish, StoredLetter, Suppression, Tally
+from relight.stores.interface import StoredLetter, Suppression
+from relight.stores.listing import Tally
 from relight.stores.record_codec import encode_row, open_row, open_sealed, row_place, seal
 from relight.streams.envelope import DeadLetter
 
@@ -69,34 +70,6 @@ def read_row(cursor: sqlite3.Cursor, key: str) -> LedgerRow | None:
     return None if found is None else open_row(key, *found)
 
 
-def read_newest(
-    cursor: sqlite3.Cursor, wish: RowWish, *, before: int | None, limit: int
-) -> list[tuple[int, LedgerRow]]:
-    """Return the newest rows that fit, newest first."""
-    wishes = {f"{name} = ?": getattr(wish, name) for name in RowWish.__slots__} | {"seq < ?": before}
-    where = [clause for clause, value in wishes.items() if value is not None]
-    values = [value for value in wishes.values() if value is not None]
-    found = cursor.execute(
-        "SELECT seq, key, body, crc FROM ledger"  # noqa: S608  # the clauses above
-        + (" WHERE " + " AND ".join(where) if where else "")
-        + " ORDER BY seq DESC LIMIT ?",
-        (*values, limit),
-    ).fetchall()
-    return [(seq, open_row(key, body, crc)) for seq, key, body, crc in found]
-
-
-def read_row_counts(cursor: sqlite3.Cursor) -> list[RowCount]:
-    """Return all counts of rows, sorted."""
-    found = cursor.execute(
-        "SELECT rule, step, state, reason, day, sum(count) FROM ledger_counts GROUP BY rule, step, state, reason, day"
-    ).fetchall()
-    counts = [
-        RowCount(rule=rule, step=step, state=state, reason=reason, day=day, count=int(count))
-        for rule, step, state, reason, day, count in found
-    ]
-    return sorted(counts, key=lambda one: (one.rule, one.step, one.state, one.reason, one.day))
-
-
 def add_tallies(cursor: sqlite3.Cursor, tallies: Iterable[Tally]) -> None:
     """Add counts to those that stand."""
     cursor.executemany(
@@ -104,12 +77,6 @@ def add_tallies(cursor: sqlite3.Cursor, tallies: Iterable[Tally]) -> None:
         " ON CONFLICT (rule, reason, day) DO UPDATE SET count = count + excluded.count",
         [(one.rule, one.reason, one.day, one.count) for one in tallies],
     )
-
-
-def read_tallies(cursor: sqlite3.Cursor) -> list[Tally]:
-    """Return all counts, sorted."""
-    rows = cursor.execute("SELECT rule, reason, day, count FROM tallies ORDER BY rule, reason, day").fetchall()
-    return [Tally(rule=rule, reason=reason, day=day, count=count) for rule, reason, day, count in rows]
 
 
 def insert_letters(cursor: sqlite3.Cursor, letters: Iterable[DeadLetter]) -> None:
@@ -122,11 +89,12 @@ def insert_letters(cursor: sqlite3.Cursor, letters: Iterable[DeadLetter]) -> Non
 
 
 def read_letters(
-    cursor: sqlite3.Cursor, where: str, values: tuple[object, ...], limit: int | None
+    cursor: sqlite3.Cursor, where: str, values: tuple[object, ...], limit: int | None, *, newest: bool = False
 ) -> list[StoredLetter]:
-    """Return the dead letters of a WHERE clause, oldest first."""
+    """Return the dead letters of a WHERE clause, oldest or newest first."""
+    order = "number DESC" if newest else "number"
     rows = cursor.execute(
-        f"SELECT number, stream, body, crc, replayed_at FROM dead_letters {where} ORDER BY number LIMIT ?",  # noqa: S608  # callers' constants
+        f"SELECT number, stream, body, crc, replayed_at FROM dead_letters {where} ORDER BY {order} LIMIT ?",  # noqa: S608  # callers' constants
         (*values, -1 if limit is None else limit),
     ).fetchall()
     return [

@@ -45,11 +45,12 @@ def insert_messages(cursor: sqlite3.Cursor, messages: Iterable[OutboxMessage]) -
                 message.scheduled,
                 body,
                 crc,
+                message.rule,
             )
         )
     cursor.executemany(
-        "INSERT OR IGNORE INTO outbox (key, address_hash, message_class, state, due, token, body, crc)"
-        " VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
+        "INSERT OR IGNORE INTO outbox (key, address_hash, message_class, state, due, token, body, crc, rule)"
+        " VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
         rows,
     )
     cursor.executemany(
@@ -207,12 +208,15 @@ def read_messages(cursor: sqlite3.Cursor, state: MessageState | None, limit: int
     return (_status(row) for row in rows)
 
 
-def read_attempts(cursor: sqlite3.Cursor, after: int, limit: int | None) -> list[Attempt]:
-    """Return the journal after a number, in order."""
+def read_attempts(
+    cursor: sqlite3.Cursor, after: int, limit: int | None, *, customer: str | None = None
+) -> list[Attempt]:
+    """Return the journal after a number, in order; customer: of one alone."""
+    where, values = ("", ()) if customer is None else (" AND customer = ?", (customer,))
     rows = cursor.execute(
-        "SELECT number, key, rule, customer, step, token, state, cause, text, provider_id, at FROM attempts"
-        " WHERE number > ? ORDER BY number LIMIT ?",
-        (after, -1 if limit is None else limit),
+        "SELECT number, key, rule, customer, step, token, state, cause, text, provider_id, at FROM attempts"  # noqa: S608  # constants
+        f" WHERE number > ?{where} ORDER BY number LIMIT ?",
+        (after, *values, -1 if limit is None else limit),
     ).fetchall()
     return [
         Attempt(

@@ -109,6 +109,55 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE UNIQUE INDEX codes_given ON codes (key) WHERE key IS NOT NULL",
         "CREATE INDEX codes_left ON codes (pool, seq) WHERE key IS NULL",
     ),
+    (
+        # Pages of any store: rows by everything they are narrowed by, totals of all days, messages by rule and state.
+        "DROP INDEX ledger_listing",
+        "CREATE INDEX ledger_listing ON ledger (rule, state, reason, step)",
+        "CREATE INDEX ledger_counts_day ON ledger_counts (day)",
+        (
+            "CREATE TABLE ledger_totals (rule TEXT NOT NULL, step TEXT NOT NULL, state TEXT NOT NULL,"
+            " reason TEXT NOT NULL, last_day INTEGER NOT NULL, count INTEGER NOT NULL,"
+            " PRIMARY KEY (rule, step, state, reason)) WITHOUT ROWID"
+        ),
+        (
+            "INSERT INTO ledger_totals SELECT rule, step, state, reason, max(day), sum(count) FROM ledger_counts"
+            " GROUP BY 1, 2, 3, 4"
+        ),
+        "DROP TRIGGER ledger_counted",
+        (
+            "CREATE TRIGGER ledger_counted AFTER INSERT ON ledger BEGIN INSERT INTO ledger_counts VALUES (new.rule,"
+            " new.step, new.state, coalesce(new.reason, ''), new.judged / 86400000000 + 719163, 1)"
+            " ON CONFLICT (rule, step, state, reason, day) DO UPDATE SET count = count + 1;"
+            " INSERT INTO ledger_totals VALUES (new.rule,"
+            " new.step, new.state, coalesce(new.reason, ''), new.judged / 86400000000 + 719163, 1)"
+            " ON CONFLICT (rule, step, state, reason) DO UPDATE SET count = count + 1,"
+            " last_day = max(last_day, excluded.last_day); END"
+        ),
+        "ALTER TABLE outbox ADD COLUMN rule TEXT NOT NULL DEFAULT ''",
+        "UPDATE outbox SET rule = coalesce((SELECT rule FROM ledger WHERE ledger.key = outbox.key), '')",
+        "CREATE INDEX outbox_listing ON outbox (rule, state)",
+        (
+            "CREATE TABLE outbox_counts (rule TEXT NOT NULL, state TEXT NOT NULL, count INTEGER NOT NULL,"
+            " PRIMARY KEY (rule, state)) WITHOUT ROWID"
+        ),
+        "INSERT INTO outbox_counts SELECT rule, state, count(*) FROM outbox GROUP BY 1, 2",
+        (
+            "CREATE TRIGGER outbox_added AFTER INSERT ON outbox BEGIN INSERT INTO outbox_counts VALUES (new.rule,"
+            " new.state, 1) ON CONFLICT (rule, state) DO UPDATE SET count = count + 1; END"
+        ),
+        (
+            "CREATE TRIGGER outbox_moved AFTER UPDATE OF state ON outbox WHEN new.state IS NOT old.state BEGIN"
+            " UPDATE outbox_counts SET count = count - 1 WHERE rule = old.rule AND state = old.state;"
+            " INSERT INTO outbox_counts VALUES (new.rule, new.state, 1)"
+            " ON CONFLICT (rule, state) DO UPDATE SET count = count + 1; END"
+        ),
+        (
+            "CREATE TRIGGER outbox_removed AFTER DELETE ON outbox BEGIN"
+            " UPDATE outbox_counts SET count = count - 1 WHERE rule = old.rule AND state = old.state; END"
+        ),
+        "CREATE INDEX attempts_customer ON attempts (customer)",
+        "CREATE INDEX dead_letters_waiting ON dead_letters (number) WHERE replayed_at IS NULL",
+    ),
 )
 #: Tables whose rows are sealed as a whole and checked at open: the name of a row, and what its `crc` is of.
 SEALED_TABLES = {

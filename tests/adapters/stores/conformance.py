@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from relight.base.errors import StoreError
@@ -15,19 +16,18 @@ from relight.messages.addresses import address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import MessageCause, MessageState
+from relight.messages.reasons import RowState
 from relight.stores.interface import (
-    EPOCH_ORDINAL,
     Batch,
     Claim,
     PoolCount,
     Profile,
     Refusal,
-    RowWish,
     Settlement,
     Store,
     Suppression,
-    Tally,
 )
+from relight.stores.listing import EPOCH_ORDINAL, RowWish, Tally
 from relight.streams.envelope import Control, Event, Record
 from tests.adapters.stores.examples import (
     MINUTE,
@@ -123,6 +123,8 @@ class StoreConformance(abc.ABC):
         assert store.positions() == {"a": "2", "b": "7"}
         assert store.reached() == T0
         assert store.tallies() == [Tally(rule="quiet", reason="already_entered", day=739_000, count=4)]
+        store.append(Batch(tallies=[replace(tally, day=739_001)]))
+        assert store.tally_totals() == {("quiet", "already_entered"): 6}
         assert store.duplicates_differing() == 3
 
     def test_a_ledger_row_is_written_once(self, store: Store) -> None:
@@ -164,6 +166,57 @@ class StoreConformance(abc.ABC):
         assert store.newest_rows(RowWish(rule="r"), before=listed[0][0], limit=1) == listed[1:]
         assert [row for _, row in store.newest_rows(RowWish(), limit=1)] == [make_row(7, rule="q", judged=T0)]
         assert store.newest_rows(RowWish(customer="nobody"), limit=9) == []
+        assert store.row_counts(since=EPOCH_ORDINAL + first + 3) == [
+            one for one in store.row_counts() if one.day >= EPOCH_ORDINAL + first + 3
+        ]
+        totals = {(one.rule, one.state, one.day - EPOCH_ORDINAL): one.count for one in store.row_totals()}
+        assert totals == {("q", "pending", first + 4): 4, ("r", "pending", first + 3): 2}
+
+    def test_rows_of_several_kinds_come_merged(self, store: Store) -> None:
+        """Whatever rows are narrowed by, the newest of all kinds come first, and a page goes on where the last ended."""
+        kinds = [("pending", None), ("suppressed", "no_consent"), ("suppressed", "exit"), ("held_out", "holdout")]
+        rows = [
+            msgspec.structs.replace(
+                make_row(i, rule="qr"[i % 2], customer="abc"[i % 3]),
+                state=RowState(kinds[i % 4][0]), reason=kinds[i % 4][1], step="" if i % 5 else "mail",
+            )
+            for i in range(40)
+        ]  # fmt: skip
+        store.append(Batch(rows=rows))
+        wishes = [{}, {"rule": "q"}, {"state": "suppressed"}, {"reason": "exit"}, {"step": ""}, {"customer": "b"},
+                  {"rule": "r", "reason": "no_consent"}, {"customer": "a", "state": "held_out"}]  # fmt: skip
+        for wish in wishes:
+            expected = [row for row in reversed(rows) if all((getattr(row, k) or "") == v for k, v in wish.items())]
+            first = store.newest_rows(RowWish(**wish), limit=3)
+            rest = store.newest_rows(RowWish(**wish), before=first[-1][0], limit=99)
+            assert [row for _, row in first + rest] == expected, wish
+
+    def test_messages_are_listed_by_rule_and_state(self, store: Store) -> None:
+        """Where messages are is asked by key, and the newest of a rule in some states come in pages."""
+        rules = ["q", "r", "q", "q", "r"]
+        messages = [msgspec.structs.replace(make_message(i), rule=rule) for i, rule in enumerate(rules)]
+        store.append(Batch(outbox=messages))
+        keys = [one.occurrence_key for one in messages]
+        for claim in store.claim(T0, 3, owner="sender", lease=MINUTE).ready[:2]:
+            store.settle([settlement(claim, MessageCause.PROVIDER_ACCEPTED)])
+        accepted, sending, waiting = MessageState.ACCEPTED, MessageState.SENDING, MessageState.PENDING
+        assert store.message_states([*keys[1:4], "none"]) == {keys[1]: accepted, keys[2]: sending, keys[3]: waiting}
+        counted = {(one.rule, one.state): one.count for one in store.rule_message_counts()}
+        assert counted == {
+            ("q", accepted): 1,
+            ("q", sending): 1,
+            ("q", waiting): 1,
+            ("r", accepted): 1,
+            ("r", waiting): 1,
+        }
+        first = store.newest_messages("q", [accepted, waiting], limit=1)
+        assert [key for _, key in first] == [keys[3]]
+        assert [key for _, key in store.newest_messages("q", [accepted, waiting], before=first[0][0], limit=9)] == [
+            keys[0]
+        ]
+        assert [key for _, key in store.newest_messages(None, [accepted], limit=9)] == [keys[1], keys[0]]
+        assert [one.state for one in store.attempts_of("ada")] == [accepted, accepted]
+        assert store.attempts_of("eve") == []
 
     def test_a_message_is_claimed_when_it_is_due(self, store: Store) -> None:
         """A message is not claimed before its time; then it is sending with its lease, and nobody else gets it."""

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from relight.base.errors import FaultError
-from relight.stores.interface import Batch, Profile, Tally
+from relight.stores.interface import Batch, Profile
+from relight.stores.listing import Tally
 from relight.stores.partition import LOG_INPUT, PartitionStore
 from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_connection import Connection

@@ -12,14 +12,26 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from relight.base.errors import RelightError, StoreError
+from relight.messages.life import MessageState
 from relight.stores.interface import Batch, Profile
+from relight.stores.listing import MessageCount
 from relight.stores.sqlite import SqliteStore
 from relight.stores.sqlite_schema import MIGRATIONS
 from tests.adapters.stores.conftest import OpenStore
-from tests.adapters.stores.examples import MINUTE, T0, batch_of, make_event, make_letter, make_message, make_row
+from tests.adapters.stores.examples import (
+    MINUTE,
+    T0,
+    WITHOUT_LISTING,
+    batch_of,
+    make_event,
+    make_letter,
+    make_message,
+    make_row,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -254,6 +266,7 @@ def test_an_older_store_learns_its_counts(tmp_path: Path) -> None:
     before_counts = next(n for n, one in enumerate(MIGRATIONS) if any("ledger_counts" in text for text in one))
     with closing(sqlite3.connect(path)) as sql:
         for statement in (
+            *WITHOUT_LISTING,
             "DROP TRIGGER ledger_counted",
             "DROP TABLE ledger_counts",
             "DROP INDEX ledger_listing",
@@ -265,4 +278,27 @@ def test_an_older_store_learns_its_counts(tmp_path: Path) -> None:
     store = SqliteStore.open(path)
     store.append(Batch(rows=[make_row(3)]))
     assert sum(one.count for one in store.row_counts()) == 3
+    assert [one.count for one in store.row_totals()] == [3]
+    store.close()
+
+
+def test_an_older_store_learns_the_rules_of_its_messages(tmp_path: Path) -> None:
+    """A store of an earlier version is brought forward: its messages are counted and listed by rule and state."""
+    path = tmp_path / "relight.db"
+    store = SqliteStore.open(path)
+    row = msgspec.structs.replace(make_row(1), occurrence_key=make_message(1).occurrence_key)
+    store.append(Batch(rows=[row], outbox=[make_message(1)]))
+    store.close()
+    before = next(n for n, one in enumerate(MIGRATIONS) if any("outbox_counts" in text for text in one))
+    with closing(sqlite3.connect(path)) as sql:
+        for statement in (*WITHOUT_LISTING, "DROP TRIGGER ledger_counted", f"PRAGMA user_version = {before}"):
+            sql.execute(statement)
+        sql.execute(next(text for text in MIGRATIONS[before - 2] if text.startswith("CREATE TRIGGER ledger_counted")))
+        sql.commit()
+    store = SqliteStore.open(path)
+    waiting = MessageState.PENDING
+    assert store.rule_message_counts() == [MessageCount(rule="quiet", state=waiting, count=1)]
+    assert [key for _, key in store.newest_messages("quiet", [waiting], limit=9)] == [row.occurrence_key]
+    store.append(Batch(rows=[make_row(3)]))
+    assert [one.count for one in store.row_totals()] == [2]
     store.close()

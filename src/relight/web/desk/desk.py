@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from relight.base.errors import RelightError, StoreError
-from relight.stores.interface import EPOCH_ORDINAL, utc_ordinal
+from relight.stores.listing import EPOCH_ORDINAL, utc_ordinal
 
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from relight.messages.reasons import RowState
 
 if TYPE_CHECKING:
-    from relight.stores.interface import RowCount, Tally
+    from relight.stores.listing import RowCount, Tally
 
 #: Days that "lately" means on the pages.
 WEEK_DAYS = 7

@@ -10,7 +10,7 @@ from relight.customers.codec import read_consent
 from relight.engine.explain import explain_customer
 from relight.engine.explain_history import last_instant
 from relight.engine.plan_versions import known_plans
-from relight.stores.interface import RowWish
+from relight.stores.listing import RowWish
 from relight.streams.envelope import Event
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.rule_pages import SHOWN_STATES

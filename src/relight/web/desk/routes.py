@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from relight.base.errors import RelightError, StoreError
-from relight.stores.interface import RowWish
+from relight.stores.listing import RowWish
 from relight.web.desk import figure_pages, people_pages, rule_pages, system_pages
 from relight.web.desk.drawing import draw, draw_page
 from relight.web.desk.facts import Page, Table
