@@ -52,6 +52,8 @@ class CustomerMeasure:
     kind: Kind
     needs: tuple[str, ...]
     definition: str
+    #: What a list is of.
+    item: Kind | None = None
 
 
 _LOSS = ("left", "lapsed_after")
@@ -276,6 +278,16 @@ _CUSTOMER = (
         kind=Kind.NUMBER,
         needs=("order",),
         definition="1 − still_active.",
+    ),
+    CustomerMeasure(
+        name="recommended",
+        kind=Kind.LIST,
+        item=Kind.TEXT,
+        needs=("order", "product"),
+        definition="Up to 5 products that the customer never bought, best first: those whose buyers of the last year"
+        " are closest to the buyers of what this customer bought (cosine of common buyers, from 3 of them on, summed"
+        " over the customer's last 50 products; Linden, Smith, York 2003). The 2,000 products with most buyers are"
+        " compared; ties go by name.",
     ),
 )
 

@@ -71,7 +71,7 @@ def default_measures(around: Around) -> MeasurePlan:
 def customer_types(plan: MeasurePlan) -> dict[str, Type | None]:
     """Return the types of the measures of a customer for conditions, None for those that lack a source."""
     return {
-        name: None if plan.missing_for_customers(name) else Type(kind=one.kind)
+        name: None if plan.missing_for_customers(name) else Type(kind=one.kind, item=one.item)
         for name, one in CUSTOMER_MEASURES.items()
     }
 

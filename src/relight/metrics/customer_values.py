@@ -17,9 +17,10 @@ from relight.metrics.buying import BuyingModel, buyers_of, fit_buying, still_act
 from relight.metrics.extract import MeasureLog
 from relight.metrics.orders import by_day, orders_of
 from relight.metrics.periods import PERIOD_LENGTH, Period, period_start
+from relight.metrics.recommending import Purchases, recommend
 from relight.metrics.retention import lifetime_by_churn, lived, turnovers
 from relight.metrics.spans import spans_of
-from relight.metrics.tables import MILLION, NO_AMOUNT
+from relight.metrics.tables import MILLION, NO_AMOUNT, NO_CODE
 from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from relight.stores.interface import Store
 
 #: A value as the log keeps it; None where there is none any more.
-Value = str | int | None
+Value = str | int | list[str] | None
 
 
 class CustomerMeasures:
@@ -164,6 +165,17 @@ def _still_active(work: _Work) -> dict[int, int]:
     return dict(zip(buyers.who.tolist(), np.rint(chance * 100).astype(int).tolist(), strict=True))
 
 
+def _recommended(work: _Work) -> Mapping[int, Value]:
+    """Return what goes with what each customer bought, best first."""
+    log, source = work.log, work.log.plan.sources["product"]
+    assert source.prop is not None
+    table = log.table(log.plan.sources["order"], before=work.now)
+    product = table.texts[source.prop]
+    if source.match.where is not None:
+        product = np.where(table.filters[source.match.where.text], product, NO_CODE)
+    return dict(recommend(Purchases(who=table.who, product=product, when=table.when), log.words.names(), now=work.now))
+
+
 def _hundredths(number: int) -> str:
     return f"{number // 100}.{number % 100:02d}"
 
@@ -175,6 +187,7 @@ _VALUES: Mapping[str, Callable[[_Work], Mapping[int, Value]]] = {
     "csat": _last_answer("csat"),
     "ces": _last_answer("ces"),
     "still_active": lambda work: {code: _hundredths(n) for code, n in _still_active(work).items()},
+    "recommended": _recommended,
     "churn_score": lambda work: {code: _hundredths(100 - n) for code, n in _still_active(work).items()},
 }
 

@@ -28,13 +28,14 @@ from tests.unit.metrics.kit import CONFIG, STREAM, at, event, log_of, plan_of, p
 
 ZONE = "Europe/Istanbul"
 MEASURES = """
-sources: {order: bought, revenue: bought.total, signup: signed_up, left: left, nps: nps.score}
+sources: {order: bought, revenue: bought.total, product: bought.product, signup: signed_up, left: left, nps: nps.score}
 """
 RULES = {
     "rules/definitions.yaml": "segments: {fans: orders >= 3 and nps >= 9, slipping: still_active < 60%}",
     "rules/fans.yaml": "trigger: {enters: fans}\nsteps: [{send: hello}]",
     "rules/slipping.yaml": "trigger: {enters: slipping}\nsteps: [{send: hello}]",
     "rules/rich.yaml": "trigger: {event: bought}\naudience: clv > 100\nreentry: every\nsteps: [{send: hello}]",
+    "rules/goes.yaml": "trigger: {event: bought}\naudience: recommended contains 'Pen'\nreentry: every\nsend: goes",
     "templates/hello/subject.txt": "Hello",
     "templates/hello/body.html": (
         "<!doctype html><html lang='en'><head><title>Hello</title></head><body><p>{{ customer.orders }} orders, worth {{ customer.clv | default('much') }}."
@@ -42,7 +43,15 @@ RULES = {
     ),
     "templates/hello/body.txt": "{{ customer.orders }} orders. {{ sender.postal_address }} {{ unsubscribe_url }}",
     "templates/hello/preheader.txt": "Hi",
+    "templates/goes/subject.txt": "{{ customer.recommended | join(', ') }}",
+    "templates/goes/body.html": (
+        "<!doctype html><html lang='en'><head><title>Goes</title></head><body>"
+        "{% for product in customer.recommended %}<p>{{ product }}</p>{% endfor %}"
+        '{{ sender.postal_address }} <a href="{{ unsubscribe_url }}">No more</a></body></html>'
+    ),
 }
+
+PRODUCTS = ("Ink", "Pen", "Pad", "Clip", "Nib")
 
 
 def made_up() -> list[dict[str, object]]:
@@ -51,10 +60,16 @@ def made_up() -> list[dict[str, object]]:
     for n in range(60):
         who, when = f"c{n:02d}", at("2026-01-02", ZONE) + rng.randrange(20 * 24) * HOUR
         rows.append({"event": "signed_up", "customer": who, "when": when, "email": f"{who}@mail.example"})
-        for _ in range(rng.randrange(1, 9)):
+        for order in range(rng.randrange(1, 9)):
             when += int(rng.expovariate(1 / (9 * DAY)))
             rows.append(
-                {"event": "bought", "customer": who, "when": when, "total": f"{rng.randrange(100, 9000) / 100}"}
+                {
+                    "event": "bought",
+                    "customer": who,
+                    "when": when,
+                    "total": f"{rng.randrange(100, 9000) / 100}",
+                    "product": PRODUCTS[(n + order * order) % 5],
+                }
             )
             if rng.random() < 0.3:
                 rows.append({"event": "nps", "customer": who, "when": when + HOUR, "score": rng.randrange(11)})
@@ -114,7 +129,7 @@ def test_rules_read_measures(shop: LoadedProject) -> None:
     """Segments, audiences and letters read the measures of the last midnight; each kind of rule fires."""
     result = simulate(shop, day_maker=day_maker_of(shop))
     fired = {row.rule for row in result.rows if not row.step}
-    assert fired == {"fans", "slipping", "rich"}
+    assert fired == {"fans", "goes", "slipping", "rich"}
     entered = [row for row in result.rows if row.rule in ("fans", "slipping") and not row.step]
     assert {to_local(row.judged, ZONE).strftime("%H:%M") for row in entered} == {"00:00"}
 
@@ -255,7 +270,7 @@ def test_midnights_of_zones() -> None:
 def test_nobody_makes_them() -> None:
     """A project whose rules read measures is not run without somebody to make them."""
     loaded = project(MEASURES, rules=RULES)
-    with pytest.raises(FaultError, match="clv, nps, orders, still_active"):
+    with pytest.raises(FaultError, match="clv, nps, orders, recommended, still_active"):
         simulate(loaded)
 
 
