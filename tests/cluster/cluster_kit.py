@@ -26,8 +26,10 @@ from relight.transports.kafka_topics import group_lag
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.postgres_server import PostgresServer
 
-#: Longest that a cluster may take to come to its end (s).
-SETTLE_SECONDS = 180
+#: Longest that a cluster may go without coming a step nearer to its end (s).
+SETTLE_SECONDS = 240
+#: What a process leaves with that is to be started again, as whatever runs a cluster does.
+AGAIN_CODE = 70
 
 
 class Cluster:
@@ -48,6 +50,7 @@ class Cluster:
         self.url = postgres.new_schema()
         self.name = broker.new_name("project")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {}
         self._logs = folder / "logs"
         self._logs.mkdir()
         to_kafka(folder, self.name, broker.address, partitions)
@@ -94,6 +97,7 @@ class Cluster:
         self.start_program(name, sys.executable, "-m", "relight", *arguments, env=env)
 
     def start_program(self, name: str, *command: str, env: dict[str, str] | None = None) -> None:
+        self._commands[name] = (command, env or {})
         with (self._logs / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 command,
@@ -124,21 +128,39 @@ class Cluster:
     def wait_until(
         self, reached: int, *, seconds: float = SETTLE_SECONDS, mend: Callable[[], None] = lambda: None
     ) -> None:
-        """Wait until every partition's time has come to an instant."""
-        deadline = time.monotonic() + seconds
+        """Wait until every partition's time has come to an instant; seconds: longest without any progress."""
+        before: list[tuple[int, int, int, int, str]] = []
+        deadline = 0.0
         while True:
             with contextlib.closing(PostgresStore.open(self.url, exclusive=False)) as store:
                 states = store.partitions()
             if len(states) == self.partitions and all(one[3] >= reached for one in states):
                 return
+            if states != before or not deadline:
+                before, deadline = states, time.monotonic() + seconds
             if time.monotonic() > deadline:
                 if self.is_running("router"):
                     self._processes["router"].send_signal(signal.SIGABRT)
                     time.sleep(1)
                 tails = "\n".join(f"--- {n}\n{self.log(n)[-3000:]}" for n in self._processes)
-                raise AssertionError(f"time did not come to {reached}: {states}\n{tails}")
+                raise AssertionError(f"time did not come to {reached}: {states}\n{self.lag()}\n{tails}")
+            self._start_again()
             mend()
             time.sleep(0.1)
+
+    def _start_again(self) -> None:
+        for name, process in list(self._processes.items()):
+            if process.poll() == AGAIN_CODE:
+                command, env = self._commands[name]
+                self.start_program(name, *command, env=env)
+
+    def lag(self) -> str:
+        """Return what `relight lag` says, also where it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "relight", "lag"], cwd=self.folder, env=self.env, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+        return done.stdout + done.stderr
 
     def wait_for_checkpoints(self, *, seconds: float = 60) -> None:
         """Wait until the group's offsets say that every partition has a checkpoint."""

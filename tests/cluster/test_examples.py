@@ -31,7 +31,7 @@ def run_to_the_end(cluster: Cluster, here: Path, files: dict[str, str], workers:
     cluster.start("router", "router")
     for number in range(workers):
         cluster.start(f"w{number}", "worker", "--member", f"w{number}")
-    cluster.wait_until(end, seconds=240)
+    cluster.wait_until(end)
     expected = sorted(result.rows, key=lambda row: row.occurrence_key)
     decided = cluster.ledger()
     assert len(expected) > 100

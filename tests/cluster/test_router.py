@@ -17,7 +17,7 @@ from relight.config.loader import load_project
 from relight.config.settings import KafkaSettings
 from relight.engine.feed import BrakeError, Feed
 from relight.stores.memory import MemoryStore
-from relight.transports import kafka_router
+from relight.transports import kafka_router, standstill
 from relight.transports.errors import InputError
 from relight.transports.kafka_clients import dead_letter_topic, log_topic, open_admin
 from relight.transports.kafka_router import Router
@@ -132,6 +132,25 @@ def test_a_source_that_lags_too_much_is_left_behind(live: Setting, monkeypatch: 
         assert "lags by more than 900 s and is left behind" in router.notices[-1]
     said = max(span.until for pack in live.packs() for span in pack.spans if span.stream == "app")
     assert clock() - 16 * MINUTE < said <= clock() - 15 * MINUTE
+
+
+def test_a_client_that_brings_nothing_is_replaced(
+    live: Setting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A consumer that stops bringing a partition is asked again, then another takes its place; nothing is lost."""
+    with closing(live.router()) as router:
+        live.produce(row(1))
+        steps(router, 1)
+        # As a library may do after a rebalance: it still says that it reads, and brings nothing.
+        router._consumer.pause(*(tp for tp in router._consumer.assignment() if tp.topic == f"{live.name}.app"))
+        monkeypatch.setattr(standstill, "LOOK_SECONDS", 0.0)
+        monkeypatch.setattr(standstill, "GIVE_UP_ONE_SECONDS", 0.5)
+        monkeypatch.setattr(standstill, "GIVE_UP_SECONDS", 0.5)
+        live.produce(row(2))
+        steps(router, 2)
+    assert "record 1 does not come, though it goes on to 2; asking for it again" in caplog.text
+    assert "connecting to the group of routers anew" in caplog.text
+    assert sorted(record.offset for pack in live.packs() for record in pack.records) == [0, 1]
 
 
 def test_a_stream_with_too_many_unreadable_records_stops(live: Setting) -> None:

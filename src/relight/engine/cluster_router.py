@@ -20,6 +20,8 @@ from relight.transports.kafka_router import Router
 from relight.transports.kafka_source import SourceState
 from relight.transports.kafka_topics import live_topics, partition_counts
 from relight.transports.records import RecordReader
+from relight.transports.standstill import Waiting
+from relight.transports.step_watch import StepWatch
 
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 PLAN_TOLD_NOTE = "cluster plan"
 #: Seconds between two looks for a first record.
 LOOK_SECONDS = 1.0
+#: Seconds in which every partition of a source topic brings its first record, before the router connects anew.
+FIRST_SECONDS_MAX = 30.0
+#: Seconds that one step may last: longer than a broker may take for a record. kafka-python may block for ever.
+STEP_SECONDS_MAX = 150.0
 _LOG = logging.getLogger("relight.router")
 
 
@@ -74,13 +80,16 @@ def run_router(
             member=member,
             clock=clock,
         )
+        watch = StepWatch("the router", STEP_SECONDS_MAX)
         try:
             while not stop.is_set():
+                watch.come_round()
                 router.step()
                 while router.notices:
                     _LOG.warning(router.notices.popleft())
                 on_step(router)
         finally:
+            watch.close()
             router.close()
     finally:
         store.close()
@@ -141,32 +150,48 @@ def _first_instant(
         counts = partition_counts(admin, topics)
     finally:
         admin.close()
+    waiting = Waiting()
     consumer = open_consumer(kafka)
     try:
         while not stop.is_set():
+            waited, is_due = waiting.note("a first record", time.monotonic())
+            if is_due:
+                _LOG.info("waiting for a first record of %s (for %.0f s)", ", ".join(topics), waited)
             places = [TopicPartition(topic, number) for topic in topics for number in range(counts[topic])]
             begins, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
             filled = [tp for tp in places if ends[tp] > begins[tp]]
             found = _first_instants(consumer, filled, readers, live)
-            if found:
+            if found is None:
+                consumer.close()
+                consumer = open_consumer(kafka)
+            elif found:
                 return min(found)
-            if set(topics) == live:
+            elif set(topics) == live:
                 return clock()
-            stop.wait(LOOK_SECONDS)
+            else:
+                stop.wait(LOOK_SECONDS)
         return None
     finally:
         consumer.close()
 
 
-def _first_instants(consumer: Any, places: list[Any], readers: dict[str, RecordReader], live: set[str]) -> list[int]:
-    """Return the ingest time of the first event of each place that has one among its first records."""
+def _first_instants(
+    consumer: Any, places: list[Any], readers: dict[str, RecordReader], live: set[str]
+) -> list[int] | None:
+    """Return the ingest time of the first event of each place that has one among its first records.
+
+    None where a place did not bring any record in time: the smallest of the others would not be the first of all.
+    """
     found: list[int] = []
     missing = set(places)
     consumer.assign(places)
     if places:
         consumer.seek_to_beginning(*places)
-    deadline = time.monotonic() + 30
-    while missing and time.monotonic() < deadline:
+    deadline = time.monotonic() + FIRST_SECONDS_MAX
+    while missing:
+        if time.monotonic() > deadline:
+            _LOG.warning("the first records of %s do not come; connecting anew", sorted(missing))
+            return None
         for tp, records in consumer.poll(timeout_ms=500).items():
             if tp not in missing:
                 continue

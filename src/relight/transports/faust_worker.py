@@ -14,14 +14,18 @@ import os
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from relight.base.errors import ServiceError
 from relight.transports.kafka_clients import MESSAGE_BYTES_MAX, log_topic, worker_group
+from relight.transports.standstill import Standstill, Verdict, Waiting
+from relight.transports.step_watch import EXIT_CODE, StepWatch
 
 if TYPE_CHECKING:
     from relight.config.settings import KafkaSettings
+    from relight.transports.log_reader import LogReader, Pulse
 
 #: Messages that are decided together; fewer when none follow within a tick.
 BATCH_MESSAGES_MAX = 20
@@ -33,60 +37,17 @@ AHEAD_MESSAGES_MAX = 64
 SESSION_SECONDS = 10.0
 #: Seconds after which messages from beyond the wanted one ask for another seek.
 SEEK_SECONDS = 5.0
-#: What a worker leaves with when nothing helped; it is to be started again.
-EXIT_CODE = 70
+#: Seconds between two looks for what does not come.
+WATCH_SECONDS = 1.0
+#: Seconds that the broker may take to say where partitions end.
+ASK_SECONDS = 20.0
+#: Seconds that a rebalance, or taking partitions over, may last before the worker leaves, to begin anew.
+JOIN_SECONDS_MAX = 300.0
+#: Seconds that the worker's loop may stand still.
+LOOP_SECONDS_MAX = 300.0
 
 _T = TypeVar("_T")
 _LOG = logging.getLogger("relight.worker")
-
-
-class Blobs(Protocol):
-    """The blobs of one checkpoint, to be written in this order."""
-
-    @property
-    def offset(self) -> int:
-        """Everything before this offset of the log topic is included."""
-
-    @property
-    def parts(self) -> Sequence[tuple[bytes, bytes]]:
-        """Key and value of each part."""
-
-    @property
-    def head(self) -> tuple[bytes, bytes]:
-        """What makes the parts a checkpoint."""
-
-    @property
-    def removals(self) -> Sequence[bytes]:
-        """Keys that are needed no more."""
-
-
-class LogReader(Protocol):
-    """Who reads the partitions of the log topic. Called by one thread at a time."""
-
-    def open(self, partition: int, blobs: Mapping[bytes, bytes]) -> int:
-        """Take a partition over; return the offset of the message it wants first."""
-
-    def take(self, partition: int, messages: Sequence[tuple[int, bytes]]) -> bool:
-        """Decide on messages, durably; False where another worker owns the partition by now."""
-
-    def checkpoint(self, partition: int) -> Blobs | None:
-        """Return what makes everything so far a checkpoint, None where nothing is new or the partition is not ours."""
-
-    def release(self, partition: int) -> None:
-        """Forget a partition."""
-
-
-class Pulse(Protocol):
-    """Who is told that the worker lives."""
-
-    def start(self) -> None:
-        """The worker starts."""
-
-    def beat(self) -> None:
-        """The loop came round."""
-
-    def ready(self) -> None:
-        """The worker has what the group gave it."""
 
 
 @dataclass(slots=True)
@@ -163,6 +124,7 @@ def make_app(  # noqa: PLR0913  # the project's words, and whom they are for
     )
     app.agent(topic, concurrency=1, name="relight.decide")(worker.read)
     app.timer(TICK_SECONDS)(worker.tick)
+    app.timer(WATCH_SECONDS)(worker.watch)
     app.on_partitions_revoked.connect(worker.on_revoked)
     app.on_rebalance_complete.connect(worker.on_ready)
     return app
@@ -203,6 +165,9 @@ class _Worker:
         self._owned: dict[int, _Owned] = {}
         self._lock: asyncio.Lock | None = None
         self._checkpointed = time.monotonic()
+        self._standstill: Standstill[int] = Standstill()
+        self._waiting = Waiting()
+        self._loop_watch = StepWatch("the worker", LOOP_SECONDS_MAX)
 
     # ------------------------------------------------------------ what Faust calls
     async def read(self, stream: Any) -> None:
@@ -221,6 +186,11 @@ class _Worker:
         self._pulse.beat()
         await self._or_leave(self._seek_when_due())
         await self._or_leave(self._flush())
+
+    async def watch(self) -> None:
+        """Say what is waited for, and do something about what does not come."""
+        self._loop_watch.come_round()
+        await self._or_leave(self._watch())
 
     async def on_revoked(self, *_: Any, **__: Any) -> None:
         """Forget what was ours: Faust takes everything away at each rebalance, and gives it back from its offsets."""
@@ -256,8 +226,7 @@ class _Worker:
 
     async def _take_over(self) -> None:
         async with self._locked:
-            assigned = {tp.partition for tp in self._app.consumer.assignment() if tp.topic == self._topic}
-            for partition in sorted(assigned - set(self._owned)):
+            for partition in sorted(set(self._assigned()) - set(self._owned)):
                 prefix = f"{partition}/".encode()
                 blobs = {k: v for k, v in dict(self._table.data).items() if k.startswith(prefix) and v is not None}
                 following = await self._call(lambda reader: reader.open, partition, blobs)
@@ -265,6 +234,15 @@ class _Worker:
                 _LOG.info("partition %d taken over at offset %d", partition, following)
             self._checkpointed = time.monotonic()
             self._pulse.ready()
+
+    def _assigned(self) -> dict[int, Any]:
+        """Return what Kafka has given to this worker: partition -> as Faust names it."""
+        from faust.exceptions import ConsumerNotStarted
+
+        try:
+            return {tp.partition: tp for tp in self._app.consumer.assignment() if tp.topic == self._topic}
+        except ConsumerNotStarted:
+            return {}
 
     async def _call(self, method_of: Callable[[LogReader], Callable[..., _T]], *arguments: Any) -> _T:
         """Return what a method of the reader returns, called in a thread."""
@@ -276,10 +254,66 @@ class _Worker:
         due = {n: owned for n, owned in self._owned.items() if owned.seek_due}
         if not due or self._app.rebalancing:
             return  # at the end of a rebalance Faust goes to its own offsets
-        assigned = {tp.partition: tp for tp in self._app.consumer.assignment() if tp.topic == self._topic}
-        await self._app.consumer.seek_wait({assigned[n]: owned.next for n, owned in due.items() if n in assigned})
+        assigned = self._assigned()
+        wanted = {assigned[n]: owned.next for n, owned in due.items() if n in assigned}
+        if not wanted:
+            return
+        from aiokafka.errors import KafkaError
+
+        try:
+            await self._app.consumer.seek_wait(wanted)
+        except (KafkaError, TimeoutError) as error:
+            # A rebalance took a partition away meanwhile, or the broker is away: the next tick tries again.
+            _LOG.info("partitions %s cannot be gone to yet: %r", sorted(due), error)
+            return
         for owned in due.values():
             owned.seek_due, owned.sought = False, time.monotonic()
+
+    # ------------------------------------------------------------ what does not come
+    async def _watch(self) -> None:
+        now = time.monotonic()
+        assigned = self._assigned()
+        self._say_what_is_waited_for(now, set(assigned))
+        self._standstill.follow(self._owned, now)
+        silent = [n for n in self._standstill.silent(now) if n in assigned and n in self._owned]
+        if not silent or self._app.rebalancing or self._locked.locked():
+            return  # what has come is being decided on
+        try:
+            ends = await asyncio.wait_for(self._app.consumer.highwaters(*[assigned[n] for n in silent]), ASK_SECONDS)
+        except Exception as error:  # noqa: BLE001  # a broker that is away is said so, and asked again
+            _LOG.warning("the broker does not say where partitions %s end: %r", silent, error)
+            return
+        for partition in silent:
+            self._judge(partition, ends.get(assigned[partition]) or 0)
+
+    def _judge(self, partition: int, end: int) -> None:
+        owned = self._owned.get(partition)
+        if owned is None:
+            return
+        verdict = self._standstill.judge(partition, time.monotonic(), has_more=end > owned.next)
+        if verdict is Verdict.FINE:
+            return
+        text = f"partition {partition}: message {owned.next} does not come, though the topic goes on to {end}"
+        if verdict is Verdict.GIVE_UP:
+            raise ServiceError(text)
+        _LOG.warning("%s; asking for it again", text)
+        owned.seek_due = True
+
+    def _say_what_is_waited_for(self, now: float, assigned: set[int]) -> None:
+        untaken, patience = sorted(assigned - set(self._owned)), JOIN_SECONDS_MAX
+        if self._app.in_recovery:
+            what, patience = "the table of checkpoints, which is being read", float("inf")
+        elif self._app.rebalancing:
+            what = "the other workers: partitions are being given out anew"
+        elif not assigned:
+            what, patience = "partitions: none is assigned to this worker", float("inf")
+        else:
+            what = f"partitions {untaken}, which are assigned and not taken over yet" if untaken else ""
+        since, is_due = self._waiting.note(what, now)
+        if is_due:
+            _LOG.warning("waiting for %s (for %.0f s)", what, since)
+        if what and since > patience:
+            raise ServiceError(f"waited {since:.0f} s for {what}")
 
     # ------------------------------------------------------------ messages
     async def _receive(self, event: Any) -> None:
@@ -287,6 +321,8 @@ class _Worker:
         owned = self._owned.get(partition)
         if owned is None:
             return  # not ours any more; it comes to its owner again
+        if offset <= owned.next:
+            self._standstill.hear(partition, time.monotonic())
         if offset < owned.next:
             # A checkpoint includes it, and so may the group's offset; or it is waiting for its checkpoint already.
             if not owned.unacked or offset < owned.unacked[0].message.offset:

@@ -35,6 +35,7 @@ from relight.transports.kafka_clients import (
 )
 from relight.transports.kafka_source import SourceState
 from relight.transports.kafka_topics import live_topics, partition_counts
+from relight.transports.kafka_watch import ASK_MS_MAX, SourceWatch
 from relight.transports.log_pack import (
     CONTROL_SOURCE,
     PACK_VERSION,
@@ -120,8 +121,9 @@ class Router:
             for number in range(counts[topic])
         )
         self._producer = open_producer(kafka)
-        extra = {"group_instance_id": member} if member else {}
-        self._consumer = open_consumer(kafka, topics, group_id=router_group(project), **extra)
+        self._member = member
+        self._consumer = self._open_consumer()
+        self._watch = SourceWatch()
         self._states: dict[Source, SourceState] = {}
         self._announced = False
         self._beat = 0.0
@@ -129,6 +131,10 @@ class Router:
         #: Records routed so far, and what a person should know, newest last.
         self.routed = 0
         self.notices: deque[str] = deque(maxlen=100)
+
+    def _open_consumer(self) -> Any:
+        extra = {"group_instance_id": self._member} if self._member else {}
+        return open_consumer(self._kafka, list(self._streams_of), group_id=router_group(self._project), **extra)
 
     def close(self) -> None:
         """Leave the group and close the connections."""
@@ -142,10 +148,23 @@ class Router:
     def step(self) -> int:
         """Read once and write what came; return how many records were routed. Durable and committed when it returns.
 
-        Raises InputError where a topic cannot be read as declared, ServiceError where a broker refuses.
+        Where the group goes on without this router, or a broker does not answer in time, it begins anew at what is
+        committed. Raises InputError where a topic cannot be read as declared, ServiceError where a broker refuses.
         """
+        from kafka.errors import CommitFailedError, IllegalStateError, KafkaTimeoutError, RebalanceInProgressError
+
+        try:
+            return self._step()
+        except (CommitFailedError, IllegalStateError, KafkaTimeoutError, RebalanceInProgressError) as error:
+            _LOG.warning("%s: %s", type(error).__name__, error)
+            self._begin_anew()
+            return 0
+
+    def _step(self) -> int:
         polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
         self._follow_assignment()
+        if not self._is_reading(polled):
+            self._begin_anew()
         if not self._states:
             return 0
         if not self._announced:
@@ -163,6 +182,25 @@ class Router:
         return count
 
     # ------------------------------------------------------------ who reads what
+    def _is_reading(self, polled: Mapping[Any, Any]) -> bool:
+        now = time.monotonic()
+        self._watch.say_what_time_waits_for(self._states.values(), now, self._clock())
+        following = {
+            tp: min(self._states[stream, tp.partition].next for stream in self._streams_of[tp.topic])
+            for tp in self._consumer.assignment()
+        }
+        return self._watch.has_place(self._consumer, now) and self._watch.is_sound(
+            self._consumer, now, following=following, heard=polled.keys(), paused=self._paused
+        )
+
+    def _begin_anew(self) -> None:
+        """Take another consumer; what was read and not written is read again from the committed offsets."""
+        _LOG.warning("connecting to the group of routers anew")
+        self._consumer.close(autocommit=False, timeout_ms=ASK_MS_MAX)
+        self._consumer, self._watch = self._open_consumer(), SourceWatch()
+        self._states.clear()
+        self._paused = set()
+
     def _follow_assignment(self) -> None:
         assigned = {
             (stream, tp.partition): tp for tp in self._consumer.assignment() for stream in self._streams_of[tp.topic]
@@ -173,9 +211,9 @@ class Router:
             del self._states[source]
         for source in set(assigned) - set(self._states):
             tp = assigned[source]
-            committed = self._consumer.committed(tp)
+            committed = self._consumer.committed(tp, timeout_ms=ASK_MS_MAX)
             if committed is None:
-                committed = self._consumer.beginning_offsets([tp])[tp]
+                committed = self._consumer.beginning_offsets([tp], timeout_ms=ASK_MS_MAX)[tp]
             self._states[source] = SourceState(
                 source=source,
                 reader=self._readers.get(source[0]),
@@ -198,7 +236,7 @@ class Router:
         asked = self._clock()
         live = {s: state for s, state in self._states.items() if state.live}
         places = {tp for tp in self._consumer.assignment() if tp.topic in self._live}
-        ends = self._consumer.end_offsets(sorted(places)) if places else {}
+        ends = self._consumer.end_offsets(sorted(places), timeout_ms=ASK_MS_MAX) if places else {}
         for tp, end in ends.items():
             for stream in self._streams_of[tp.topic]:
                 state = live.get((stream, tp.partition))
@@ -308,7 +346,7 @@ class Router:
             ]
             if covered:
                 offsets[TopicPartition(tp.topic, tp.partition)] = min(covered)
-        self._consumer.commit({tp: OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()})
+        self._consumer.commit({tp: OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()}, ASK_MS_MAX)
 
     # ------------------------------------------------------------ what waits is bounded
     def _hold_back(self) -> None:
