@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from relight.engine.log_partition import LogPartition
     from relight.engine.telemetry.exposition import Values
     from relight.stores.interface import Store
-    from relight.transports.faust_worker import Blobs
+    from relight.transports.log_reader import Blobs
     from relight.transports.kafka_router import Router
 
 #: Variable that names the address at which one program of a cluster tells; it goes before `engine: {metrics: …}`, so
@@ -92,7 +92,7 @@ class Worker(Protocol):
         """Those it decides on now."""
 
     def open(self, partition: int, blobs: Mapping[bytes, bytes]) -> int:
-        """As `transports.faust_worker.LogReader`; so are the others."""
+        """As `transports.log_reader.LogReader`; so are the others."""
 
     def take(self, partition: int, messages: Sequence[tuple[int, bytes]]) -> bool: ...  # noqa: D102
 
@@ -102,7 +102,7 @@ class Worker(Protocol):
 
 
 class WorkerWatch:
-    """A worker, and what it shows after each batch; see `transports.faust_worker.LogReader` for each method."""
+    """A worker, and what it shows after each batch; see `transports.log_reader.LogReader` for each method."""
 
     def __init__(self, worker: Worker, part: PartServer, clock: Callable[[], int]) -> None:
         """clock: µs UTC."""
