@@ -172,7 +172,7 @@ class Cluster:
         try:
             while True:
                 found = group_lag(admin, worker_group(self.name), [log_topic(self.name)])
-                if all(committed > 0 for _, _, committed, _ in found):
+                if all(place.committed > 0 for place in found):
                     return
                 assert time.monotonic() < deadline, found
                 time.sleep(0.2)

@@ -334,19 +334,22 @@ class Router:
             raise ServiceError(f"the broker did not take a record: {error}") from error
 
     def _commit(self) -> None:
-        from kafka import OffsetAndMetadata, TopicPartition
+        from kafka import OffsetAndMetadata
 
         # Two streams may read one topic: what both have covered.
-        offsets: dict[Any, int] = {}
+        offsets: dict[Any, Any] = {}
         for tp in self._consumer.assignment():
-            covered = [
-                self._states[stream, tp.partition].next
+            states = [
+                self._states[stream, tp.partition]
                 for stream in self._streams_of[tp.topic]
                 if (stream, tp.partition) in self._states
             ]
-            if covered:
-                offsets[TopicPartition(tp.topic, tp.partition)] = min(covered)
-        self._consumer.commit({tp: OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()}, ASK_MS_MAX)
+            if states:
+                # Beside the offset stands up to which instant the source has spoken, for `relight lag`.
+                until = min(state.until for state in states)
+                note = str(until) if until > INSTANT_MIN else ""
+                offsets[tp] = OffsetAndMetadata(min(state.next for state in states), note, -1)
+        self._consumer.commit(offsets, ASK_MS_MAX)
 
     # ------------------------------------------------------------ what waits is bounded
     def _hold_back(self) -> None:

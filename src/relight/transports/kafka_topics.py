@@ -139,8 +139,27 @@ def live_topics(admin: Any, topics: list[str]) -> set[str]:
     return {name for name, found in topic_settings(admin, topics).items() if found.get(TIME_SETTING) == LIVE}
 
 
-def group_lag(admin: Any, group: str, topics: list[str]) -> list[tuple[str, int, int, int]]:
-    """Return (topic, partition, committed offset, end) for each partition of the topics; -1 where none is committed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPlace:
+    """How far a group is in one partition."""
+
+    topic: str
+    partition: int
+    #: Offset that the group has committed; -1 for none.
+    committed: int
+    #: What it wrote beside it.
+    note: str
+    #: Offset after the last record there is.
+    end: int
+
+    @property
+    def lag(self) -> int:
+        """Records that are still to be read."""
+        return self.end - max(0, self.committed)
+
+
+def group_lag(admin: Any, group: str, topics: list[str]) -> list[GroupPlace]:
+    """Return how far a group is in each partition of the topics."""
     from kafka import TopicPartition
     from kafka.admin import OffsetSpec
     from kafka.errors import KafkaError
@@ -154,4 +173,23 @@ def group_lag(admin: Any, group: str, topics: list[str]) -> list[tuple[str, int,
         committed = admin.list_group_offsets(group)[group]
     except (KafkaError, KeyError):
         committed = {}
-    return [(tp.topic, tp.partition, committed[tp].offset if tp in committed else -1, ends[tp].offset) for tp in places]
+    return [
+        GroupPlace(
+            topic=tp.topic,
+            partition=tp.partition,
+            committed=committed[tp].offset if tp in committed else -1,
+            note=committed[tp].metadata or "" if tp in committed else "",
+            end=ends[tp].offset,
+        )
+        for tp in places
+    ]
+
+
+def group_members(admin: Any, group: str) -> int:
+    """Return how many processes are in a group now."""
+    from kafka.errors import KafkaError
+
+    try:
+        return len(admin.describe_groups([group])[group]["members"])
+    except (KafkaError, KeyError):
+        return 0

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from relight.engine.log_partition import LogPartition
     from relight.engine.telemetry.exposition import Values
     from relight.stores.interface import Store
-    from relight.transports.log_reader import Blobs
     from relight.transports.kafka_router import Router
+    from relight.transports.log_reader import Blobs
 
 #: Variable that names the address at which one program of a cluster tells; it goes before `engine: {metrics: …}`, so
 #: that several programs with one config can share a machine.
