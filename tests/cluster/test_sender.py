@@ -16,10 +16,10 @@ from relight.engine.cluster_sender import run_sender
 from relight.messages.addresses import address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.life import MessageState
-from relight.stores.inbox import Inbox, inbox_path
 from relight.stores.inbox_words import Word, word_entry
 from relight.stores.interface import Batch
 from relight.stores.postgres import PostgresStore
+from relight.stores.postgres_inbox import PostgresInbox
 from relight.streams.envelope import Control
 from relight.transports.kafka_clients import control_topic, open_admin
 from relight.transports.kafka_topics import create_topics, needed_topics
@@ -46,7 +46,7 @@ def test_words_of_readers_are_relayed_and_respected(
     told, next_one = make_message(1, address="ann@mail.example"), make_message(2, address="ann@mail.example")
     link = {"List-Unsubscribe": "https://mail.small.example/u/x"}
     other = msgspec.structs.replace(make_message(3, address="bo@mail.example"), headers=link)
-    with closing(PostgresStore.open(url)) as store, closing(_inbox(folder)) as inbox:
+    with closing(PostgresStore.open(url)) as store, closing(PostgresInbox.open(url)) as inbox:
         store.append(Batch(outbox=[told, next_one, other]))
         token = occurrence_digest(told.occurrence_key)
         inbox.put([word_entry(Word(kind="suppression"), received=T0, token=token)])
@@ -66,11 +66,6 @@ def test_words_of_readers_are_relayed_and_respected(
     assert (found[0].kind, found[0].subject) == ("suppression", address_hash("ann@mail.example"))
     outcomes = [one.subject for one in found[1:]]
     assert sorted(outcomes) == sorted([told.occurrence_key, next_one.occurrence_key])
-
-
-def _inbox(folder: Path) -> Inbox:
-    (folder / "data").mkdir(exist_ok=True)
-    return Inbox.open(inbox_path(folder / "data/relight.db"))
 
 
 def _sender(project: LoadedProject) -> Callable[[], int]:

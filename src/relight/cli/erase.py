@@ -69,11 +69,10 @@ def _check_read(project: Project) -> None:
     """Raise UsageError where the inbox holds something that no engine has read: it might be this customer's."""
     from relight.cli.history import reading
     from relight.engine.inbox import INBOX_POSITION
-    from relight.stores.inbox import Inbox
 
     with reading(project) as store:
         taken = int(store.positions().get(INBOX_POSITION, "0"))
-    with closing(Inbox.open(inbox_of(project))) as inbox:
+    with closing(inbox_of(project)) as inbox:
         if inbox.last_position() > taken:
             raise UsageError("the inbox holds what no engine has read yet", help_text="`relight run --once` reads it")
         inbox.forget_events(taken)
@@ -81,9 +80,8 @@ def _check_read(project: Project) -> None:
 
 def _forget_words(project: Project, done: Erased) -> int:
     from relight.messages.identity import occurrence_digest
-    from relight.stores.inbox import Inbox
 
-    with closing(Inbox.open(inbox_of(project))) as inbox:
+    with closing(inbox_of(project)) as inbox:
         return inbox.forget_words(done.customers, {occurrence_digest(key) for key in done.keys})
 
 

@@ -88,10 +88,9 @@ def _through_inbox(found: Project, order: PlanOrder) -> Answer:
     from relight.cli.run import wall_clock
     from relight.engine.inbox import INBOX_POSITION, INBOX_STREAM
     from relight.engine.plan_commands import order_entry
-    from relight.stores.inbox import Inbox, inbox_path
-    from relight.stores.opening import SQLITE_DEFAULT
+    from relight.stores.opening import open_inbox
 
-    inbox = Inbox.open(inbox_path(found.folder / (found.settings.store.sqlite or SQLITE_DEFAULT)))
+    inbox = open_inbox(found.settings.store, found.folder)
     try:
         (place,) = inbox.put([order_entry(order, wall_clock())])
     finally:

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight.cli.history import reading
@@ -15,6 +14,7 @@ from relight.cli.output import say
 if TYPE_CHECKING:
     from relight.cli.project import Project
     from relight.stores.inbox import NewEntry
+    from relight.stores.inbox_interface import DurableInbox
 
 #: Seconds in which a running engine reads what was put.
 ANSWER_SECONDS_MAX = 10.0
@@ -23,22 +23,17 @@ TOGETHER_MAX = 5_000
 _LOOK_SECONDS = 0.1
 
 
-def inbox_of(project: Project) -> Path:
-    """Return where the project's inbox stands."""
-    from relight.stores.inbox import inbox_path
-    from relight.stores.opening import SQLITE_DEFAULT
+def inbox_of(project: Project) -> DurableInbox:
+    """Return the project's inbox, opened."""
+    from relight.stores.opening import open_inbox
 
-    return inbox_path(project.folder / (project.settings.store.sqlite or SQLITE_DEFAULT))
+    return open_inbox(project.settings.store, project.folder)
 
 
 def put_entries(project: Project, entries: Sequence[NewEntry]) -> int:
     """Put entries durably and return the position of the last."""
-    from relight.stores.inbox import Inbox
-
-    place = inbox_of(project)
-    place.parent.mkdir(parents=True, exist_ok=True)
     last = 0
-    with closing(Inbox.open(place)) as inbox:
+    with closing(inbox_of(project)) as inbox:
         for start in range(0, len(entries), TOGETHER_MAX):
             last = max(last, *inbox.put(entries[start : start + TOGETHER_MAX]))
     return last

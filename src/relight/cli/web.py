@@ -18,8 +18,7 @@ import click
 from relight.base.errors import ServiceError
 from relight.cli.output import note
 from relight.cli.project import Project, open_project, project_options
-from relight.stores.inbox import inbox_name, inbox_path
-from relight.stores.opening import SQLITE_DEFAULT
+from relight.stores.opening import inbox_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +62,7 @@ def pages_beside(project: Project, environment: str | None) -> Iterator[None]:
     """
     web = project.settings.web
     base = f"http://{f'[{web.host}]' if ':' in web.host else web.host}:{web.port}"
-    name = inbox_name(inbox_path(project.folder / (project.settings.store.sqlite or SQLITE_DEFAULT)))
+    name = inbox_name(project.settings.store, project.folder)
     if _answers(base, name):
         note(f"the pages are up already on {base}")
         yield

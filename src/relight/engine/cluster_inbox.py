@@ -18,7 +18,7 @@ from relight.stores.interface import Batch
 from relight.streams.envelope import Control, DeadLetter
 
 if TYPE_CHECKING:
-    from relight.stores.inbox import Inbox
+    from relight.stores.inbox_interface import DurableInbox
     from relight.stores.interface import Store
 
 #: Name under which the store keeps the position of the last entry that was relayed. Another one than the engine's own,
@@ -34,7 +34,7 @@ RELAYED_KINDS: Final = frozenset({"consent", "suppression", "pause", "resume", "
 class InboxRelay:
     """The way from an inbox to the control topic."""
 
-    inbox: Inbox
+    inbox: DurableInbox
     store: Store
     #: Writes control records to the control topic, durably.
     tell: Callable[[Sequence[Control]], object]

@@ -18,9 +18,8 @@ from relight.engine.outcomes import JOURNAL_LINES_MAX, OUTCOMES_POSITION, code_r
 from relight.engine.second_look import SecondLook
 from relight.engine.sending import make_dispatcher, open_limits
 from relight.engine.way_out import open_ways
-from relight.stores.inbox import Inbox, inbox_path
 from relight.stores.interface import Batch
-from relight.stores.opening import SQLITE_DEFAULT
+from relight.stores.opening import open_inbox
 from relight.streams.envelope import Control
 from relight.transports.kafka_clients import control_topic
 from relight.transports.kafka_publish import publish_control
@@ -58,9 +57,7 @@ def run_sender(
     owner = f"{socket.gethostname()}-{os.getpid()}"
     dispatcher = make_dispatcher(store, transport, settings, owner=owner, clock=clock, is_stopped=stop.is_set)
     open_limits(dispatcher, settings.delivery, clock())
-    place = inbox_path(project.folder / SQLITE_DEFAULT)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    inbox = Inbox.open(place)
+    inbox = open_inbox(settings.store, project.folder)
     relay = InboxRelay(
         inbox=inbox, store=store, tell=partial(_tell, kafka=kafka, topic=control_topic(settings.project))
     )

@@ -22,7 +22,7 @@ from relight.streams.schema import Schema
 from relight.transports.records import RecordReader
 
 if TYPE_CHECKING:
-    from relight.stores.inbox import Inbox
+    from relight.stores.inbox_interface import DurableInbox
     from relight.stores.interface import MessageStatus, Store
     from relight.streams.plan import StreamPlan
     from relight.streams.surveys import Survey
@@ -60,7 +60,7 @@ class Polled:
 class InboxInput:
     """The inbox of one store."""
 
-    inbox: Inbox
+    inbox: DurableInbox
     store: Store
     streams: Mapping[str, StreamPlan]
     folder: Path

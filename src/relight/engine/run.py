@@ -34,8 +34,7 @@ from relight.engine.telemetry.observing import Observer
 from relight.engine.telemetry.tracing import Span, no_spans
 from relight.engine.way_out import open_ways
 from relight.stores.crash import crash_point
-from relight.stores.inbox import Inbox, inbox_path
-from relight.stores.opening import SQLITE_DEFAULT, open_store
+from relight.stores.opening import open_inbox, open_store
 from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from relight.delivery.outgoing import Outcome
     from relight.engine.telemetry.exposition import Exposition
     from relight.rules.plan import Plan
+    from relight.stores.inbox_interface import DurableInbox
     from relight.stores.interface import Store
     from relight.streams.refusals import Counts
 
@@ -135,9 +135,7 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
     if project.plan is None or project.settings is None:
         raise ProjectError(errors)
     settings = project.settings.store
-    place = inbox_path(project.folder / (settings.sqlite or SQLITE_DEFAULT))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with closing(open_store(settings, project.folder)) as store, closing(Inbox.open(place)) as inbox:
+    with closing(open_store(settings, project.folder)) as store, closing(open_inbox(settings, project.folder)) as inbox:
         load_codes(store, project.folder, project.settings.codes)
         run = _Run(project, store, inbox, project.plan)
         run.clock, run.stop, run.on_progress, run.span = clock, stop or threading.Event(), on_progress, span
@@ -166,7 +164,7 @@ class _Run:
     observer: Observer
     span: Span
 
-    def __init__(self, project: LoadedProject, store: Store, inbox: Inbox, plan: Plan) -> None:
+    def __init__(self, project: LoadedProject, store: Store, inbox: DurableInbox, plan: Plan) -> None:
         assert project.settings is not None
         settings: Settings = project.settings
         self.project, self.store, self.plan, self.settings = project, store, plan, settings
@@ -306,7 +304,7 @@ class _Run:
     def _is_paused(self, rule: str) -> bool:
         return self.engine.world.states[-1].is_paused(rule)
 
-    def _second_look(self, inbox: Inbox) -> SecondLook:
+    def _second_look(self, inbox: DurableInbox) -> SecondLook:
         """Mails to files leave at the time of the records, where the gate has seen every event there was (I8)."""
         by_record = isinstance(self.transport, FilesTransport)
         return SecondLook(

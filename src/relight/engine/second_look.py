@@ -24,7 +24,8 @@ from relight.stores.interface import Refusal
 
 if TYPE_CHECKING:
     from relight.messages.ledger import OutboxMessage
-    from relight.stores.inbox import Inbox, InboxEntry
+    from relight.stores.inbox import InboxEntry
+    from relight.stores.inbox_interface import DurableInbox
     from relight.stores.inbox_words import Word
     from relight.stores.interface import Store
     from relight.streams.envelope import Control
@@ -53,7 +54,7 @@ class _Pending:
 class SecondLook:
     """See the module; an instance is a `stores.interface.LookAgain`."""
 
-    inbox: Inbox
+    inbox: DurableInbox
     store: Store
     was_withdrawn: WasWithdrawn
     is_paused: IsPaused

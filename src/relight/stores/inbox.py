@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Self
 
 from relight.base.errors import BackpressureError, StoreError
-from relight.base.ids import hash_bytes
 from relight.stores.crash import crash_point
+from relight.stores.inbox_interface import ENTRIES_DEFAULT
 from relight.stores.record_codec import open_sealed, seal
 from relight.stores.sqlite_connection import BUSY_TIMEOUT_S, sync_folder
 
-#: Entries that one `read_after` returns unless told otherwise.
-ENTRIES_DEFAULT = 1_000
 #: Largest body of one entry, bytes; a batch over HTTP is put row by row.
 BODY_BYTES_MAX = 8 * 2**20
 #: Entries of events that are deleted at a time once nobody needs them.
@@ -93,11 +91,6 @@ class InboxEntry:
 def inbox_path(store: Path) -> Path:
     """Return where the inbox of a store's file stands: `data/relight.db` has `data/relight.inbox.db`."""
     return store.with_name(f"{store.stem}.inbox.db")
-
-
-def inbox_name(inbox: Path) -> str:
-    """Return what an inbox is called between processes of one machine, without telling where it stands."""
-    return hash_bytes(str(inbox.resolve()).encode("utf-8", "surrogateescape"))
 
 
 class Inbox:
@@ -207,7 +200,7 @@ class Inbox:
     def _read(self, where: str, values: tuple[object, ...]) -> list[InboxEntry]:
         with self._reading() as cursor:
             rows = cursor.execute(f"SELECT {_COLUMNS} FROM entries WHERE {where}", values).fetchall()  # noqa: S608  # callers' constants
-        return [_entry(*row) for row in rows]
+        return [entry_of_row(*row) for row in rows]
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
@@ -253,7 +246,7 @@ def _known(cursor: sqlite3.Cursor, key: str | None) -> int | None:
 def _insert(cursor: sqlite3.Cursor, entry: NewEntry) -> int:
     if len(entry.body) > BODY_BYTES_MAX:
         raise StoreError(f"an entry of the inbox has at most {BODY_BYTES_MAX} bytes, this one {len(entry.body)}")
-    crc = seal(_place(entry.kind, entry.name, entry.received), entry.body)
+    crc = seal_entry(entry)
     cursor.execute(
         "INSERT INTO entries (kind, name, key, token, received, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (entry.kind.value, entry.name, entry.key, entry.token, entry.received, entry.body, crc),
@@ -262,9 +255,15 @@ def _insert(cursor: sqlite3.Cursor, entry: NewEntry) -> int:
     return cursor.lastrowid
 
 
-def _entry(  # noqa: PLR0913, PLR0917 - the columns of a row
+def seal_entry(entry: NewEntry | InboxEntry) -> int:
+    """Return the CRC that an entry is kept with."""
+    return seal(_place(entry.kind, entry.name, entry.received), entry.body)
+
+
+def entry_of_row(  # noqa: PLR0913, PLR0917 - the columns of a row
     position: int, kind: str, name: str, key: str | None, token: str | None, received: int, body: bytes, crc: int
 ) -> InboxEntry:
+    """Return the entry of a row; raises StoreError for a damaged one (I16)."""
     sound = open_sealed(_place(kind, name, received), body, crc)
     return InboxEntry(
         position=position, kind=InboxKind(kind), name=name, key=key, token=token, received=received, body=sound

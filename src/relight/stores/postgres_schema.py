@@ -177,6 +177,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX attempts_customer ON attempts (customer)",
         "CREATE INDEX dead_letters_waiting ON dead_letters (number) WHERE replayed_at IS NULL",
     ),
+    (
+        # What arrives while no engine runs; positions are given by the number `inbox`.
+        (
+            "CREATE TABLE inbox (position bigint PRIMARY KEY, kind text NOT NULL, name text NOT NULL, key text,"
+            " token text, received bigint NOT NULL, body bytea NOT NULL, crc bigint NOT NULL)"
+        ),
+        "CREATE UNIQUE INDEX inbox_key ON inbox (key) WHERE key IS NOT NULL",
+        "CREATE INDEX inbox_token ON inbox (token) WHERE token IS NOT NULL",
+        "CREATE INDEX inbox_words ON inbox (position) WHERE kind <> 'event'",
+    ),
 )
 #: Version this program writes.
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from relight.stores.inbox import Inbox, NewEntry, inbox_name
+from relight.base.errors import ServiceError, StoreError
 from relight.web.ingest.commit_queue import CommitQueue
+
+if TYPE_CHECKING:
+    from relight.stores.inbox import NewEntry
+    from relight.stores.inbox_interface import DurableInbox
 
 
 class InboxWriter:
     """An open inbox of one event loop."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the inbox; raises StoreError naming what is in the way."""
-        self._inbox = Inbox.open(path)
+    def __init__(self, inbox: DurableInbox, name: str) -> None:
+        """Use an inbox, and close it at the end; name: what tells it from another, `stores.opening.inbox_name`."""
+        self._inbox = inbox
         #: One thread at a time.
         self._lock = threading.Lock()
-        #: What tells this inbox from another, `stores.inbox.inbox_name`.
-        self.name = inbox_name(path)
+        self.name = name
         #: Where events over HTTP wait for the same commits.
         self.queue: CommitQueue[NewEntry] = CommitQueue(self._put)
 
@@ -37,19 +41,28 @@ class InboxWriter:
         return await asyncio.to_thread(self._check)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the inbox."""
         with self._lock:
             self._inbox.close()
 
-    def _put(self, entries: Sequence[NewEntry]) -> None:
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[DurableInbox]:
         with self._lock:
-            self._inbox.put(entries)
+            try:
+                yield self._inbox
+            except ServiceError as error:
+                # A server that is away is as a disk that is full for whoever waits: nothing was kept, try again.
+                raise StoreError(str(error)) from error
+
+    def _put(self, entries: Sequence[NewEntry]) -> None:
+        with self._one_at_a_time() as inbox:
+            inbox.put(entries)
 
     def _words_of(self, digest: str) -> list[bytes]:
-        with self._lock:
-            return [entry.body for entry in self._inbox.words_of(digest)]
+        with self._one_at_a_time() as inbox:
+            return [entry.body for entry in inbox.words_of(digest)]
 
     def _check(self) -> int:
-        with self._lock:
-            self._inbox.check_writable()
-            return self._inbox.last_position()
+        with self._one_at_a_time() as inbox:
+            inbox.check_writable()
+            return inbox.last_position()

@@ -16,8 +16,7 @@ import uvicorn
 
 from relight.base.errors import ProjectError, ServiceError
 from relight.delivery.sendgrid_events import load_keys
-from relight.stores.inbox import inbox_path
-from relight.stores.opening import SQLITE_DEFAULT, open_store
+from relight.stores.opening import SQLITE_DEFAULT, inbox_name, open_inbox, open_store
 from relight.stores.write_keys import WriteKeys, keys_path
 from relight.web.app import make_app
 from relight.web.desk.desk import Desk
@@ -59,13 +58,12 @@ def open_site(project: LoadedProject, folder: Path) -> Site:
         raise ProjectError([], "there are no pages without `web: {base_url: …}` in config/default.yaml")
     web = settings.web
     store_file = folder / (settings.store.sqlite or SQLITE_DEFAULT)
-    place = inbox_path(store_file)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    store_file.parent.mkdir(parents=True, exist_ok=True)
 
     def read_store() -> Store:
         return open_store(settings.store, folder, read_only=True)
 
-    inbox = InboxWriter(place)
+    inbox = InboxWriter(open_inbox(settings.store, folder), inbox_name(settings.store, folder))
     desk = _desk(project, folder, read_store, inbox)
     return Site(
         project=settings.project,

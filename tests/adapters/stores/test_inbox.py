@@ -8,17 +8,20 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from relight.base.errors import BackpressureError, RejectError, StoreError
 from relight.messages.identity import occurrence_digest
-from relight.stores.inbox import BODY_BYTES_MAX, Inbox, InboxKind, NewEntry, inbox_path
+from relight.stores.inbox import Inbox, inbox_path
+from relight.stores.inbox_interface import DurableInbox
 from relight.stores.inbox_words import Word, read_word, word_entry
 from relight.stores.sqlite import SqliteStore
 from relight.stores.sqlite_schema import MIGRATIONS, SEALED_TABLES
 from tests.adapters.stores.examples import T0, WITHOUT_LISTING, make_message
+from tests.adapters.stores.inbox_conformance import InboxConformance, row
 
 ROOT = Path(__file__).resolve().parents[3]
 #: Version of a store before its links were kept.
@@ -33,10 +36,6 @@ for number in range(int(sys.argv[2])):
 """
 
 
-def row(number: int, *, key: str | None = None, body: bytes = b"{}") -> NewEntry:
-    return NewEntry(kind=InboxKind.EVENT, name="app", body=body, received=T0 + number, key=key)
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return inbox_path(tmp_path / "relight.db")
@@ -47,6 +46,19 @@ def inbox(path: Path) -> Iterator[Inbox]:
     made = Inbox.open(path)
     yield made
     made.close()
+
+
+class TestInboxFile(InboxConformance):
+    @pytest.fixture(autouse=True)
+    def _place(self, path: Path) -> None:
+        self.path = path
+
+    def open_inbox(self, folder: Path) -> DurableInbox:
+        return Inbox.open(inbox_path(folder / "relight.db"))
+
+    def run_sql(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.path)) as sql, sql:
+            sql.execute(statement.format(table="entries"))
 
 
 def putter(path: Path, number: int, name: str, **env: str) -> subprocess.Popen[str]:
@@ -68,48 +80,6 @@ def test_it_is_durable(inbox: Inbox) -> None:
     """It runs with a write-ahead log and syncs at each commit."""
     assert inbox._sql.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert inbox._sql.execute("PRAGMA synchronous").fetchone() == (2,)
-
-
-def test_entries_come_back_in_order(inbox: Inbox) -> None:
-    """Entries come back whole, in the order they were put, from any position on, in pages."""
-    word = word_entry(Word(kind="pause", subject="*"), received=T0)
-    assert inbox.put([row(1, body=b"\xff\x00"), word]) == [1, 2]
-    assert inbox.put([row(3)]) == [3]
-    assert [(e.position, e.kind, e.name, e.received, e.body) for e in inbox.read_after(0, 2)] == [
-        (1, InboxKind.EVENT, "app", T0 + 1, b"\xff\x00"),
-        (2, InboxKind.WORD, "pause", T0, word.body),
-    ]
-    assert [e.position for e in inbox.read_after(2)] == [3]
-    assert [e.position for e in inbox.words_after(0)] == [2]
-    assert inbox.last_position() == 3
-
-
-def test_the_same_key_is_the_same_entry(inbox: Inbox) -> None:
-    """A key that is there keeps its first body and position; entries without a key are never the same."""
-    assert inbox.put([row(1, key="k", body=b"first")]) == [1]
-    assert inbox.put([row(2, key="k", body=b"second"), row(3), row(3)]) == [1, 2, 3]
-    assert [e.body for e in inbox.read_after(0)] == [b"first", b"{}", b"{}"]
-
-
-def test_events_are_forgotten_and_words_are_kept(inbox: Inbox) -> None:
-    """What the engine has taken of events can be deleted; words stay, and no position is given twice."""
-    inbox.put([row(1), word_entry(Word(kind="pause", subject="*"), received=T0), row(2)])
-    assert inbox.forget_events(3) == 2
-    assert [e.position for e in inbox.read_after(0)] == [2]
-    inbox._sql.execute("DELETE FROM entries")
-    assert inbox.put([row(4)]) == [4]
-
-
-def test_old_events_are_forgotten_bit_by_bit(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """I17, FORGOTTEN_TOGETHER_MAX: what was taken and is old goes a part at a time; what is new or not taken stays."""
-    monkeypatch.setattr("relight.stores.inbox.FORGOTTEN_TOGETHER_MAX", 2)
-    inbox.put([row(n) for n in range(6)])
-    assert inbox.forget_events(5, before=T0 + 3) == 2
-    assert inbox.forget_events(5, before=T0 + 3) == 1
-    assert inbox.forget_events(5, before=T0 + 3) == 0
-    assert inbox.forget_events(3, before=T0 + 9) == 0
-    assert [inbox.forget_events(5, before=T0 + 9) for _ in range(2)] == [2, 0]
-    assert [e.position for e in inbox.read_after(0)] == [6]
 
 
 def test_several_processes_put_at_once(path: Path) -> None:
@@ -140,14 +110,6 @@ def test_what_was_acknowledged_is_there_after_a_kill(path: Path, point: str) -> 
     inbox.close()
 
 
-def test_a_body_has_a_limit(inbox: Inbox) -> None:
-    """BODY_BYTES_MAX: a body of that size is kept, one byte more is refused and nothing of its batch is kept."""
-    inbox.put([row(1, body=b"x" * BODY_BYTES_MAX)])
-    with pytest.raises(StoreError, match=f"at most {BODY_BYTES_MAX} bytes"):
-        inbox.put([row(2), row(3, body=b"x" * (BODY_BYTES_MAX + 1))])
-    assert [e.position for e in inbox.read_after(0)] == [1]
-
-
 def test_a_full_disk_is_backpressure(inbox: Inbox) -> None:
     """With no room nothing of the batch is kept and the sender may try again; with room it goes on."""
     inbox._sql.execute("PRAGMA max_page_count = 20")
@@ -155,14 +117,6 @@ def test_a_full_disk_is_backpressure(inbox: Inbox) -> None:
         inbox.put([row(1), row(2, body=b"x" * 200_000)])
     inbox._sql.execute("PRAGMA max_page_count = 20000")
     assert inbox.put([row(3)]) == [1]
-
-
-def test_damage_is_noticed(inbox: Inbox) -> None:
-    """I16: an entry whose bytes were changed is never used."""
-    inbox.put([row(1, body=b'{"a": 1}')])
-    inbox._sql.execute("UPDATE entries SET body = ?", (b'{"a": 2}',))
-    with pytest.raises(StoreError, match="damaged at inbox entry event app"):
-        inbox.read_after(0)
 
 
 def test_a_foreign_file_is_not_touched(path: Path) -> None:
