@@ -27,7 +27,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from relight.stores.inbox import Inbox, NewEntry
+from relight.stores.inbox import Inbox
+from relight.stores.inbox_interface import NewEntry
 from relight.stores.write_keys import WriteKeys
 from relight.web.ingest.commit_queue import CommitQueue
 from relight.web.ingest.http import Ingestion, ingest_routes

@@ -28,7 +28,7 @@ from relight.messages.identity import (
     preferences_url,
     unsubscribe_url,
 )
-from relight.stores.inbox import InboxEntry, InboxKind
+from relight.stores.inbox_interface import InboxEntry, InboxKind
 from relight.stores.inbox_words import read_reply, read_word
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control

@@ -11,7 +11,8 @@ import pytest
 
 from relight.base.instants import DAY, HOUR, SECOND, iso_utc
 from relight.messages.identity import occurrence_digest
-from relight.stores.inbox import Inbox, InboxKind, NewEntry
+from relight.stores.inbox import Inbox
+from relight.stores.inbox_interface import InboxKind, NewEntry
 from relight.stores.inbox_words import Word, word_entry
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control, Event

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from relight.base.instants import DAY
 from relight.messages.identity import TokenKey
-from relight.stores.inbox import Inbox, InboxEntry
+from relight.stores.inbox import Inbox
+from relight.stores.inbox_interface import InboxEntry
 from tests.faults.checker import mails_in
 from tests.faults.conftest import ROOT
 from tests.faults.small_project import QUIET, SECRET, T0, add, line, write_project

@@ -13,8 +13,7 @@ from relight.cli.output import say
 
 if TYPE_CHECKING:
     from relight.cli.project import Project
-    from relight.stores.inbox import NewEntry
-    from relight.stores.inbox_interface import DurableInbox
+    from relight.stores.inbox_interface import DurableInbox, NewEntry
 
 #: Seconds in which a running engine reads what was put.
 ANSWER_SECONDS_MAX = 10.0

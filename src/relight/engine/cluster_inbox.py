@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from relight.base.errors import RejectError
 from relight.engine.inbox import INBOX_STREAM, resolve_word, source_of
-from relight.stores.inbox import InboxEntry, InboxKind
+from relight.stores.inbox_interface import InboxEntry, InboxKind
 from relight.stores.inbox_words import read_word
 from relight.stores.interface import Batch
 from relight.streams.envelope import Control, DeadLetter

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from relight.engine.volume_guard import release
-from relight.stores.inbox import InboxKind, NewEntry
+from relight.stores.inbox_interface import InboxKind, NewEntry
 
 if TYPE_CHECKING:
     from relight.engine.inbox import CommandHandler, InboxRecord
-    from relight.stores.inbox import InboxEntry
+    from relight.stores.inbox_interface import InboxEntry
     from relight.stores.interface import Store
 
 #: Name of the command in the inbox.

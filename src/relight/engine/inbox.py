@@ -15,7 +15,7 @@ from relight.base.errors import RejectError
 from relight.base.instants import DAY
 from relight.engine.replies import event_of_reply
 from relight.messages.addresses import address_hash
-from relight.stores.inbox import InboxEntry, InboxKind
+from relight.stores.inbox_interface import InboxEntry, InboxKind
 from relight.stores.inbox_words import Word, read_word
 from relight.streams.envelope import Control, DeadLetter, Event
 from relight.streams.schema import Schema

@@ -13,14 +13,14 @@ import msgspec
 
 from relight.base.errors import RejectError
 from relight.messages.life import MessageCause, MessageState
-from relight.stores.inbox import InboxKind, NewEntry
+from relight.stores.inbox_interface import InboxKind, NewEntry
 from relight.stores.interface import Settlement
 from relight.streams.envelope import DeadLetter, Event
 from relight.transports.records import RecordReader
 
 if TYPE_CHECKING:
     from relight.engine.inbox import CommandHandler, InboxRecord
-    from relight.stores.inbox import InboxEntry
+    from relight.stores.inbox_interface import InboxEntry
     from relight.stores.interface import Store, StoredLetter
     from relight.streams.plan import StreamPlan
 

@@ -18,7 +18,7 @@ from relight.config.loader import load_files
 from relight.config.settings import Budget
 from relight.engine.daily import wanted_by
 from relight.engine.plan_versions import keep_sources, note_rollback
-from relight.stores.inbox import InboxKind, NewEntry
+from relight.stores.inbox_interface import InboxKind, NewEntry
 from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from relight.engine.engine import Engine
     from relight.engine.inbox import CommandHandler, InboxRecord
     from relight.rules.plan import Plan
-    from relight.stores.inbox import InboxEntry
+    from relight.stores.inbox_interface import InboxEntry
     from relight.stores.interface import Store
 
 #: Name of the command in the inbox.

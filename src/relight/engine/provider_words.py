@@ -17,13 +17,13 @@ from relight.delivery.provider_event import ProviderEvent
 from relight.engine.replies import CLICK_STREAM, CLICKED
 from relight.messages.addresses import address_hash
 from relight.messages.life import MessageCause
-from relight.stores.inbox import InboxKind, NewEntry
+from relight.stores.inbox_interface import InboxKind, NewEntry
 from relight.stores.interface import Settlement
 from relight.streams.envelope import Control, Event
 
 if TYPE_CHECKING:
     from relight.engine.inbox import CommandHandler, InboxRecord
-    from relight.stores.inbox import InboxEntry
+    from relight.stores.inbox_interface import InboxEntry
     from relight.stores.interface import MessageStatus, Store
     from relight.streams.schema import Schema
 

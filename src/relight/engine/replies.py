@@ -13,7 +13,7 @@ from relight.streams.envelope import Event
 from relight.streams.surveys import answer_event
 
 if TYPE_CHECKING:
-    from relight.stores.inbox import InboxEntry
+    from relight.stores.inbox_interface import InboxEntry
     from relight.stores.interface import MessageStatus, Store
     from relight.streams.schema import Schema
     from relight.streams.surveys import Survey

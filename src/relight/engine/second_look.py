@@ -18,14 +18,13 @@ from relight.messages.identity import occurrence_digest
 from relight.messages.life import MessageCause
 from relight.rules.world import ALL_RULES
 from relight.stores.delivery_moves import is_refused
-from relight.stores.inbox import InboxKind
+from relight.stores.inbox_interface import InboxKind
 from relight.stores.inbox_words import read_word
 from relight.stores.interface import Refusal
 
 if TYPE_CHECKING:
     from relight.messages.ledger import OutboxMessage
-    from relight.stores.inbox import InboxEntry
-    from relight.stores.inbox_interface import DurableInbox
+    from relight.stores.inbox_interface import DurableInbox, InboxEntry
     from relight.stores.inbox_words import Word
     from relight.stores.interface import Store
     from relight.streams.envelope import Control

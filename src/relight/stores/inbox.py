@@ -9,23 +9,17 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
 from relight.base.errors import BackpressureError, StoreError
 from relight.stores.crash import crash_point
-from relight.stores.inbox_interface import ENTRIES_DEFAULT
+from relight.stores.inbox_interface import BODY_BYTES_MAX, ENTRIES_DEFAULT, InboxEntry, InboxKind, NewEntry
 from relight.stores.record_codec import open_sealed, seal
 from relight.stores.sqlite_connection import BUSY_TIMEOUT_S, sync_folder
 
-#: Largest body of one entry, bytes; a batch over HTTP is put row by row.
-BODY_BYTES_MAX = 8 * 2**20
 #: Entries of events that are deleted at a time once nobody needs them.
 FORGOTTEN_TOGETHER_MAX = 10_000
-#: Raw rows of one entry.
-ROWS_MAX = 100
 #: Marks a file as an inbox (`PRAGMA application_id`): the letters RLIN.
 APPLICATION_ID = 0x524C494E
 #: Version of the tables below.
@@ -43,49 +37,6 @@ _TABLES = (
     "CREATE INDEX entries_token ON entries (token) WHERE token IS NOT NULL",
     "CREATE INDEX entries_words ON entries (position) WHERE kind <> 'event'",
 )
-
-
-class InboxKind(StrEnum):
-    """What an entry is."""
-
-    #: A word that becomes a control record: consent, suppression, pause …; its body is an `inbox_words.Word`.
-    WORD = "word"
-    #: Raw rows of the stream `name` as they came, one a line: at most ROWS_MAX, so that one request costs few entries.
-    EVENT = "event"
-    #: What a reader did by a link, to become an event; its body is an `inbox_words.Reply`, `name` the event's.
-    REPLY = "reply"
-    #: Something for the engine to do, `name` says what: `apply`, `dead-letters-replay`.
-    COMMAND = "command"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewEntry:
-    """What is put."""
-
-    kind: InboxKind
-    #: Stream of an event, kind of a word, name of a command.
-    name: str
-    body: bytes
-    #: When it arrived, µs UTC.
-    received: int
-    #: The same key is the same entry, for ever; None where the engine finds copies by itself (events, V1).
-    key: str | None = None
-    #: Digest of the message whose link it came by (`messages.identity.occurrence_digest`).
-    token: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxEntry:
-    """What is read."""
-
-    #: Grows; serves as the position of an input.
-    position: int
-    kind: InboxKind
-    name: str
-    key: str | None
-    token: str | None
-    received: int
-    body: bytes
 
 
 def inbox_path(store: Path) -> Path:

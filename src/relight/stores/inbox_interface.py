@@ -3,13 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
-
-if TYPE_CHECKING:
-    from relight.stores.inbox import InboxEntry, NewEntry
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
 
 #: Entries that one `read_after` returns unless told otherwise.
 ENTRIES_DEFAULT: Final = 1_000
+#: Largest body of one entry, bytes; a batch over HTTP is put row by row.
+BODY_BYTES_MAX = 8 * 2**20
+#: Raw rows of one entry.
+ROWS_MAX = 100
+
+
+class InboxKind(StrEnum):
+    """What an entry is."""
+
+    #: A word that becomes a control record: consent, suppression, pause …; its body is an `inbox_words.Word`.
+    WORD = "word"
+    #: Raw rows of the stream `name` as they came, one a line: at most ROWS_MAX, so that one request costs few entries.
+    EVENT = "event"
+    #: What a reader did by a link, to become an event; its body is an `inbox_words.Reply`, `name` the event's.
+    REPLY = "reply"
+    #: Something for the engine to do, `name` says what: `apply`, `dead-letters-replay`.
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    """What is put."""
+
+    kind: InboxKind
+    #: Stream of an event, kind of a word, name of a command.
+    name: str
+    body: bytes
+    #: When it arrived, µs UTC.
+    received: int
+    #: The same key is the same entry, for ever; None where the engine finds copies by itself (events, V1).
+    key: str | None = None
+    #: Digest of the message whose link it came by (`messages.identity.occurrence_digest`).
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxEntry:
+    """What is read."""
+
+    #: Grows; serves as the position of an input.
+    position: int
+    kind: InboxKind
+    name: str
+    key: str | None
+    token: str | None
+    received: int
+    body: bytes
 
 
 class DurableInbox(Protocol):

@@ -9,7 +9,7 @@ import msgspec
 
 from relight.base.errors import RejectError
 from relight.base.ids import digest
-from relight.stores.inbox import InboxKind, NewEntry
+from relight.stores.inbox_interface import InboxKind, NewEntry
 
 #: Kinds of control records that may come through the inbox; the others are the engine's own.
 WORD_KINDS = frozenset({"consent", "suppression", "pause", "resume", "erase", "merge", "trait", "outcome", "release"})

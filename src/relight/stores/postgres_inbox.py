@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from relight.base.errors import ServiceError, StoreError
 from relight.stores.crash import crash_point
-from relight.stores.inbox import (
-    BODY_BYTES_MAX,
-    FORGOTTEN_TOGETHER_MAX,
-    InboxEntry,
-    NewEntry,
-    entry_of_row,
-    seal_entry,
-)
-from relight.stores.inbox_interface import ENTRIES_DEFAULT
+from relight.stores.inbox import FORGOTTEN_TOGETHER_MAX, entry_of_row, seal_entry
+from relight.stores.inbox_interface import BODY_BYTES_MAX, ENTRIES_DEFAULT, InboxEntry, NewEntry
 from relight.stores.postgres_connection import Connection, Cursor
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from relight.base.ids import digest as digest_of
 from relight.messages.identity import TokenPurpose
-from relight.stores.inbox import NewEntry
+from relight.stores.inbox_interface import NewEntry
 from relight.stores.inbox_words import Reply, reply_entry
 from relight.streams.surveys import COMMENT_CHARACTERS_MAX
 from relight.web.drawing import draw, language_of

@@ -12,8 +12,7 @@ from relight.base.errors import ServiceError, StoreError
 from relight.web.ingest.commit_queue import CommitQueue
 
 if TYPE_CHECKING:
-    from relight.stores.inbox import NewEntry
-    from relight.stores.inbox_interface import DurableInbox
+    from relight.stores.inbox_interface import DurableInbox, NewEntry
 
 
 class InboxWriter:

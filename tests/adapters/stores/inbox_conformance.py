@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from relight.base.errors import StoreError
-from relight.stores.inbox import BODY_BYTES_MAX, InboxKind, NewEntry
-from relight.stores.inbox_interface import DurableInbox
+from relight.stores.inbox_interface import BODY_BYTES_MAX, DurableInbox, InboxKind, NewEntry
 from relight.stores.inbox_words import Word, word_entry
 from tests.adapters.stores.examples import T0
 

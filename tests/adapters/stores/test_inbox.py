@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[3]
 WITHOUT_LINKS = 2
 _PUT = """
 import sys
-from relight.stores.inbox import Inbox, InboxKind, NewEntry
+from relight.stores.inbox import Inbox
+from relight.stores.inbox_interface import InboxKind, NewEntry
 inbox = Inbox.open(sys.argv[1])
 for number in range(int(sys.argv[2])):
     entry = NewEntry(kind=InboxKind.EVENT, name="app", body=b"%d" % number, received=number, key=f"{sys.argv[3]}{number}")

@@ -10,7 +10,8 @@ import pytest
 
 from relight.engine import inbox as inbox_module
 from relight.engine.inbox import POSITIONS_PER_ENTRY, InboxInput
-from relight.stores.inbox import ROWS_MAX, Inbox, InboxKind, NewEntry
+from relight.stores.inbox import Inbox
+from relight.stores.inbox_interface import ROWS_MAX, InboxKind, NewEntry
 from relight.stores.memory import MemoryStore
 from relight.streams.envelope import DeadLetter, Event
 from tests.unit.streams.stream_making import plan_of

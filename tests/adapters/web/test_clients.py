@@ -21,7 +21,8 @@ import segment.analytics
 from starlette.applications import Starlette
 
 from relight.base.errors import BackpressureError
-from relight.stores.inbox import Inbox, InboxKind, NewEntry
+from relight.stores.inbox import Inbox
+from relight.stores.inbox_interface import InboxKind, NewEntry
 from relight.stores.write_keys import WriteKeys
 from relight.web.ingest.commit_queue import CommitQueue
 from relight.web.ingest.http import Ingestion, ingest_routes

@@ -15,7 +15,7 @@ from relight.engine.engine import Engine
 from relight.engine.plan_commands import APPLY, PlanOrder, order_entry, plan_commands
 from relight.engine.plan_versions import is_rolled_back, kept_sources, versions_in_log
 from relight.rules.plan import Plan
-from relight.stores.inbox import InboxEntry, InboxKind
+from relight.stores.inbox_interface import InboxEntry, InboxKind
 from relight.stores.memory import MemoryStore
 from relight.streams.envelope import Control
 

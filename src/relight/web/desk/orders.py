@@ -17,7 +17,7 @@ from relight.stores.inbox_words import Word, word_entry
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from relight.stores.inbox import NewEntry
+    from relight.stores.inbox_interface import NewEntry
     from relight.web.desk.desk import Desk
 
 #: Name of the audit log beside the store.

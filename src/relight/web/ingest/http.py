@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from relight.base.errors import BackpressureError, StoreError
-from relight.stores.inbox import ROWS_MAX, InboxKind, NewEntry
+from relight.stores.inbox_interface import ROWS_MAX, InboxKind, NewEntry
 from relight.stores.inbox_words import Word, word_entry
 from relight.streams.decode import RECORD_BYTES_MAX
 from relight.streams.fields import SEGMENT_TYPES
