@@ -14,7 +14,7 @@ from relight.base.instants import DAY, HOUR, MINUTE
 from relight.messages.codes import CODE_PLACEHOLDER
 from relight.messages.life import MessageState
 from relight.stores.sqlite import SqliteStore
-from relight.streams.envelope import Control
+from relight.streams.envelope import Control, Event
 from tests.acceptance.cli_kit import ledger_of, relight
 from tests.faults.small_project import SECRET, T0, add, line, write_project
 
@@ -88,6 +88,45 @@ def test_three_codes_for_five_people(folder: Path) -> None:
     summary = json.loads(relight("run", "--json", cwd=folder, env=ENV).stdout)
     assert summary["empty_pools"] == []
     assert set(mails(folder)) == {f"{person}@mail.example" for person in PEOPLE}, "the cap of 1 per day had room again"
+
+
+ALERT = "trigger: {event: codes_low}\nclass: internal\nreentry: every\nsteps: [{alert: {to: team, template: few}}]\n"
+
+
+def alerts(folder: Path) -> list[str]:
+    """Return the subjects of the alerts that left."""
+    found = [email.message_from_bytes(path.read_bytes()) for path in (folder / "outbox").rglob("*.eml")]
+    return sorted(mail["Subject"] for mail in found if mail["To"] == "team@shop.example")
+
+
+def test_a_pool_that_runs_low_is_told_once(folder: Path) -> None:
+    """A30: of seven codes five people take five: with `codes_low: 2` the team hears by mail that two are left, then that
+    none is, the end of the run and doctor say it, and a second start tells nothing again.
+    """
+    (folder / "rules/few.yaml").write_text(ALERT)
+    (folder / "templates/few").mkdir()
+    (folder / "templates/few/subject.txt").write_text("{{ entry.left }} codes left")
+    (folder / "templates/few/body.html").write_text("<html lang='en'><body><p>{{ entry.pool }}</p></body></html>")
+    config = folder / "config/default.yaml"
+    config.write_text(config.read_text() + "codes_low: 2\nalerts: {team: team@shop.example}\n")
+    (folder / "codes/spring.csv").write_text("".join(f"S-{n}\n" for n in range(7)))
+    first = relight("run", "--log", "text", cwd=folder, env=ENV).stderr
+    assert 'pool of codes runs low pool="spring" left=2' in first
+    assert "the pool of codes 'spring' has 2 codes left; add codes to codes/spring.csv" in first
+    doctor = relight("doctor", "--offline", cwd=folder, env=ENV, code=None).stdout
+    assert "codes 'spring': 2 of 7 left" in doctor
+    assert "add codes to codes/spring.csv" in doctor
+    for number, person in enumerate(PEOPLE[:2], 20):
+        add(folder, line(number, person, "ordered", T0 + DAY, arrives=T0 + DAY))
+    pass_time(folder, 25, T0 + DAY)
+    pass_time(folder, 26, T0 + DAY + HOUR)
+    assert "runs low" not in relight("run", "--log", "text", cwd=folder, env=ENV).stderr
+    pass_time(folder, 27, T0 + DAY + 2 * HOUR)
+    relight("run", cwd=folder, env=ENV)
+    assert alerts(folder) == ["0 codes left", "2 codes left"]
+    with SqliteStoreOf(folder) as store:
+        told = [r.id for _, r in store.read_log() if isinstance(r, Event) and r.name == "codes_low"]
+    assert told == ["spring/7/low", "spring/7/empty"]
 
 
 def add_codes_and_order_again(folder: Path, *, at: int) -> None:

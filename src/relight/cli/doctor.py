@@ -216,8 +216,9 @@ def _codes(store: Store, settings: Settings) -> Iterator[Check]:
             yield Check(mark="ok", text=f"codes '{pool}': not loaded yet; `relight run` does")
         else:
             text = f"codes '{pool}': {found.left:,} of {found.left + found.given:,} left"
-            fix = "" if found.left else f"add codes to {file}, then start the run again"
-            yield Check(mark="ok" if found.left else "warn", text=text, fix=fix)
+            is_low = found.left <= settings.codes_low
+            fix = f"add codes to {file}, then start the run again" if is_low else ""
+            yield Check(mark="warn" if is_low else "ok", text=text, fix=fix)
 
 
 # ---------------------------------------------------------------- cluster

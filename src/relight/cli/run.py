@@ -221,6 +221,7 @@ def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str,
         "store": project.store_name,
         "trouble": summary.trouble,
         "empty_pools": list(summary.empty_pools),
+        "low_pools": dict(summary.low_pools),
         "seconds": round(seconds, 3),
     }
 
@@ -264,5 +265,8 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
     for pool in summary.empty_pools:
         file = project.settings.codes.get(pool, "its file")
         note(f"the pool of codes '{pool}' is empty, so mails were not sent; add codes to {file} and start again")
+    for pool, left in summary.low_pools.items():
+        file = project.settings.codes.get(pool, "its file")
+        note(f"the pool of codes '{pool}' has {count_of(left, 'code')} left; add codes to {file} before the next start")
     if summary.trouble:
         say(f"Mails wait: {summary.trouble}. Nothing is lost: once it is mended, `relight run` hands them over.")

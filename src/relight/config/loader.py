@@ -37,6 +37,7 @@ from relight.rules.models import DefinitionsModel, RuleModel
 from relight.rules.plan import MessageClass, Plan, Policy
 from relight.rules.step_parts import Outside
 from relight.rules.texts import Texts
+from relight.streams.code_events import declare_codes_low
 from relight.streams.declaration import StreamModel, StreamPlan, compile_stream, merge_schemas
 from relight.streams.schema import LATENESS_DEFAULT, Schema
 from relight.streams.surveys import declare_answers
@@ -112,6 +113,9 @@ def load_files(
     places = [one.place for one in measures.targets.values() if one.done is None]
     if schema is not None and places:
         schema, problems = declare_missed_targets(schema, places[0])
+        loading.problems += problems
+    if schema is not None and config.model is not None and config.node is not None and config.model.codes:
+        schema, problems = declare_codes_low(schema, config.node.place_of(("codes",), key=True))
         loading.problems += problems
     definitions_model = _load_definitions(loading)
     sources = _load_rules(loading)

@@ -178,6 +178,9 @@ class ConfigModel(FileModel):
     codes: dict[NameField, str] = Field(
         default_factory=dict, description="Files of codes by the name of their pool: CSV, one code a row."
     )
+    codes_low: int | None = Field(
+        default=None, ge=1, description="A pool with so many codes left runs low, which is told once; 100 if left out."
+    )
     surveys: dict[NameField, SurveyModel] = Field(
         default_factory=dict,
         description='Surveys by name: `csat` gives templates `survey("csat")` and makes the event `csat_answered`.',

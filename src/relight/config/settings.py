@@ -23,6 +23,8 @@ TIMEOUT_DEFAULT = 30 * SECOND
 CHECKPOINT_DEFAULT = 30 * SECOND
 #: Default time a silent partition may hold time back (µs).
 MAX_WAIT_DEFAULT = 15 * MINUTE
+#: Codes left from which on a pool runs low, where the config says nothing.
+CODES_LOW_DEFAULT = 100
 STORE_DEFAULT = "data/relight.db"
 OUTBOX_DEFAULT = "outbox/"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -191,6 +193,8 @@ class Settings:
     alerts: Mapping[str, str] = field(default_factory=dict)
     #: Pool of codes -> file.
     codes: Mapping[str, str] = field(default_factory=dict)
+    #: A pool with so many codes left, or fewer, runs low.
+    codes_low: int = CODES_LOW_DEFAULT
     budget: Budget = Budget()
 
 
@@ -228,6 +232,7 @@ def read_settings(model: ConfigModel, place_of: PlaceOf) -> tuple[Settings, list
         webhooks=model.webhooks,
         alerts=model.alerts,
         codes=model.codes,
+        codes_low=model.codes_low or CODES_LOW_DEFAULT,
         budget=_budget(model),
     )
     return settings, [*_delivery_problems(delivery, place_of), *_promise_problems(settings, place_of)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from relight.base.errors import ServiceError
 from relight.engine.cluster_inbox import InboxRelay
 from relight.engine.cluster_worker import needs_of_cluster
-from relight.engine.code_pools import load_codes
+from relight.engine.code_pools import PoolWatch, load_codes
 from relight.engine.outcomes import JOURNAL_LINES_MAX, OUTCOMES_POSITION, code_records, outcome_records
 from relight.engine.second_look import SecondLook
 from relight.engine.sending import make_dispatcher, open_limits
@@ -66,12 +66,15 @@ def run_sender(
         inbox=inbox, store=store, was_withdrawn=lambda _customer, _topic: False, is_paused=lambda _rule: False
     )
     sent, told = 0, set[str]()
+    pools = PoolWatch(store=store, files=settings.codes, low=settings.codes_low)
     try:
         while not stop.is_set():
             try:
                 relay.relay(clock())
                 left = dispatcher.drain(clock())
                 _tell_pools(dispatcher.empty_pools, told)
+                pools.settle(pools.look(dispatcher.used_pools, clock()))
+                dispatcher.used_pools.clear()
                 tell_outcomes(store, kafka, settings.project)
             except ServiceError as error:
                 if once:

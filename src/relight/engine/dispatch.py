@@ -77,6 +77,8 @@ class Dispatcher:
     circuit: Circuit = field(default_factory=Circuit)
     #: Pools of codes that were found empty, in order: their mails are suppressed (S6), which the operator is told.
     empty_pools: dict[str, None] = field(default_factory=dict)
+    #: Pools that a code was drawn from, or should have been, since somebody last took this set to look at them.
+    used_pools: set[str] = field(default_factory=set)
     #: Outcomes so far.
     sent: dict[Outcome, int] = field(default_factory=dict)
     #: When to drain again because something due may not leave yet (µs); None where nothing waits for time.
@@ -123,6 +125,7 @@ class Dispatcher:
             if not (claimed.ready or claimed.suppressed or claimed.expired):
                 break
             self.empty_pools |= dict.fromkeys(claimed.empty_pools)
+            self.used_pools.update(claimed.empty_pools, (one.message.pool for one in claimed.ready if one.code))
             if claimed.ready:
                 self.on_claim(len(claimed.ready), now)
                 handed += await self._hand_over(claimed, now)

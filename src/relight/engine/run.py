@@ -104,6 +104,8 @@ class RunSummary:
     trouble: str = ""
     #: Pools of codes that were found empty: mails that needed one were suppressed.
     empty_pools: tuple[str, ...] = ()
+    #: Pool of codes that runs low -> how many it has left.
+    low_pools: Mapping[str, int] = field(default_factory=dict)
 
 
 def run_project(  # noqa: PLR0913 - one run, all of it by keyword
@@ -371,3 +373,4 @@ class _Run:
         summary.end = max(summary.end, done.reached)
         summary.trouble = self.sending.trouble
         summary.empty_pools = tuple(self.sending.dispatcher.empty_pools)
+        summary.low_pools = {pool: left for pool, left in self.sending.pools.told.items() if left}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.instants import DAY, HOUR, SECOND
 from relight.delivery.files import FilesTransport
+from relight.engine.code_pools import PoolWatch, wants_codes_low
 from relight.engine.dispatch import CONFIGURATION_WAIT, DOUBT_NOTE, WARM_UP_NOTE, Dispatcher
 from relight.engine.handing_over import SenderIdentity
 from relight.engine.outcomes import OutcomeInput
@@ -60,6 +61,7 @@ class Sending:
             self.store, transport, settings, owner=f"embedded-{os.getpid()}", clock=clock, is_stopped=is_stopped
         )
         self.dispatcher.look, self.dispatcher.on_claim = look, self._on_claim
+        self.pools = PoolWatch(store=self.store, files=settings.codes, low=settings.codes_low)
 
     @property
     def sent(self) -> dict[Outcome, int]:
@@ -87,6 +89,7 @@ class Sending:
         self._follow_guard()  # before anything is claimed: what is paused may not leave
         handed = self.dispatcher.drain(now)
         self.outcomes.take()
+        self._watch_pools()
         self._follow_guard()
         if now - self._shed_at >= SHED_EVERY:
             self.dispatcher.shed(now)
@@ -123,6 +126,14 @@ class Sending:
     def _on_claim(self, claims: int, now: int) -> None:
         if self.mark is not None:
             self.mark.write(claims, now)
+
+    def _watch_pools(self) -> None:
+        """Tell of pools of codes that run low: in the log of the program, and to a rule that waits for it (S6)."""
+        pools, self.dispatcher.used_pools = self.dispatcher.used_pools, set()
+        found = self.pools.look(pools, self.engine.progress.reached) if pools else []
+        if found and wants_codes_low(self.engine.plan):
+            self.engine.take(found)
+        self.pools.settle(found)
 
     def _follow_guard(self) -> None:
         """Pause both arms of every rule while the guard has stopped sending, and let them go on once it is released."""

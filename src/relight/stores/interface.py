@@ -312,6 +312,9 @@ class Store(Listing, Protocol):
     def code_counts(self) -> list[PoolCount]:
         """Return how each pool stands, by name."""
 
+    def codes_left(self, pool: str, most: int) -> int:
+        """Return how many codes a pool has left; no more than `most` are counted."""
+
     def code_of(self, occurrence_key: str) -> str | None:
         """Return the code that an occurrence was given, None for none."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from relight.messages.ledger import OutboxMessage
 from relight.stores.interface import PoolCount
@@ -29,6 +30,9 @@ class MemoryCodes:
         left = Counter(self._codes_left.values())
         given = Counter(pool for pool, _ in self._codes_given.values())
         return [PoolCount(pool=pool, left=left[pool], given=given[pool]) for pool in sorted({*left, *given})]
+
+    def codes_left(self, pool: str, most: int) -> int:
+        return sum(1 for _ in islice((one for one in self._codes_left.values() if one == pool), most))
 
     def code_of(self, occurrence_key: str) -> str | None:
         found = self._codes_given.get(occurrence_key)

@@ -43,6 +43,12 @@ class PostgresCodes:
             ).fetchall()
         return [PoolCount(pool=pool, left=left, given=given) for pool, left, given in rows]
 
+    def codes_left(self, pool: str, most: int) -> int:
+        query = "SELECT count(*) FROM (SELECT 1 FROM codes WHERE pool = %s AND key IS NULL LIMIT %s) AS found"
+        with self._connection.reading() as cursor:
+            row = cursor.execute(query, (pool, most)).fetchone()
+        return 0 if row is None else int(row[0])
+
     def code_of(self, occurrence_key: str) -> str | None:
         with self._connection.reading() as cursor:
             row = cursor.execute(f"SELECT {_ROW} FROM codes WHERE key = %s", (occurrence_key,)).fetchone()  # noqa: S608  # a constant

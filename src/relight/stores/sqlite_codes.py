@@ -37,6 +37,11 @@ class SqliteCodes:
             rows = cursor.execute("SELECT pool, sum(key IS NULL), count(key) FROM codes GROUP BY pool ORDER BY pool")
             return [PoolCount(pool=pool, left=left, given=given) for pool, left, given in rows.fetchall()]
 
+    def codes_left(self, pool: str, most: int) -> int:
+        with self._connection.reading() as cursor:
+            query = "SELECT count(*) FROM (SELECT 1 FROM codes WHERE pool = ? AND key IS NULL LIMIT ?)"
+            return int(cursor.execute(query, (pool, most)).fetchone()[0])
+
     def code_of(self, occurrence_key: str) -> str | None:
         with self._connection.reading() as cursor:
             row = cursor.execute(f"SELECT {_ROW} FROM codes WHERE key = ?", (occurrence_key,)).fetchone()  # noqa: S608  # a constant

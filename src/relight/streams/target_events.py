@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from relight.base.kinds import Kind
 from relight.base.problems import Place, Problem
 from relight.streams.envelope import Event
+from relight.streams.own_events import declare_own_event
 from relight.streams.schema import EventType, PropertyType, Schema
 
 #: The event's name, its stream, and the made-up customer whose log holds it.
@@ -24,18 +24,6 @@ _PROPERTIES: Mapping[str, Kind] = {
 
 def declare_missed_targets(schema: Schema, place: Place) -> tuple[Schema, list[Problem]]:
     """Return the schema with the event; a stream that declares one of its name is told so."""
-    known = schema.events.get(TARGET_MISSED)
-    if known is not None:
-        message = f"'{TARGET_MISSED}' is what a missed target makes, and a stream declares it as well"
-        return schema, [
-            Problem(
-                code="reserved-name",
-                message=message,
-                place=known.place,
-                other=place,
-                help="give the stream's event another name",
-            )
-        ]
     event = EventType(
         name=TARGET_MISSED,
         streams=(TARGET_STREAM,),
@@ -43,7 +31,7 @@ def declare_missed_targets(schema: Schema, place: Place) -> tuple[Schema, list[P
         activity=False,
         place=place,
     )
-    return replace(schema, events={**schema.events, TARGET_MISSED: event}), []
+    return declare_own_event(schema, event, "a missed target")
 
 
 def missed_target_event(properties: Mapping[str, str], *, target: str, period: str, at: int) -> Event:

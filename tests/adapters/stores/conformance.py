@@ -484,6 +484,12 @@ class StoreConformance(abc.ABC):
             PoolCount(pool="old", left=0, given=1),
         ]
         assert claim_one(store).code in {"B", "C"}
+        assert [store.codes_left(pool, 9) for pool in ("new", "old", "none")] == [1, 0, 0]
+
+    def test_what_is_left_of_a_pool_is_counted_to_a_limit(self, store: Store) -> None:
+        """A large pool costs no more to ask about than the number that is of interest."""
+        store.add_codes("offer", [f"C{n}" for n in range(40)])
+        assert [store.codes_left("offer", most) for most in (1, 39, 40, 41)] == [1, 39, 40, 40]
 
     def test_a_message_refused_for_another_reason_uses_up_no_code(self, store: Store) -> None:
         """S6: who may not be written to draws no code."""
