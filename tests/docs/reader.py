@@ -25,7 +25,7 @@ from tests.support.pages import free_port
 #: Longest wait for one command, or for the first lines of one in the background (s).
 WAIT_SECONDS_MAX = 120
 #: Addresses of this machine that pages show; a reader who runs beside others takes free ports.
-_PORT = re.compile(r"(?<=127\.0\.0\.1:)(\d{4,5})\b")
+_PORT = re.compile(r"(?:(?<=127\.0\.0\.1:)|(?<=--port ))(\d{4,5})\b")
 #: What differs from run to run: how long something took.
 _TOOK = re.compile(r"\b\d+(?:\.\d+)? (ms|s)\b")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.acceptance.cli_kit import relight
 from tests.docs.page_parts import Command, parts_of
 from tests.docs.reader import Reader, is_as_shown, reading_in
-from tests.docs.start import begins_with_init, with_port
+from tests.docs.start import begins_with_init
 
 
 def rewrite(page: Path, folder: Path) -> int:
@@ -25,8 +25,6 @@ def rewrite(page: Path, folder: Path) -> int:
         relight("run", cwd=folder)
     changes: list[tuple[int, int, list[str]]] = []
     with reading_in(folder) as reader:
-        if not begins_with_init(text):
-            with_port(reader)
         for part in parts_of(text):
             if isinstance(part, Command):
                 _compare(reader, part, changes)

@@ -19,7 +19,7 @@ from relight.config.yaml_reader import read_yaml
 from tests.acceptance.cli_kit import copy_project, edit, relight
 from tests.docs.page_parts import ROOT, Command, fences, file_of, name_of, pages, parts_of
 from tests.docs.reader import Reader, is_as_shown, merged, reading_in
-from tests.docs.start import begins_with_init, with_port
+from tests.docs.start import begins_with_init
 
 #: Pages whose commands another test runs: on a cluster, or all in one project.
 ELSEWHERE = {
@@ -61,8 +61,6 @@ def test_commands_do_what_the_page_shows(
     text = PAGES[name]
     starts_empty = begins_with_init(text)
     with reading_in(tmp_path if starts_empty else copy_project(run_shop, tmp_path / "shop")) as reader:
-        if not starts_empty:
-            with_port(reader)
         for part in parts_of(text):
             if isinstance(part, Command):
                 _follow(name, reader, part)
