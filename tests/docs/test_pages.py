@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from importlib import import_module
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def test_commands_do_what_the_page_shows(
     for variable in ("RELIGHT_PROJECT", "RELIGHT_ENVIRONMENT", "RELIGHT_DATA"):
         monkeypatch.delenv(variable, raising=False)
     text = PAGES[name]
+    if "$ curl " in text and shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
     starts_empty = begins_with_init(text)
     with reading_in(tmp_path if starts_empty else copy_project(run_shop, tmp_path / "shop")) as reader:
         for part in parts_of(text):
@@ -116,7 +119,11 @@ def test_parts_of_files_fit(name: str, run_shop: Path, tmp_path: Path, monkeypat
             monkeypatch.setenv(key, "0" * 64)
         with reading_in(folder) as reader:
             # What leaves this machine needs links that are signed.
-            edit(path, 'web: {base_url: "https://mail.cornerbooks.example"', "web: {base_url: https://m.example, secret: '${LINK_SECRET}'")
+            edit(
+                path,
+                'web: {base_url: "https://mail.cornerbooks.example"',
+                "web: {base_url: https://m.example, secret: '${LINK_SECRET}'",
+            )
             code, printed = reader.run(Command(text="relight check config", shown=[], leaves=0, line=0))
         assert code == 0, f"{name}:{part.line}\n{printed}"
 
@@ -167,7 +174,9 @@ def test_the_pages_that_run_elsewhere_do() -> None:
 # ---------------------------------------------------------------- the checks themselves
 def test_a_wrong_text_is_found() -> None:
     """`…` stands for any text or lines, seconds may differ, anything else may not."""
-    assert is_as_shown(["Read 3 events in 0.1 s.", "…", "Done, version …"], "Read 3 events in 12 s.\na\nb\nDone, version 5\n")
+    assert is_as_shown(
+        ["Read 3 events in 0.1 s.", "…", "Done, version …"], "Read 3 events in 12 s.\na\nb\nDone, version 5\n"
+    )
     assert not is_as_shown(["Read 3 events in 0.1 s."], "Read 4 events in 0.1 s.\n")
     assert not is_as_shown(["Read 3 events"], "Read 3 events\nand more\n")
 

@@ -167,6 +167,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(CONNECTIONS_MAX)  # who comes between what we say and the first turn of the loop waits for it
     except OSError as error:
         listener.close()
         message = f"the pages cannot be served on {host}:{port}: {error.strerror}"
