@@ -47,6 +47,8 @@ check: format-check lint types floors test  ## what CI runs
 lock:  ## refresh requirements/*.txt (needs the uv command)
 	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra kafka --extra postgres --extra sendgrid --extra fast --constraint requirements/dev.txt \
+	  --output-file requirements/cluster.txt
 	$(LOCK) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt
 
 format: setup  ## rewrite the code in the house format

@@ -161,7 +161,7 @@ def test_a_missing_reason_is_found() -> None:
     assert exceptions_without_reason('  "A1",  # because it is\n  "B2",\n  "C3",  # noise\n') == ["B2", "C3"]
 
 
-@pytest.mark.parametrize("lock", ["run", "dev", "build"])
+@pytest.mark.parametrize("lock", ["run", "cluster", "dev", "build"])
 def test_locks_are_hashed(lock: str) -> None:
     """Each locked requirement has an exact version and at least one hash."""
     text = (ROOT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8").replace("\\\n", " ")
@@ -170,7 +170,7 @@ def test_locks_are_hashed(lock: str) -> None:
     assert [line[:40] for line in entries if not re.match(r"[a-z0-9.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)] == []
 
 
-@pytest.mark.parametrize("lock", ["run", "build"])
+@pytest.mark.parametrize("lock", ["run", "cluster", "build"])
 def test_locks_agree(lock: str) -> None:
     """What two locks share has the same versions in both, so that any two install side by side."""
     shared = pins(lock).keys() & pins("dev").keys()
