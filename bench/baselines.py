@@ -6,14 +6,13 @@ import datetime as dt
 import os
 import random
 import sqlite3
-import subprocess
 import sys
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
 import msgspec
-from bench.measure import WATCH, memory_now
+from bench.measure import WATCH, memory_now, start_often
 from bench.workload import BEGIN, DAY, zipf_customers
 
 #: Records of one group commit.
@@ -176,10 +175,7 @@ _BARE = "import click\n@click.command()\n@click.version_option('1')\ndef main():
 
 def bare_click(folder: str, times: int) -> dict[str, float]:
     """Start a click program that does nothing but print its version, so many times."""
-    WATCH.start()
-    for _ in range(times):
-        subprocess.run([sys.executable, "-c", _BARE], check=True, capture_output=True)  # noqa: S603 - a constant
-    WATCH.stop()
+    start_often([sys.executable, "-c", _BARE], folder, times)
     return {"events": times}
 
 

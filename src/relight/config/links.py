@@ -6,6 +6,7 @@ One-click unsubscribe and preferences, made from the config's base_url and secre
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from relight.base.problems import Problem
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 #: Signs the links of mails that only go to files. Known to everybody, so `check` refuses it for real delivery.
 _KEY_FOR_FILES = b"links of mails that go to files"
 
+#: Messages whose links are remembered: a mail asks for them as it is rendered, and again for its headers.
+LINKS_KEPT = 16
+
 #: (occurrence key, topic) -> (one-click unsubscribe link, preferences link).
 Links = Callable[[str, str], tuple[str, str]]
 #: (occurrence key, `confirm_url` or `click_url`, topic or address) -> link.
@@ -42,6 +46,7 @@ def make_links(model: ConfigModel) -> Links | None:
     base_url = model.web.base_url.rstrip("/")
     key = link_keys(model)[0]
 
+    @lru_cache(maxsize=LINKS_KEPT)
     def links(occurrence_key: str, topic: str) -> tuple[str, str]:
         return unsubscribe_url(base_url, key, occurrence_key, topic), preferences_url(base_url, key, occurrence_key)
 

@@ -43,7 +43,7 @@ def fold_event(layout: Layout, profile: Profile, event: Event, past_gaps: Callab
     fold = layout.folds.get(event.name)
     if fold is None:
         return
-    for activity, shortest in zip(fold.activities, fold.shortests, strict=True):
+    for activity, shortest in fold.timed_activities:
         _fold_start(activity, shortest, profile, event, past_gaps)
     if fold.series:
         _fold_series(fold, profile, event)

@@ -80,8 +80,9 @@ class EventFold:
     slots: tuple[SlotSpec, ...] = ()
     #: Properties that the trail keeps; None keeps no trace.
     trail: tuple[str, ...] | None = None
-    #: `shortest` of each of the activities.
-    shortests: tuple[int, ...] = ()
+    #: Each of the activities with its `shortest`, and the least of these; None without activities.
+    timed_activities: tuple[tuple[ActivitySpec, int], ...] = ()
+    soonest: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +256,8 @@ class LayoutBuilder:
         return EventFold(
             series=tuple(s for s in self._series.values() if name in s.events),
             activities=activities,
-            shortests=tuple(a.shortest for a in activities),
+            timed_activities=tuple((a, a.shortest) for a in activities),
+            soonest=min((a.shortest for a in activities), default=None),
             things=tuple(t for t in self._things.values() if name in (t.opened, t.closed)),
             slots=tuple(s for s in self._slots.values() if name in s.events),
             trail=tuple(sorted(self._trail[name])) if name in self._trail else None,

@@ -28,21 +28,15 @@ class Reading:
     hand and of the entry's trigger; threshold: elapsed µs; arm; milestone.
     """
 
-    __slots__ = (
-        "_zone",
-        "arm",
-        "at",
-        "default_locale",
-        "default_zone",
-        "entry",
-        "event",
-        "globals",
-        "milestone",
-        "now",
-        "profile",
-        "threshold",
-        "watch",
-    )
+    # Most readings say nothing of these: a default of the class costs a reading nothing.
+    event: Mapping[str, object] | None = None
+    entry: Mapping[str, object] | None = None
+    threshold: object = UNKNOWN
+    arm: object = UNKNOWN
+    milestone: object = UNKNOWN
+    #: Where a fact notes the next instant at which time alone changes it; INSTANT_MAX when none did.
+    watch = INSTANT_MAX
+    _zone: str | None = None
 
     def __init__(  # noqa: PLR0913 - one view, all of it by keyword
         self,
@@ -66,14 +60,16 @@ class Reading:
         self.now = now
         self.default_zone = default_zone
         self.default_locale = default_locale
-        self.event = event
-        self.entry = entry
-        self.threshold = UNKNOWN if threshold is None else threshold
-        self.arm = UNKNOWN if arm is None else arm
-        self.milestone = UNKNOWN if milestone is None else milestone
-        #: Where a fact notes the next instant at which time alone changes it; INSTANT_MAX when none did.
-        self.watch = INSTANT_MAX
-        self._zone: str | None = None
+        if event is not None:
+            self.event = event
+        if entry is not None:
+            self.entry = entry
+        if threshold is not None:
+            self.threshold = threshold
+        if arm is not None:
+            self.arm = arm
+        if milestone is not None:
+            self.milestone = milestone
 
     @property
     def customer(self) -> str:

@@ -30,7 +30,7 @@ def compete(turn: Turn, minute: int) -> None:
             entry.step = step.next
             walk(turn, entry, minute)
     turn.closing = 0
-    turn.rearm = True
+    turn.moved = True
 
 
 def _may_leave(turn: Turn, entry: Entry, ready: int, minute: int) -> bool:

@@ -94,6 +94,20 @@ def _offer_calendar(turn: Turn, search: _Search) -> None:
             search.offer((_judged(turn, at + rule.settle), _DEADLINE, at, rule.id, f"schedule:{at}"), "schedule")
 
 
+def first_of_entries(turn: Turn) -> int:
+    """Return the first j (µs) of what the customer's entries wait for; INSTANT_MAX where none waits."""
+    first = INSTANT_MAX
+    for entry in turn.profile.entries:
+        if entry.candidate is not None:
+            first = min(first, entry.candidate.scheduled)
+            continue
+        step = step_of(turn, entry)
+        due = None if step is None else wait_deadline(turn, entry, step)
+        if due is not None:
+            first = min(first, _judged(turn, due + rule_of(turn, entry).settle))
+    return first
+
+
 def _offer_entry(turn: Turn, search: _Search, entry: Entry) -> None:
     if entry.candidate is not None:
         minute = entry.candidate.scheduled

@@ -15,7 +15,7 @@ from relight.decide.backfill import judge_backfill
 from relight.decide.calendar import begin_schedules, judge_date, judge_schedule
 from relight.decide.codes import note_code
 from relight.decide.competition import compete
-from relight.decide.deadlines import next_deadline
+from relight.decide.deadlines import first_of_entries, next_deadline
 from relight.decide.due import Deadline
 from relight.decide.edits import change_plan
 from relight.decide.effects import Effects
@@ -124,7 +124,9 @@ def _fold(turn: Turn, event: Event) -> None:
     never_before = (profile.first_on_time, profile.first_any)
     fold_event(turn.plan.layout, profile, event, turn.state.past_gaps)
     if event.traits or is_new:
-        turn.rearm = True
+        turn.moved = True
+        if turn.index.rearmed_by_traits:
+            turn.rearm = True
         follow_zone(turn)
     is_earlier = never_before != (profile.first_on_time, profile.first_any)
     if turn.index.has_never and is_earlier:
@@ -222,7 +224,7 @@ def _judge(turn: Turn, deadline: Deadline) -> None:
 
 # ---------------------------------------------------------------- the next time to look
 def _rearm(turn: Turn, occasion: Event | Control | Deadline) -> Deadline | None:
-    """Set the profile's wake: exactly when something may have made a deadline earlier, lazily else (H6).
+    """Set the profile's wake: exactly where any deadline may be earlier now, else lower it to what may be (H6).
 
     Returns what was found.
     """
@@ -231,6 +233,8 @@ def _rearm(turn: Turn, occasion: Event | Control | Deadline) -> Deadline | None:
         found = next_deadline(turn)
         profile.wake = INSTANT_MAX if found is None else found.judged
         return found
+    if turn.moved and profile.entries:
+        profile.wake = min(profile.wake, first_of_entries(turn))
     if isinstance(occasion, Event) and occasion.customer is not None:
         _look_sooner(turn.plan.layout, profile, occasion)
     return None
@@ -239,6 +243,7 @@ def _rearm(turn: Turn, occasion: Event | Control | Deadline) -> Deadline | None:
 def _look_sooner(layout: Layout, profile: Profile, event: Event) -> None:
     """Lower the wake to where a silence that this activity begins could fall due first."""
     fold = layout.folds.get(event.name)
-    for shortest in fold.shortests if fold is not None else ():
-        first = max(event.event_time + shortest, profile.now)
-        profile.wake = min(profile.wake, first)
+    if fold is not None and fold.soonest is not None:
+        first = event.event_time + fold.soonest
+        if first < profile.wake:
+            profile.wake = min(profile.wake, max(first, profile.now))

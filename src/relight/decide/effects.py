@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:
     from relight.customers.profile import Entry
     from relight.decide.due import Deadline
@@ -12,8 +14,7 @@ if TYPE_CHECKING:
     from relight.rules.plan import MessageClass, Rule, Sender, Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class Mail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message that passed the gate: its row, and what was rendered."""
 
     row: LedgerRow

@@ -80,7 +80,7 @@ def exit_by_condition(turn: Turn, entry: Entry) -> bool:
 # ---------------------------------------------------------------- walking
 def walk(turn: Turn, entry: Entry, as_of: int) -> None:
     """Take steps until one has to wait, or the entry ends. as_of: the instant whose view branches read (µs)."""
-    turn.rearm = True
+    turn.moved = True
     for _ in range(STEPS_AT_ONCE_MAX):
         step = step_of(turn, entry)
         if step is None or step.kind is StepKind.STOP:

@@ -98,8 +98,9 @@ def take_record(
 
     A smaller ingest time is raised to the last one (H1).
     """
-    now = max(record.ingest_time, profile.now)
-    if now != record.ingest_time:
-        record.ingest_time = now
-    live_until(world, profile, now, effects, rank=rank_of(record), history=history)
+    now = record.ingest_time
+    if now < profile.now:
+        now = record.ingest_time = profile.now
+    if profile.wake < now or profile.world != len(world.records):
+        live_until(world, profile, now, effects, rank=rank_of(record), history=history)
     decide(world.states[profile.world].plan, world, profile, record, now, effects=effects, history=history)

@@ -37,7 +37,7 @@ def make_candidate(turn: Turn, entry: Entry, step: Step) -> None:
     ready = turn.state.past_gaps(turn.now) + turn.closing
     minute = allowed_minute(turn, ready + turn.plan.policy.arbitration, step)
     entry.candidate = Candidate(born=turn.now, ready=ready, scheduled=minute, first=minute)
-    turn.rearm = True
+    turn.moved = True
 
 
 def move_candidates(turn: Turn) -> None:
@@ -46,13 +46,15 @@ def move_candidates(turn: Turn) -> None:
         if entry.candidate is not None:
             held = max(entry.candidate.ready, turn.now)
             entry.candidate.scheduled = allowed_minute(turn, held, step_of(turn, entry))
-            turn.rearm = True
+            turn.moved = True
 
 
 def follow_zone(turn: Turn) -> None:
     """Place waiting messages again where the customer's zone is another than they were placed by."""
     zone = turn.zone
     if zone != turn.profile.zone:
+        # The first record of somebody moves nothing: there is no deadline yet that a zone could have.
+        turn.rearm = turn.rearm or turn.profile.zone != ""
         turn.profile.zone = zone
         move_candidates(turn)
 
@@ -100,7 +102,7 @@ def _wait_for_room(turn: Turn, entry: Entry, step: Step, rule: Rule) -> bool:
     if minute is None:
         return False
     candidate.scheduled = candidate.ready = minute
-    turn.rearm = True
+    turn.moved = True
     return True
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from relight.base.instants import INSTANT_MIN
 from relight.customers.profile import Entry, Reach
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from relight.rules.plan import Rule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
+class Happening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What happened, for one rule."""
 
     #: Text of the occurrence; with rule and customer it is the key (R2, R3, R7).
@@ -33,7 +33,7 @@ class Happening:
     anchor: int
     #: (stream, id, name) of the triggering event; empty for a deadline.
     trigger: tuple[str, str, str] = ("", "", "")
-    properties: Mapping[str, object] = field(default_factory=dict)
+    properties: Mapping[str, object] = msgspec.field(default_factory=dict)
     late: bool = False
     #: It is a deadline: grace applies, and the audience is read as of d.
     is_deadline: bool = False
@@ -44,7 +44,7 @@ class Happening:
     threshold: int | None = None
     threshold_id: str | None = None
     milestone: str | None = None
-    release: Mapping[str, object] = field(default_factory=dict)
+    release: Mapping[str, object] = msgspec.field(default_factory=dict)
     release_event: str = ""
     #: For silences: the start's text, shared by its thresholds (E1).
     silence: str = ""
@@ -87,7 +87,7 @@ def occur(turn: Turn, rule: Rule, what: Happening) -> None:
     turn.write_row(rule, what.occurrence, "", RowState.ENTERED, instant=what.instant)
     _note_reach(turn, rule, what)
     turn.profile.entries.append(entry)
-    turn.rearm = True
+    turn.moved = True
     _begin(turn, entry, what.instant)
 
 

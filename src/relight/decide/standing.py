@@ -46,7 +46,6 @@ def drop_entry(turn: Turn, entry: Entry) -> None:
     turn.profile.entries = [e for e in turn.profile.entries if e is not entry]
     entry.step = None
     entry.candidate = None
-    turn.rearm = True
 
 
 def go_on(entry: Entry, instant: int) -> None:

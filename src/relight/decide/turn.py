@@ -33,7 +33,7 @@ def entry_values(entry: Entry) -> Mapping[str, object]:
 class Turn:
     """What every part of decide works on."""
 
-    __slots__ = ("closing", "effects", "index", "plan", "profile", "rearm", "state", "world")
+    __slots__ = ("closing", "effects", "index", "moved", "plan", "profile", "rearm", "state", "world")
 
     def __init__(self, *, world: World, state: WorldState, profile: Profile, effects: Effects) -> None:
         """Begin a turn under the plan of `state`. Raises ValueError before the first plan record."""
@@ -50,6 +50,8 @@ class Turn:
         self.closing = 0
         #: Something may have made an earlier deadline: the next one is searched anew.
         self.rearm = False
+        #: An entry may have an earlier one; those of all else are no earlier than they were.
+        self.moved = False
 
     @property
     def now(self) -> int:
@@ -73,12 +75,21 @@ class Turn:
 
         Entry: whose trigger `entry.` names; own: that mapping itself; event: `event.`.
         """
-        policy = self.plan.policy
+        policy, now = self.plan.policy, self.profile.now
+        if entry is None and event is None and own is None:
+            return Reading(
+                profile=self.profile,
+                global_events=self.world.view(self.state),
+                at=now if at is None else at,
+                now=now,
+                default_zone=policy.zone,
+                default_locale=policy.locale,
+            )
         return Reading(
             profile=self.profile,
             global_events=self.world.view(self.state),
-            at=self.profile.now if at is None else at,
-            now=self.profile.now,
+            at=now if at is None else at,
+            now=now,
             default_zone=policy.zone,
             default_locale=policy.locale,
             event=event if event is not None or entry is None else (entry.release or None),

@@ -52,25 +52,28 @@ def look(turn: Turn, rule: Rule, *, is_new: bool = False) -> None:
     Somebody new was in no segment; for a rule that is new, the first look only takes note (E5). Unknown is neither:
     the last known truth stands (R7).
     """
-    flags = turn.profile.flags
-    old = flags.get(rule.id)
-    was = old.state if old is not None else (False if is_new else None)
+    flags, trigger = turn.profile.flags, rule.trigger
+    flag = flags.get(rule.id)
+    is_known = flag is not None
+    if flag is None:
+        flag = flags[rule.id] = Flag(state=False if is_new else None)
+    was = flag.state
     # A set step of what follows may ask for the next look.
-    flags[rule.id] = Flag(state=was)
-    match rule.trigger:
-        case SegmentTrigger() as trigger:
-            state, check_at = _truth(turn, trigger.condition)
-            _turned(turn, rule, was, state, wanted=trigger.enters)
-        case DeclinedTrigger() as trigger:
-            state, check_at = _declined(turn, trigger)
-            _turned(turn, rule, was, state, wanted=True)
-        case MilestoneTrigger() as trigger:
-            state, check_at = _reach_value(turn, rule, trigger, is_new=is_new or old is not None)
-        case _:
-            return
-    check_at = min(check_at, flags[rule.id].check_at)
-    flags[rule.id] = Flag(state=was if state is None else state, check_at=check_at)
-    turn.profile.wake = min(turn.profile.wake, check_at)
+    flag.check_at = INSTANT_MAX
+    if isinstance(trigger, SegmentTrigger):
+        state, check_at = _truth(turn, trigger.condition)
+        _turned(turn, rule, was, state, wanted=trigger.enters)
+    elif isinstance(trigger, DeclinedTrigger):
+        state, check_at = _declined(turn, trigger)
+        _turned(turn, rule, was, state, wanted=True)
+    elif isinstance(trigger, MilestoneTrigger):
+        state, check_at = _reach_value(turn, rule, trigger, is_new=is_new or is_known)
+    else:
+        return
+    flag = flags[rule.id]
+    flag.check_at = min(check_at, flag.check_at)
+    flag.state = was if state is None else state
+    turn.profile.wake = min(turn.profile.wake, flag.check_at)
 
 
 def _turned(turn: Turn, rule: Rule, was: bool | None, state: bool | None, *, wanted: bool) -> None:  # noqa: FBT001 - three-valued, not a switch

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from relight.base.errors import FaultError
@@ -32,7 +33,6 @@ from relight.stores.crash import crash_point
 from relight.stores.erasure_key import ERASED_PREFIX
 from relight.stores.interface import Batch, Store
 from relight.stores.listing import Tally
-from relight.stores.record_codec import encode_record
 from relight.streams.envelope import Control, DeadLetter, Event, Rank
 from relight.streams.ids import is_same_body
 
@@ -47,7 +47,7 @@ _NO_LAYOUT = Layout()
 class Work:
     """One batch while it is made."""
 
-    log: list[tuple[Record, bytes]] = field(default_factory=list)
+    log: list[tuple[Record, None]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     effects: Effects = field(default_factory=Effects)
     differing: int = 0
@@ -207,7 +207,7 @@ class Engine:
 
     def _take_global(self, work: Work, record: Event | Control) -> None:
         at = self._order.place_global(record)
-        work.log.append((record, encode_record(record)))
+        work.log.append((record, None))
         self._position += 1
         self.world.append(record)
         if asks_for_visits(self.world, record):
@@ -223,9 +223,11 @@ class Engine:
                 return
         profile = self.profiles.get(self._layout_at, customer)
         is_new, wake = profile.position < 0, profile.wake
-        take_record(self.world, profile, record, work.effects, history=lambda: self._history(work, customer))
-        # Encoded afterwards: the ingest time may have been raised to the customer's last (H1).
-        work.log.append((record, encode_record(record)))
+        asks = type(record) is Control or profile.world < len(self.world.records)  # a new plan, a merge: of the past
+        history = partial(self._history, work, customer) if asks else None
+        take_record(self.world, profile, record, work.effects, history=history)
+        # The store encodes it: the ingest time may have been raised to the customer's last (H1).
+        work.log.append((record, None))
         self._order.note_own(record)
         self._position += 1
         profile.position = self._position
@@ -303,7 +305,7 @@ class Engine:
             message = f"{len(appended.conflicts)} rows contradict the ledger, first {first}"
             raise FaultError(message)
         self.progress.batches += 1
-        self.progress.events += sum(1 for record, _ in work.log if isinstance(record, Event))
+        self.progress.events += sum([type(record) is Event for record, _ in work.log])
         self.progress.dead += len(work.dead)
         self.progress.duplicates += work.duplicates
         self.progress.differing += work.differing

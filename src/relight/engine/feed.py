@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from relight.base.errors import RejectError
 from relight.base.ids import digest, hash_bytes
 from relight.base.instants import INSTANT_MIN
+from relight.engine.cycles import keep_batch, rare_collections
 from relight.stores.interface import Batch
 from relight.streams.brake import BrakeState
 from relight.streams.envelope import Control, DeadLetter, Event
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 #: Records of one transaction by default.
 BATCH_RECORDS_DEFAULT = 1_000
-#: Objects made between two looks for cycles while files are read.
-COLLECT_AFTER = 50_000
 #: Name under which the store keeps how many records of the merged files were taken.
 FILES_POSITION = "files"
 #: Name under which the store keeps the instant at which the finished files ended (µs).
@@ -88,6 +85,9 @@ class Feed:
         """
         if self._kept is None:
             self._kept = set(json.loads(store.positions().get(STOPPED_POSITION, "[]")))
+        if not _has_dead(batch):
+            self._check_brakes(batch)
+            return list(batch)
         new = [r for r in batch if isinstance(r, DeadLetter) and _mark(r) not in self._kept]
         try:
             self._check_brakes(batch)
@@ -99,7 +99,7 @@ class Feed:
 
     def _check_brakes(self, batch: Sequence[Event | Control | DeadLetter]) -> None:
         if not any(brake.tripped for brake in self.brakes.values()) and not _has_dead(batch):
-            for name, seen in Counter(r.stream for r in batch if isinstance(r, Event)).items():
+            for name, seen in Counter([r.stream for r in batch if isinstance(r, Event)]).items():
                 if name in self.brakes:
                     self.brakes[name].saw_good(seen)
             return
@@ -114,7 +114,7 @@ class Feed:
 
 
 def _has_dead(batch: Sequence[Event | Control | DeadLetter]) -> bool:
-    return any(type(record) is DeadLetter for record in batch)
+    return DeadLetter in map(type, batch)
 
 
 def _mark(letter: DeadLetter) -> str:
@@ -126,18 +126,7 @@ def _first_event(batch: Iterable[Event | DeadLetter]) -> int | None:
     return next((record.ingest_time for record in batch if isinstance(record, Event)), None)
 
 
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Let Python look for cycles less often: nothing that decides makes any, and a batch makes many small objects."""
-    before = gc.get_threshold()
-    gc.set_threshold(COLLECT_AFTER, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-@_rare_collections()
+@rare_collections()
 def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
     engine: Engine,
     feed: Feed,
@@ -177,6 +166,7 @@ def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
         engine.take(admitted, positions={FILES_POSITION: str(feed.taken)}, reached=last)
         if after_batch is not None:
             after_batch()
+        keep_batch()
     if agree is not None:
         last = agree(last)
     horizon = until if until is not None else feed.horizon()

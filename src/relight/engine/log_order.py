@@ -32,7 +32,11 @@ class LogOrder:
 
     def note_own(self, record: Event | Control) -> None:
         """Take note of an own record that was taken."""
-        self.last_own = max(self.last_own, (record.ingest_time, rank_of(record)))
+        at = record.ingest_time
+        if at > self.last_own[0]:
+            self.last_own = (at, rank_of(record))
+        elif at == self.last_own[0]:
+            self.last_own = max(self.last_own, (at, rank_of(record)))
 
     def place_global(self, record: Event | Control) -> int:
         """Give a global record an instant after every own record that was taken, and return it (µs)."""

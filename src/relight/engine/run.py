@@ -18,6 +18,7 @@ from relight.base.instants import INSTANT_MIN
 from relight.config.loader import LoadedProject
 from relight.delivery.files import FilesTransport
 from relight.engine.code_pools import load_codes
+from relight.engine.cycles import rare_collections
 from relight.engine.daily import DayMaker, days_of
 from relight.engine.engine import Engine
 from relight.engine.feed import Feed, feed_finished
@@ -199,6 +200,7 @@ class _Run:
         #: When the last checkpoint was written, at the wall clock (µs).
         self._checkpointed = 0
 
+    @rare_collections()
     def go(self, *, until: int | None, once: bool) -> RunSummary:
         self._checkpointed = self.clock()
         keep_plan(self.store, self.project, self.plan)

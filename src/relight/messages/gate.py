@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from relight.base.durations import Span
 from relight.base.instants import DAY
 from relight.base.kinds import UNKNOWN
@@ -62,8 +64,7 @@ class Case:
         return message_class_of(self.rule, self.step)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the gate says, with the leaf and the number that decided."""
 
     state: RowState

@@ -67,6 +67,8 @@ class PlanIndex:
     watched_globals: Mapping[str, tuple[Rule, ...]]
     #: trait -> watched rules that read it.
     watched_traits: Mapping[str, tuple[str, ...]]
+    #: A trait or a first record may make a deadline earlier that is no entry's: dates, schedules, personal thresholds.
+    rearmed_by_traits: bool
     #: Events that trigger, that a watch reads, or that move a personal threshold: all others are only folded.
     loud: frozenset[str]
 
@@ -113,6 +115,9 @@ def index_plan(plan: Plan) -> PlanIndex:
         watched_by={n: tuple(found) for n, found in watched_by.items()},
         watched_globals=_watched_globals(rules, plan),
         watched_traits=_watched_traits(rules),
+        rearmed_by_traits=bool(personal)
+        or any(isinstance(r.trigger, DateTrigger | ScheduleTrigger) for r in rules)
+        or any(t.include_never_active for t in triggers),
         loud=frozenset(by_event) | frozenset(watched_by) | personal,
         moved_by=_moved_by(rules, conditional),
         moved_by_any=conditional,

@@ -34,6 +34,7 @@ from relight.stores.interface import (
     Claim,
     Claimed,
     EventIdentity,
+    LogEntry,
     LookAgain,
     MessageStatus,
     Profile,
@@ -78,8 +79,7 @@ class MemoryStore(MemoryCodes, MemoryListing):
     def append(self, batch: Batch) -> Appended:
         if self._closed:
             raise StoreError("the store cannot be used any more: closed")
-        for record, _ in batch.log:
-            self._append_record(record)
+        self._append_records(batch.log)
         known, conflicts = self._insert_rows(batch.rows)
         for message in batch.outbox:
             if message.occurrence_key not in self._outbox:
@@ -98,14 +98,19 @@ class MemoryStore(MemoryCodes, MemoryListing):
         self._differing += batch.duplicates_differing
         return Appended(last_position=len(self._log), rows_known=known, conflicts=conflicts)
 
-    def _append_record(self, record: Record) -> None:
-        self._log.append(record)
-        position = len(self._log)
-        self._customers.setdefault(record.customer, []).append(position)
-        if isinstance(record, Event):
-            self._known.setdefault((record.stream, record.customer, record.id), position)
-        elif (found := suppression_of(record)) is not None:
-            self.suppress(*found)
+    def _append_records(self, entries: Sequence[LogEntry]) -> None:
+        known, customers = self._known, self._customers
+        for position, (record, _) in enumerate(entries, len(self._log) + 1):
+            customer = record.customer
+            positions = customers.get(customer)
+            if positions is None:
+                positions = customers[customer] = []
+            positions.append(position)
+            if isinstance(record, Event):
+                known.setdefault((record.stream, customer, record.id), position)
+            elif (found := suppression_of(record)) is not None:
+                self.suppress(*found)
+        self._log += [record for record, _ in entries]
 
     def _insert_rows(self, rows: Sequence[LedgerRow]) -> tuple[int, tuple[LedgerRow, ...]]:
         known, conflicts = 0, []

@@ -105,11 +105,14 @@ class DeadLetter(msgspec.Struct, kw_only=True, frozen=True):
     ingest_time: int
 
 
+_CONTROL, _GLOBAL, _EVENT = Rank.CONTROL, Rank.GLOBAL, Rank.EVENT
+
+
 def rank_of(record: Record) -> Rank:
     """Return the order class of a record among those of the same ingest time."""
-    if isinstance(record, Control):
-        return Rank.CONTROL
-    return Rank.GLOBAL if record.customer is None else Rank.EVENT
+    if type(record) is Control:
+        return _CONTROL
+    return _GLOBAL if record.customer is None else _EVENT
 
 
 def order_key(record: Record) -> tuple[int, int, str, int]:

@@ -13,6 +13,7 @@ from decimal import Decimal, DecimalException
 from typing import TYPE_CHECKING, Literal
 
 import jinja2
+import msgspec
 
 from relight.base.durations import Span
 from relight.base.kinds import UNKNOWN
@@ -71,8 +72,7 @@ class RenderPolicy:
     surveys: Mapping[str, range] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class Rendered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One mail's content."""
 
     subject: str

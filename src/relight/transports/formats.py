@@ -95,7 +95,7 @@ def strip_end(line: bytes) -> bytes:
 
 def _ndjson(lines: Iterator[bytes], on_blank: Callable[[], None]) -> Iterator[RawRow]:
     for number, line in enumerate(lines, _FIRST):
-        body = strip_end(line)
+        body = line[:-1] if line[-1:] == b"\n" and line[-2:-1] != b"\r" else strip_end(line)
         if body and not body.isspace():
             yield RawRow(number, body)
         else:

@@ -33,7 +33,7 @@ class RecordReader:
 
     def read(self, body: Body, *, position: int, source: str, ingest_time: int | None) -> Sequence[Event | DeadLetter]:
         """Return what one row gives; empty where it is filtered out or undeclared."""
-        if isinstance(body, Unreadable):
+        if type(body) is not bytes and isinstance(body, Unreadable):
             self.counts.rows += 1
             return [self._dead(body.raw, body.refusal(), position, source, ingest_time)]
         if self._map is not None:
