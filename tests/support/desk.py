@@ -13,6 +13,13 @@ from tests.faults.small_project import SECRET
 from tests.support.pages import free_port
 
 TOKEN = "a token of the desk"
+#: A rule with a goal, in which people still wait at the end.
+CARE = """\
+name: A first hello
+trigger: {event: signed_up}
+goal: {event: order_placed, attribution: 20 days}
+steps: [{send: welcome}, {wait: 300 days}]
+"""
 
 
 def desk_project(folder: Path, *, token: bool = False, hostile: str = "") -> Path:
@@ -27,6 +34,7 @@ def desk_project(folder: Path, *, token: bool = False, hostile: str = "") -> Pat
             f' listen: "127.0.0.1:{free_port()}"{more}}}',
         )
     )
+    (folder / "rules/first_hello.yaml").write_text(CARE)
     rows = [
         {"id": "h1", "event": "identify", "customer": hostile or "evil", "first_name": hostile, "at": "2026-03-02T08:00:00Z"},
         {"id": "h2", "event": "order_placed", "customer": hostile or "evil", "order_id": hostile, "title": hostile,

@@ -5,9 +5,6 @@ Nothing is sent.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,23 +19,13 @@ from relight.cli.project import Project, complete_rule, known_rules, open_projec
 from relight.cli.times import instant_of
 
 if TYPE_CHECKING:
-    from relight.base.kinds import Kind
-    from relight.rules.plan import Rule, Step
-    from relight.templates.letters import CompiledLetter
+    from collections.abc import Iterator
 
-#: Made-up customers: who has everything, who has nothing, and who tries everything.
+    from relight.engine.trial import TriedMail
+    from relight.rules.plan import Rule
+
+#: As `engine.trial` has them, which is loaded late.
 FIXTURES = ("typical", "least", "hostile")
-_LAST_OF = re.compile(r"(?:last|first)\(\w+\.(\w+)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
-    """One mail, or why there is none."""
-
-    step: str
-    template: str
-    #: `templates.Rendered` or `templates.RenderRefusal`.
-    found: object
 
 
 @click.command("preview", short_help="Render a rule's mail without sending it.")
@@ -90,23 +77,20 @@ def rendered_mails(
     fixture: str | None = None,
     locale: str | None = None,
     at_text: str | None = None,
-) -> list[_Shown]:
+) -> list[TriedMail]:
     """Return every mail of a rule, for a customer or for a made-up one."""
     if customer is not None:
         return list(_for_customer(project, project.plan.rules[rule], customer, at_text))
     return list(_for_fixture(project, project.plan.rules[rule], fixture or FIXTURES[0], locale))
 
 
-def _steps(rule: Rule) -> list[Step]:
-    return [step for step in rule.program.steps.values() if step.template is not None]
-
-
-def _for_customer(project: Project, rule: Rule, customer: str, at_text: str | None) -> Iterator[_Shown]:
+def _for_customer(project: Project, rule: Rule, customer: str, at_text: str | None) -> Iterator[TriedMail]:
     from relight.cli.history import history_of_files, history_of_store, recorded_streams
     from relight.decide.minutes import template_names
     from relight.engine.explain import retell
     from relight.engine.explain_gate import entry_of_now
     from relight.engine.explain_triggers import tell_trigger
+    from relight.engine.trial import TriedMail, mail_steps
 
     if project.has_store:
         history = history_of_store(project, customer)
@@ -127,51 +111,25 @@ def _for_customer(project: Project, rule: Rule, customer: str, at_text: str | No
     turn.plan = project.plan
     story = tell_trigger(told, rule)
     entry = next((e for e in reversed(turn.profile.entries) if e.rule == rule.id), None)
-    for step in _steps(rule):
+    for step in mail_steps(rule):
         of = entry or entry_of_now(turn, rule, story.properties, story.release, story.event)
         reading = turn.reading(entry=of)
         letter = project.plan.letters[step.template or ""]
-        yield _Shown(
+        yield TriedMail(
             step=step.id, template=step.template or "", found=letter.render(reading, template_names(turn, of, step))
         )
 
 
-def _for_fixture(project: Project, rule: Rule, fixture: str, locale: str | None) -> Iterator[_Shown]:
-    from relight.templates.bodies import CompiledBody
-    from relight.templates.letters import CompiledLetter
-    from relight.templates.samples import sample_letter
+def _for_fixture(project: Project, rule: Rule, fixture: str, locale: str | None) -> Iterator[TriedMail]:
+    from relight.engine.trial import fixture_mails
 
     if fixture not in FIXTURES:
         hint = suggest_words(fixture, FIXTURES)
         raise UsageError(f"there is no fixture '{fixture}'" + (f"; {hint}" if hint else ""))
-    for step in _steps(rule):
-        template = project.plan.letters[step.template or ""]
-        assert isinstance(template, CompiledLetter | CompiledBody)
-        letter = template if isinstance(template, CompiledLetter) else template.letter
-        language = locale or project.plan.policy.locale
-        properties = _property_kinds(project)
-        for sample in sample_letter(letter, language, kinds=_answer_kinds(letter, properties), properties=properties):
-            if sample.name == fixture:
-                shown = replace(template, letter=sample.letter) if isinstance(template, CompiledBody) else sample.letter
-                found = shown.render(sample.reading, sample.extra)
-                yield _Shown(step=step.id, template=step.template or "", found=found)
+    yield from fixture_mails(project.plan, rule.id, fixture, locale)
 
 
-def _property_kinds(project: Project) -> dict[str, Kind]:
-    return {
-        name: declared.kind
-        for event in project.plan.schema.events.values()
-        for name, declared in event.properties.items()
-    }
-
-
-def _answer_kinds(letter: CompiledLetter, properties: Mapping[str, Kind]) -> dict[str, Kind]:
-    """Return the kinds of what a letter asks, where its text tells: `last(order_placed.product)` is a product."""
-    asked = ((text, _LAST_OF.match(text)) for text in letter.expressions)
-    return {text: properties[found[1]] for text, found in asked if found is not None and found[1] in properties}
-
-
-def _write(folder: Path, one: _Shown) -> dict[str, object]:
+def _write(folder: Path, one: TriedMail) -> dict[str, object]:
     """Write a mail's files and return what was written."""
     from relight.templates.letters import Rendered, RenderRefusal
 

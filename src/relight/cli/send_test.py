@@ -15,11 +15,7 @@ from relight.cli.preview import FIXTURES, rendered_mails
 from relight.cli.project import Project, complete_rule, known_rules, open_project, project_options
 
 if TYPE_CHECKING:
-    from relight.delivery.outgoing import Delivery, OutgoingMessage
-    from relight.templates import Rendered
-
-#: What a test mail's subject begins with, so that nobody takes it for a real one.
-SUBJECT_MARK = "[test] "
+    from relight.delivery.outgoing import Delivery
 
 
 @click.command("send-test", short_help="Send a rule's mails to one address, to look at them there.")
@@ -45,8 +41,10 @@ def command(
 
     Nothing of it enters the ledger, and its links are not those of a real mail. A suppressed address gets nothing.
     """
+    from relight.cli.run import wall_clock
     from relight.delivery.addresses import normalise_address
     from relight.delivery.outgoing import Outcome
+    from relight.engine.trial import SUBJECT_MARK, send_trial
     from relight.templates import Rendered
 
     if customer is not None and fixture is not None:
@@ -61,7 +59,7 @@ def command(
     mails = [one.found for one in shown if isinstance(one.found, Rendered)]
     if not mails or len(mails) < len(shown):
         raise UsageError(f"not every mail of '{rule}' can be rendered so", help_text=f"relight preview {rule}")
-    deliveries = asyncio.run(_send(found, rule, to, mails))
+    deliveries = asyncio.run(send_trial(found.settings, found.folder, rule=rule, to=to, mails=mails, now=wall_clock()))
     if as_json:
         say_json("send-test", {"ok": _all_left(deliveries), "mails": [
             {"subject": mail.subject, "outcome": one.outcome.value, "text": one.provider_text}
@@ -88,28 +86,3 @@ def _refuse_suppressed(project: Project, to: str) -> None:
         why = store.suppression(address_hash(to))
     if why is not None:
         raise UsageError(f"{to} is on the suppression list ({why.scope}: {why.cause}); nothing is sent to it")
-
-
-async def _send(project: Project, rule: str, to: str, mails: list[Rendered]) -> list[Delivery]:
-    from relight.engine.way_out import open_delivery
-
-    transport = open_delivery(project.settings.delivery, project.folder)
-    try:
-        return await transport.deliver([_message(project, rule, to, n, mail) for n, mail in enumerate(mails)])
-    finally:
-        await transport.close()
-
-
-def _message(project: Project, rule: str, to: str, number: int, mail: Rendered) -> OutgoingMessage:
-    from relight.base.ids import digest
-    from relight.cli.run import wall_clock
-    from relight.delivery.outgoing import OutgoingMessage
-    from relight.messages.identity import message_id
-
-    sender, now = project.settings.sender, wall_clock()
-    key = digest("send-test", rule, to, str(number), str(now))
-    return OutgoingMessage(
-        occurrence_key=key, to_address=to, from_address=sender.address, from_name=sender.name or None,
-        reply_to=sender.reply_to, subject=SUBJECT_MARK + mail.subject, html=mail.html, text=mail.text,
-        message_id=message_id(key, sender.address.rpartition("@")[2]), category=rule, scheduled=now,
-    )  # fmt: skip

@@ -12,13 +12,24 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from relight.customers.reading import trait_of
 from relight.decide.standing import step_of
 from relight.decide.waits import wait_deadline
 from relight.engine.explain_delivery import after_sending
 from relight.engine.explain_gate import audience_findings, entry_of_now, gate_findings
 from relight.engine.explain_history import Missed, Retold, retell
 from relight.engine.explain_triggers import tell_trigger
-from relight.engine.explain_words import Explanation, Finding, Mark, RuleStory, TriggerStory, clock, length, times
+from relight.engine.explain_words import (
+    Explanation,
+    Finding,
+    Mark,
+    RuleStory,
+    Standing,
+    TriggerStory,
+    clock,
+    length,
+    times,
+)
 from relight.messages.reasons import RowState
 from relight.rules.plan import InactiveTrigger, MilestoneTrigger, StepKind
 
@@ -77,6 +88,23 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
         records=told.records,
         stories=stories,
         plan_version=told.turn.plan.version,
+        standing=tuple(_standing(told, entry) for entry in told.turn.profile.entries),
+        traits={name: trait_of(told.turn.profile, name, at) for name in told.turn.profile.traits},
+        consent={topic: given for topic, (_, given) in told.turn.profile.consent.items()},
+    )
+
+
+def _standing(told: Retold, entry: Entry) -> Standing:
+    step = step_of(told.turn, entry)
+    is_mail = entry.candidate is not None
+    due = None if step is None else wait_deadline(told.turn, entry, step)
+    return Standing(
+        rule=entry.rule,
+        step=None if step is None else step.id,
+        since=entry.entered,
+        until=due if entry.candidate is None else entry.candidate.scheduled,
+        is_mail=is_mail,
+        awaits=step.awaited.event if step is not None and step.awaited is not None and not is_mail else "",
     )
 
 

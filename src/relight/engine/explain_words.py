@@ -5,6 +5,7 @@ Data and text only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -97,6 +98,23 @@ class RuleStory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A rule that the customer is inside of, and where in it they wait."""
+
+    rule: str
+    #: Id of the step; None where the version of then has it no more.
+    step: str | None
+    #: When they came to it (µs).
+    since: int
+    #: When it goes on by itself (µs); None for no such instant.
+    until: int | None
+    #: Their mail waits for its minute; else the step is a wait.
+    is_mail: bool
+    #: The event that is waited for; empty for none.
+    awaits: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """One customer, as of one instant."""
 
@@ -109,6 +127,12 @@ class Explanation:
     #: Of the rules that were in force then.
     plan_version: str
     stories: tuple[RuleStory, ...]
+    #: Where they wait, in the order of the entries.
+    standing: tuple[Standing, ...] = ()
+    #: What is known of them at that instant.
+    traits: Mapping[str, object] = field(default_factory=dict)
+    #: Topic -> given or withdrawn, as they said it.
+    consent: Mapping[str, bool] = field(default_factory=dict)
 
 
 def clock(instant: int, zone: str) -> str:

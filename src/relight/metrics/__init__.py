@@ -6,7 +6,9 @@ Reads stores, decides nothing, sends nothing. Own formulas; tests prove them aga
 from relight.metrics.boards import BoardPart, board_parts
 from relight.metrics.cohorts import Cohort, CohortTable, FunnelCount, FunnelCounts, cohort_table, count_funnel
 from relight.metrics.compute import Asked, compute_measures, measure_names
+from relight.metrics.effect_people import StepPeople, effect_people
 from relight.metrics.effects import Arm, Comparison, RuleEffect, compare_arms, effects_of, goal_sources
+from relight.metrics.exposures import Exposures
 from relight.metrics.extract import MeasureLog
 from relight.metrics.measure import Interval, Measure, Point
 from relight.metrics.periods import Period
@@ -19,6 +21,7 @@ __all__ = [
     "Cohort",
     "CohortTable",
     "Comparison",
+    "Exposures",
     "FunnelCount",
     "FunnelCounts",
     "Interval",
@@ -27,12 +30,14 @@ __all__ = [
     "Period",
     "Point",
     "RuleEffect",
+    "StepPeople",
     "TargetStatus",
     "board_parts",
     "cohort_table",
     "compare_arms",
     "compute_measures",
     "count_funnel",
+    "effect_people",
     "effects_of",
     "goal_sources",
     "measure_names",

@@ -16,7 +16,7 @@ from relight.base.durations import Span
 from relight.base.instants import DAY
 from relight.config.measure_plan import Source
 from relight.messages.life import MessageState
-from relight.messages.reasons import RowState
+from relight.metrics.exposures import Exposed, Exposures
 from relight.metrics.intervals import (
     RATIO_P_MIN,
     difference_p_value,
@@ -32,7 +32,7 @@ from relight.metrics.tables import MILLION, NO_AMOUNT, Codes, Flags, Ints
 if TYPE_CHECKING:
     from relight.metrics.extract import MeasureLog
     from relight.metrics.special import Floats
-    from relight.rules.plan import Plan, Rule
+    from relight.rules.plan import Goal, Plan, Rule
     from relight.stores.interface import Store
 
 #: How long after a message revenue and a goal without `attribution` count.
@@ -43,14 +43,16 @@ POINT = 0.01
 REVENUE_PEOPLE_MIN = 30
 #: Share of goals that the warning assumes where nobody reached one.
 _RATE_ASSUMED = 0.01
-_ACCEPTED = frozenset({
-    MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.BOUNCED, MessageState.COMPLAINED,
-})  # fmt: skip
+#: Where a message is that the provider took.
+ACCEPTED_STATES = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.BOUNCED, MessageState.COMPLAINED)
+#: Where a message is that the mailbox has, and did not send back.
+DELIVERED_STATES = (MessageState.DELIVERED, MessageState.COMPLAINED)
 
 EFFECT_DEFINITION = (
     "People by their first message of the rule, or the ghost of one: sent against held out, whatever became of the"
     " mail. Goal: the rule's goal within its attribution ({attribution}) after that message or ghost. Uplift: share of"
     " the first − share of the second, in points, with Newcombe's 95 % interval; p: z test with pooled variance."
+    " Delivered is what the mailbox has and did not send back later."
     " Clicks are those of people; what a machine opened or followed counts for nothing."
 )
 
@@ -62,7 +64,7 @@ class Arm:
     people: int = 0
     #: Messages, or ghosts of them.
     messages: int = 0
-    #: Messages that the provider took, that arrived, that came back.
+    #: Messages that the provider took, that arrived and stayed, that came back.
     accepted: int = 0
     delivered: int = 0
     bounced: int = 0
@@ -117,10 +119,15 @@ class RuleEffect:
 def goal_sources(plan: Plan) -> list[Source]:
     """Return the goals whose events a MeasureLog must keep for `effects_of`."""
     return [
-        Source(text=rule.goal.match.event, match=rule.goal.match)
+        goal_source(rule.goal)
         for rule in plan.rules.values()
         if rule.goal is not None and not _compares_with_entry(rule)
     ]
+
+
+def goal_source(goal: Goal) -> Source:
+    """Return what a goal counts, as a MeasureLog keeps it."""
+    return Source(text=goal.match.event, match=goal.match)
 
 
 def compare_arms(first: Arm, second: Arm) -> Comparison:
@@ -150,67 +157,51 @@ def compare_arms(first: Arm, second: Arm) -> Comparison:
 
 
 # ---------------------------------------------------------------- from a store
-def effects_of(log: MeasureLog, store: Store, plan: Plan, *, since: int | None = None) -> list[RuleEffect]:
+def effects_of(
+    log: MeasureLog, store: Store, plan: Plan, *, since: int | None = None, exposures: Exposures | None = None
+) -> list[RuleEffect]:
     """Return what each rule of a plan did, by rule id.
 
-    log: read with `goal_sources(plan)`; since: messages and ghosts from here on (µs).
+    log: read with `goal_sources(plan)`; since: messages and ghosts from here on (µs); exposures: those of the store,
+    read already.
     """
-    exposures: dict[str, _Exposures] = {name: _Exposures() for name in plan.rules}
-    for row in store.ledger(since=since):
-        found = exposures.get(row.rule)
-        if found is not None and row.state in (RowState.PENDING, RowState.HELD_OUT):
-            found.add(log.people.code(row.customer), row.scheduled or row.instant, held=row.state is RowState.HELD_OUT)
-    sent = _journal(store)
-    return [_effect(log, rule, exposures[name], sent.get(name, _Sent())) for name, rule in sorted(plan.rules.items())]
+    if exposures is None:
+        exposures = Exposures(log.people)
+        exposures.read_store(store, since=since)
+    sent: dict[str, dict[MessageState, int]] = {}
+    for one in store.rule_message_counts():
+        sent.setdefault(one.rule, {})[one.state] = one.count
+    return [
+        _effect(log, rule, exposures.of(name), _Sent.of(sent.get(name, {})))
+        for name, rule in sorted(plan.rules.items())
+    ]
 
 
-class _Exposures:
-    """The messages and ghosts of one rule."""
-
-    def __init__(self) -> None:
-        #: customer code -> (instant, held out) of the first.
-        self.first: dict[int, tuple[int, bool]] = {}
-        self.messages = [0, 0]
-
-    def add(self, code: int, instant: int, *, held: bool) -> None:
-        self.messages[held] += 1
-        known = self.first.get(code)
-        if known is None or instant < known[0]:
-            self.first[code] = (instant, held)
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Sent:
-    """What the delivery journal says of one rule."""
+    """What became of the messages of one rule, by where they are."""
 
-    accepted: int = 0
-    delivered: int = 0
-    bounced: int = 0
+    accepted: int
+    delivered: int
+    bounced: int
 
-
-def _journal(store: Store) -> dict[str, _Sent]:
-    states: dict[str, set[MessageState]] = {}
-    owners: dict[str, str] = {}
-    for line in store.attempts():
-        states.setdefault(line.occurrence_key, set()).add(line.state)
-        owners[line.occurrence_key] = line.rule
-    found: dict[str, _Sent] = {}
-    for key, seen in states.items():
-        sent = found.setdefault(owners[key], _Sent())
-        sent.accepted += bool(seen & _ACCEPTED)
-        sent.delivered += MessageState.DELIVERED in seen
-        sent.bounced += MessageState.BOUNCED in seen
-    return found
+    @classmethod
+    def of(cls, counts: Mapping[MessageState, int]) -> _Sent:
+        return cls(
+            accepted=sum(counts.get(state, 0) for state in ACCEPTED_STATES),
+            delivered=sum(counts.get(state, 0) for state in DELIVERED_STATES),
+            bounced=counts.get(MessageState.BOUNCED, 0),
+        )
 
 
-def _effect(log: MeasureLog, rule: Rule, exposures: _Exposures, sent: _Sent) -> RuleEffect:
-    codes = np.fromiter(exposures.first, np.int32, len(exposures.first))
-    instants = np.fromiter((one[0] for one in exposures.first.values()), np.int64, codes.size)
-    held = np.fromiter((one[1] for one in exposures.first.values()), np.bool_, codes.size)
-    attribution = ATTRIBUTION_DEFAULT if rule.goal is None or rule.goal.attribution is None else rule.goal.attribution
-    reached = _reached(log, rule, codes, instants, attribution)
-    revenue = _revenue(log, codes, instants, attribution)
-    arms = [_arm(chosen, exposures.messages[number], reached, revenue) for number, chosen in enumerate((~held, held))]
+def _effect(log: MeasureLog, rule: Rule, exposed: Exposed, sent: _Sent) -> RuleEffect:
+    codes, held = exposed.who, exposed.held
+    attribution = attribution_of(rule)
+    found = goals_between(log, rule, exposed)
+    reached = None if found is None else np.asarray(found[2] > found[1], np.bool_)
+    revenue = _revenue(log, codes, exposed.when, attribution)
+    messages = (exposed.messages, exposed.ghosts)
+    arms = [_arm(chosen, messages[number], reached, revenue) for number, chosen in enumerate((~held, held))]
     clickers = log.clickers(rule.id)
     clicked = None if clickers is None else int(np.isin(codes[~held], clickers).sum())
     first = replace(arms[0], accepted=sent.accepted, delivered=sent.delivered, bounced=sent.bounced, clicked=clicked)
@@ -229,6 +220,11 @@ def _effect(log: MeasureLog, rule: Rule, exposures: _Exposures, sent: _Sent) -> 
     )
 
 
+def attribution_of(rule: Rule) -> int:
+    """Return how long after a message a rule's goal counts (µs)."""
+    return ATTRIBUTION_DEFAULT if rule.goal is None or rule.goal.attribution is None else rule.goal.attribution
+
+
 def _arm(chosen: Flags, messages: int, reached: Flags | None, revenue: Floats | None) -> Arm:
     people = int(np.count_nonzero(chosen))
     own = None if revenue is None else revenue[chosen]
@@ -241,12 +237,12 @@ def _arm(chosen: Flags, messages: int, reached: Flags | None, revenue: Floats | 
     )
 
 
-def _reached(log: MeasureLog, rule: Rule, codes: Codes, instants: Ints, attribution: int) -> Flags | None:
+def goals_between(log: MeasureLog, rule: Rule, exposed: Exposed) -> tuple[Ints, Ints, Ints] | None:
+    """Return an order of the goal's events, and for each person the places in it of theirs that count; None without."""
     if rule.goal is None or _compares_with_entry(rule):
         return None
-    table = log.table(Source(text=rule.goal.match.event, match=rule.goal.match))
-    low, high = _between(table.who, table.when, codes, (instants, instants + attribution))[1:]
-    return np.asarray(high > low, np.bool_)
+    table = log.table(goal_source(rule.goal))
+    return _between(table.who, table.when, exposed.who, (exposed.when, exposed.when + attribution_of(rule)))
 
 
 def _revenue(log: MeasureLog, codes: Codes, instants: Ints, attribution: int) -> Floats | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import heapq
 import json
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from relight.messages.ledger import LedgerRow
 from relight.messages.life import MessageState
@@ -17,6 +17,8 @@ from relight.stores.sqlite_outbox import state_of
 
 #: The largest number of a row that SQLite has.
 _NUMBER_MAX = 2**63 - 1
+#: Rows that are read in one go by who reads them all.
+ROWS_AT_ONCE = 20_000
 
 
 class SqliteListing:
@@ -51,6 +53,28 @@ class SqliteListing:
         with self._connection.reading() as cursor:
             rows = cursor.execute("SELECT rule, reason, sum(count) FROM tallies GROUP BY rule, reason").fetchall()
         return {(rule, reason): int(count) for rule, reason, count in rows}
+
+    def rows_after(self, number: int, states: Collection[str]) -> Iterator[tuple[int, list[LedgerRow]]]:
+        """Yield the rows in some states after a number, in order, a page at a time with the number that it ends at.
+
+        For who keeps what it has read and reads on; only an engine appends here, so nothing comes in before a number.
+        """
+        marks = ", ".join("?" for _ in states)
+        while True:
+            with self._connection.reading() as cursor:
+                (last,) = cursor.execute(
+                    "SELECT max(seq) FROM (SELECT seq FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?)",
+                    (number, ROWS_AT_ONCE),
+                ).fetchone()
+                if last is None:
+                    return
+                rows = cursor.execute(
+                    "SELECT key, body, crc FROM ledger WHERE seq > ? AND seq <= ?"  # noqa: S608  # marks
+                    f" AND +state IN ({marks}) ORDER BY seq",
+                    (number, last, *states),
+                ).fetchall()
+            yield last, [open_row(*row) for row in rows]
+            number = last
 
     def message_states(self, keys: Collection[str]) -> dict[str, MessageState]:
         with self._connection.reading() as cursor:

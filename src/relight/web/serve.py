@@ -20,8 +20,11 @@ from relight.stores.opening import SQLITE_DEFAULT, inbox_name, open_inbox, open_
 from relight.stores.write_keys import WriteKeys, keys_path
 from relight.web.app import make_app
 from relight.web.desk.desk import Desk
+from relight.web.desk.everybody import Everybody
 from relight.web.desk.figures import Figures
+from relight.web.desk.orders import AUDIT_FILE
 from relight.web.desk.routes import desk_routes
+from relight.web.desk.tested import RuleTests
 from relight.web.inbox_writer import InboxWriter
 from relight.web.ingest.http import Ingestion
 from relight.web.ingest.quota import Quota
@@ -96,6 +99,7 @@ def _desk(project: LoadedProject, folder: Path, read_store: Callable[[], Store],
         plan=plan,
         settings=settings,
         folder=folder,
+        audit=(folder / (settings.store.sqlite or SQLITE_DEFAULT)).parent / AUDIT_FILE,
         open_store=read_store,
         inbox=inbox,
         clock=wall_clock,
@@ -103,6 +107,8 @@ def _desk(project: LoadedProject, folder: Path, read_store: Callable[[], Store],
         # A restart ends the sessions where there is no token to derive the secret from.
         secret=secrets.token_bytes(32) if token is None else hashlib.sha256(f"desk\x1f{token}".encode()).digest(),
         figures=Figures(measure_plan=project.measures, plan=plan, open_store=read_store, seconds=time.monotonic),
+        rule_tests=RuleTests(project, folder, seconds=time.monotonic),
+        everybody=Everybody(plan=plan),
     )
 
 

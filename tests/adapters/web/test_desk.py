@@ -7,9 +7,11 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -37,6 +39,7 @@ PATHS = (
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     with serving(desk_project(tmp_path_factory.mktemp("open") / "shop", hostile=HOSTILE)) as found:
+        until(found, "/desk/metrics.json", lambda page: page["missing"] is None)
         yield found
 
 
@@ -69,9 +72,73 @@ def test_the_figures_are_those_of_the_ledger(pages: Pages) -> None:
     assert told["held_out"] == states.count("held_out")
     reasons = {one["reason"]: one["count"] for one in told["reasons"]}
     assert reasons["no_consent"] == sum(row.reason == "no_consent" for row in rows)
-    steps = {one["step"]: one["people_or_messages"] for one in told["funnel"]}
-    assert steps["entered"] == states.count("entered")
-    assert steps["sent"] == told["sent"]
+    steps = {one["step"]: one for one in told["funnel"]}
+    before = sum(row.state.value == "suppressed" and not row.step for row in rows)
+    assert steps["entered"]["count"] == states.count("entered")
+    assert steps["matched"]["count"] == states.count("entered") + before
+    assert sum(one["count"] for one in steps["entered"]["kept_back"]) == before
+    assert steps["sent"]["count"] == steps["accepted"]["count"] == told["sent"]
+    back = {one["reason"]: one["count"] for one in steps["sent"]["kept_back"]}
+    assert {"no_consent", "frequency_cap", "quiet_hours", "holdout"} <= back.keys()
+    assert steps["entered"]["count"] == steps["sent"]["count"] + sum(back.values())
+
+
+def test_each_number_of_the_funnel_leads_to_its_people(pages: Pages) -> None:
+    """The page behind a number lists as many rows as the number says, of this rule alone."""
+    told = json.loads(pages.ask("/desk/rules/winback_30d.json").text)
+    links = [(one["count"], one["people"]) for one in told["funnel"]]
+    links += [(back["count"], back["people"]) for one in told["funnel"] for back in one["kept_back"] if back["people"]]
+    assert len(links) > 8
+    for count, link in links:
+        rows, path = [], link.replace("/desk/messages?", "/desk/messages.json?")
+        while path:
+            page = json.loads(pages.ask(path).text)
+            rows += page["rows"]
+            path = (page["next"] or "").replace("/desk/messages?", "/desk/messages.json?")
+        assert len(rows) == count, link
+        assert {row["rule"] for row in rows} <= {"winback_30d"}
+
+
+def test_people_behind_a_goal(pages: Pages) -> None:
+    """Who clicked and who reached the goal is listed, the last one first; a step that nobody can be listed for is 404."""
+    path = "/desk/rules/first_hello/people/{}.json"
+    told = json.loads(pages.ask("/desk/rules/first_hello.json").text)
+    goal = next(one for one in told["funnel"] if one["step"] == "goal")
+    page = json.loads(pages.ask(path.format("goal")).text)
+    assert page["count"] == goal["count"] > 0
+    times = [one["at"] for one in page["people"]]
+    assert times == sorted(times, reverse=True)
+    assert pages.ask(path.format("sent")).status == 404
+
+
+def test_rule_tests_are_told(pages: Pages) -> None:
+    """The rule's page names the tests that name it, with what they exercised and what none did."""
+    told = until(pages, "/desk/rules/winback_30d.json", lambda page: page["tests"]["state"] == "done")["tests"]
+    assert all(one["passed"] for one in told["tests"])
+    assert "tests/rules/winback_30d.yaml:8" in {one["place"] for one in told["tests"]}
+    assert "sent" in told["seen"]
+    assert set(told["missing"]).isdisjoint(told["seen"])
+
+
+def test_times_are_those_of_the_projects_zone(pages: Pages) -> None:
+    """Pages name the zone and show its wall clock; as facts instants carry its offset."""
+    row = json.loads(pages.ask("/desk/messages.json?rule=welcome&state=pending").text)["rows"][0]
+    assert row["judged"].endswith("+03:00")
+    page = pages.ask("/desk/messages?rule=welcome&state=pending", accept="text/html").text
+    assert "Europe/Istanbul" in page
+    hours = re.search(r'<time datetime="[^"]+T(\d\d:\d\d)[^"]*">[^<]* (\d\d:\d\d)</time>', page)
+    assert hours is not None
+    assert hours[1] == hours[2]
+
+
+def test_a_mail_that_has_left_is_shown_where_it_is(pages: Pages) -> None:
+    """What the ledger calls pending for ever is accepted by now, and can be asked for by that."""
+    rows = json.loads(pages.ask("/desk/messages.json?rule=welcome&state=pending").text)["rows"]
+    assert {row["delivery"] for row in rows} == {"accepted"}
+    found = json.loads(pages.ask("/desk/messages.json?rule=welcome&delivery=accepted").text)
+    assert [row["customer"] for row in found["rows"]] == [row["customer"] for row in rows]
+    page = pages.ask("/desk/messages?rule=welcome&state=pending", accept="text/html").text
+    assert "waits to be sent</span>" not in page
 
 
 def test_messages_are_narrowed_and_turned_over(pages: Pages) -> None:
@@ -86,10 +153,37 @@ def test_messages_are_narrowed_and_turned_over(pages: Pages) -> None:
 def test_a_customer_is_told_why(pages: Pages) -> None:
     """The page tells each rule as explain does, and what happened; a name that nobody has is 404 as JSON."""
     told = json.loads(pages.ask("/desk/customers/b00012.json").text)
-    assert {rule["rule"] for rule in told["rules"]} == {"welcome", "fifth_order", "winback_30d"}
+    assert {rule["rule"] for rule in told["rules"]} == {"welcome", "fifth_order", "winback_30d", "first_hello"}
     assert all(rule["headline"].startswith(("b00012", "it is unknown")) for rule in told["rules"])
     assert told["events"]
+    assert told["traits"]["email"] == "b00012@readers.example"
+    what = {line["what"] for line in told["events"]}
+    assert {"identify", "order_placed", "decision"} <= what
+    times = [line["at"] for line in told["events"]]
+    assert times == sorted(times, reverse=True)
     assert pages.ask("/desk/customers/nobody.json").status == 404
+
+
+def test_where_a_customer_waits(pages: Pages) -> None:
+    """Whoever is inside a rule is shown with the step, since when, and until when."""
+    with closing(SqliteStore.open(pages.folder / "data/relight.db", read_only=True)) as store:
+        rows = list(store.ledger(rule="first_hello"))
+    inside = {row.customer for row in rows if row.state.value == "entered"}
+    inside -= {row.customer for row in rows if row.state.value == "ended"}
+    assert inside
+    (entry,) = json.loads(pages.ask(f"/desk/customers/{min(inside)}.json").text)["entries"]
+    assert (entry["rule"], entry["step"], entry["is_mail"]) == ("first_hello", "wait:1", False)
+    assert entry["since"] < entry["until"]
+
+
+def test_a_customer_is_exported(pages: Pages) -> None:
+    """Everything the store knows of them, as a file; nobody else's."""
+    answer = pages.ask("/desk/export?id=b00012")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    told = json.loads(answer.text)
+    assert told["customer"] == "b00012"
+    assert {record["customer"] for record in told["log"]} == {"b00012"}
+    assert pages.ask("/desk/export?id=nobody").status == 404
 
 
 def test_every_language_has_every_text() -> None:
@@ -149,6 +243,17 @@ def test_a_desk_with_a_token_shows_nothing_without_it(locked: Pages) -> None:
     assert locked.ask("/desk/rules.json", authorization=f"Bearer {TOKEN}").status == 200
     led = locked.ask("/desk/rules", accept="text/html")
     assert (led.status, led.headers["location"]) == (303, "/desk/sign-in")
+
+
+def until(pages: Pages, path: str, is_there: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Return a page's facts once something in the background has come."""
+    ends = time.monotonic() + 120
+    while time.monotonic() < ends:
+        page: dict[str, Any] = json.loads(pages.ask(path).text)
+        if is_there(page):
+            return page
+        time.sleep(0.1)
+    raise AssertionError(path)
 
 
 def sign_in(pages: Pages, token: str, **headers: str) -> tuple[int, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from relight.base.instants import DAY, MINUTE
@@ -11,11 +13,22 @@ from relight.config.loader import LoadedProject
 from relight.engine.engine import Engine
 from relight.messages.life import MessageCause
 from relight.messages.reasons import RowState
-from relight.metrics import Arm, MeasureLog, RuleEffect, compare_arms, effects_of, goal_sources
+from relight.metrics import (
+    Arm,
+    Exposures,
+    MeasureLog,
+    RuleEffect,
+    compare_arms,
+    effect_people,
+    effects_of,
+    goal_sources,
+)
 from relight.metrics.effects import power_note
 from relight.metrics.intervals import newcombe
-from relight.stores.interface import Settlement
+from relight.metrics.tables import Dictionary
+from relight.stores.interface import Batch, Settlement
 from relight.stores.memory import MemoryStore
+from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Event
 from tests.unit.metrics.kit import at, event, project
 
@@ -61,6 +74,15 @@ class Shop:
         log.read_store(self.store)
         (found,) = effects_of(log, self.store, self.plan)
         return found
+
+    def people(self, step: str) -> list[tuple[str, int]]:
+        assert self.project.measures is not None
+        log = MeasureLog(self.project.measures, also=goal_sources(self.plan))
+        log.read_store(self.store)
+        exposures = Exposures(log.people)
+        exposures.read_store(self.store)
+        found, names = effect_people(log, self.plan, exposures)["hello", step], log.people.names()
+        return [(names[code], when) for code, when in zip(found.who.tolist(), found.when.tolist(), strict=True)]
 
 
 def replace_traits(one: Event) -> Event:
@@ -137,7 +159,41 @@ def test_the_journal_and_clicks_of_machines() -> None:
     clicks += [("link_scanned", who, "hello") for who in people[5:50]] + [("link_clicked", people[9], "other")]
     shop.engine.take([event(name, who, now + n, {"rule": rule}) for n, (name, who, rule) in enumerate(clicks)])
     found = shop.effect().sent
-    assert (found.accepted, found.delivered, found.bounced, found.clicked) == (len(keys), 90, 15, 7)
+    # Five came back after they had arrived: they are not in the mailbox.
+    assert (found.accepted, found.delivered, found.bounced, found.clicked) == (len(keys), 85, 15, 7)
+    clicked = shop.people("clicked")
+    assert [who for who, _ in clicked] == [people[0], *reversed(people[1:7])]
+    assert clicked[0][1] == now + 7
+
+
+def test_the_people_behind_a_goal() -> None:
+    """Those of the messaged arm who reached the goal, as many as are counted, the last one first, with the first time."""
+    shop = Shop()
+    began = at("2026-01-08")
+    buyers = [*shop.sent[:5], *shop.ghosts[:3]]
+    shop.engine.take([bought(who, began + n) for n, who in enumerate(buyers)])
+    shop.engine.take([bought(shop.sent[0], began + DAY)])
+    assert shop.effect().sent.reached == 5
+    assert shop.people("goal") == [(who, began + n) for n, who in reversed(list(enumerate(shop.sent[:5])))]
+
+
+def test_exposures_are_read_on(tmp_path: Path) -> None:
+    """What is read on as the ledger grows is what is read at once, from a file as from memory."""
+    shop = Shop()
+    rows = list(shop.store.ledger())
+    store = SqliteStore.open(tmp_path / "relight.db")
+    people = Dictionary()
+    grown = Exposures(people)
+    for start in range(0, len(rows), 100):
+        store.append(Batch(rows=rows[start : start + 100]))
+        grown.read_store(store)
+    once = Exposures(people)
+    once.read_store(shop.store)
+    for one, other in zip(astuple(grown.of("hello")), astuple(once.of("hello")), strict=True):
+        assert np.array_equal(one, other)
+    assert grown.of("hello").messages == len(shop.sent)
+    assert grown.of("hello").ghosts == len(shop.ghosts)
+    store.close()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from relight.config.settings import Settings
     from relight.rules.plan import Plan
     from relight.stores.interface import Store
+    from relight.web.desk.everybody import Everybody
     from relight.web.desk.figures import Figures
+    from relight.web.desk.tested import RuleTests
     from relight.web.inbox_writer import InboxWriter
 
 _Answer = TypeVar("_Answer")
@@ -30,6 +32,8 @@ class Desk:
     plan: Plan
     settings: Settings
     folder: Path
+    #: The audit log.
+    audit: Path
     open_store: Callable[[], Store]
     inbox: InboxWriter
     #: The wall clock, µs UTC.
@@ -39,6 +43,9 @@ class Desk:
     #: Signs sessions and forms.
     secret: bytes = field(repr=False)
     figures: Figures
+    rule_tests: RuleTests
+    #: Read on before each question.
+    everybody: Everybody
     _store: Store | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -48,6 +55,7 @@ class Desk:
             try:
                 if self._store is None:
                     self._store = self.open_store()
+                self.everybody.read_store(self._store)
                 return ask(self._store)
             except OSError as error:
                 self._close()
@@ -55,6 +63,11 @@ class Desk:
             except RelightError:
                 self._close()
                 raise
+
+    @property
+    def zone(self) -> str:
+        """The project's time zone, in which pages show instants."""
+        return self.plan.policy.zone
 
     def today(self, store: Store) -> int:
         """Return the ordinal of the day that the store's time has come to."""

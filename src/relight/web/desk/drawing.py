@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from relight.config.measure_kinds import Unit
 from relight.metrics.figures import figure_text
 from relight.simulate.pages.words import count_text
 from relight.web.desk.texts import TEXTS
+from relight.web.desk.times import day_text, moment_text
 from relight.web.protect import CONTENT_SECURITY_POLICY
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(count=count_text, day=_day_text, figure=_figure_text, heat=_heat_class)
+    found.filters.update(
+        count=count_text, day=_day_text, figure=_figure_text, heat=_heat_class, moment=moment_text, short=_short_text
+    )
     return found
 
 
@@ -82,6 +86,7 @@ def draw(desk: Desk, request: Request, name: str, names: Mapping[str, object], *
             "query": f"?{request.url.query}" if request.url.query else "",
             "mark": getattr(request.state, "mark", ""),
             "signs_in": desk.token is not None,
+            "zone": desk.zone,
         }
     )  # fmt: skip
     return HTMLResponse(text, status, headers={"content-security-policy": _POLICY})
@@ -102,8 +107,13 @@ def _cell(value: Value) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) and not is_number else text
 
 
-def _day_text(ordinal: int | None) -> str:
-    return "" if ordinal is None else dt.date.fromordinal(ordinal).isoformat()
+def _day_text(ordinal: int | None, language: str) -> str:
+    return "" if ordinal is None else day_text(dt.date.fromordinal(ordinal), language)
+
+
+def _short_text(place: str) -> str:
+    """Return where something stands without the column."""
+    return re.sub(r"^([^:]+:\d+):\d+$", r"\1", place)
 
 
 def _figure_text(value: float | None, unit: str = "", currency: str = "") -> str:

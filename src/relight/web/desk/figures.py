@@ -1,11 +1,7 @@
-"""Measures and effects for pages: computed away from the request that asks, kept until the store has gone on.
-
-A page shows what was computed last and says as of when; only the very first one waits.
-"""
+"""Measures and effects for pages: computed away from the request that asks, kept until the store has gone on."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,93 +11,102 @@ from relight.metrics import (
     Asked,
     BoardPart,
     CohortTable,
+    Exposures,
     Measure,
     MeasureLog,
     RuleEffect,
+    StepPeople,
     TargetStatus,
     board_parts,
     cohort_table,
     compute_measures,
+    effect_people,
     effects_of,
     goal_sources,
     target_statuses,
 )
+from relight.web.desk.background import Background
 
 if TYPE_CHECKING:
     from relight.config.measure_plan import MeasurePlan
     from relight.rules.plan import Plan
     from relight.stores.interface import Store
 
-#: Seconds for which figures are shown before they are computed again.
-FRESH_SECONDS = 60.0
+#: What a page says until the first figures are there.
+PENDING = "they are being computed; look again in a moment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computed:
     """Everything that was computed at one time."""
 
-    #: Where the store's time had come to (µs).
-    until: int
+    #: Where the store's time had come to (µs); None where there are no figures.
+    until: int | None = None
     measures: Sequence[Measure] = ()
     effects: Mapping[str, RuleEffect] = field(default_factory=dict)
     targets: Sequence[TargetStatus] = ()
     cohorts: CohortTable | None = None
     boards: Mapping[str, Sequence[BoardPart]] = field(default_factory=dict)
+    #: (rule, step) -> who came to it.
+    people: Mapping[tuple[str, str], StepPeople] = field(default_factory=dict)
+    #: Customers by the codes of `people`.
+    names: Sequence[str] = ()
     #: Why there are no figures; None where there are.
     trouble: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
 class Figures:
     """The figures of one project."""
 
-    measure_plan: MeasurePlan | None
-    plan: Plan
-    open_store: Callable[[], Store]
-    #: Seconds that only grow.
-    seconds: Callable[[], float]
-    _log: MeasureLog | None = None
-    _known: Computed | None = None
-    _at: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(
+        self,
+        *,
+        measure_plan: MeasurePlan | None,
+        plan: Plan,
+        open_store: Callable[[], Store],
+        seconds: Callable[[], float],
+    ) -> None:
+        """Start without any; seconds: a clock that only grows."""
+        self._measure_plan, self._plan, self._open_store = measure_plan, plan, open_store
+        self._background: Background[Computed] = Background(make=self._compute, seconds=seconds)
+        #: Reading goes on where it stopped: what is new is all that is decoded. Of the computing thread alone.
+        self._log: MeasureLog | None = None
+        self._exposures: Exposures | None = None
 
     def latest(self) -> Computed:
-        """Return figures not older than FRESH_SECONDS, or older ones while another request computes."""
-        if self._known is not None and (self.seconds() - self._at < FRESH_SECONDS or self._lock.locked()):
-            return self._known
-        with self._lock:
-            if self._known is None or self.seconds() - self._at >= FRESH_SECONDS:
-                self._known = self._compute()
-                self._at = self.seconds()
-            return self._known
+        """Return what was computed last."""
+        return self._background.latest() or Computed(trouble=PENDING)
 
     def _compute(self) -> Computed:
-        plan = self.measure_plan
-        if plan is None:
-            return Computed(until=0, trouble="config/measures.yaml declares no measures")
+        if self._measure_plan is None:
+            return Computed(trouble="config/measures.yaml declares no measures")
         try:
-            store = self.open_store()
+            store = self._open_store()
         except (RelightError, OSError) as error:
-            return Computed(until=0, trouble=str(error))
+            return Computed(trouble=str(error))
         try:
-            # Reading goes on where it stopped: what is new since the last page is all that is decoded.
-            log = self._log or MeasureLog(plan, also=goal_sources(self.plan))
-            self._log = None
-            log.read_store(store)
-            until = store.reached() or 1
-            asked = Asked(until=until)
-            effects = effects_of(log, store, self.plan)
-            found = Computed(
-                until=until,
-                measures=compute_measures(log, asked),
-                effects={one.rule: one for one in effects},
-                targets=target_statuses(log, asked),
-                cohorts=cohort_table(log, width="month", until=until) if "signup" in plan.sources else None,
-                boards={name: board_parts(log, asked, name, effects=effects) for name in plan.boards},
-            )
-            self._log = log
+            return self._read(store, self._measure_plan)
         except RelightError as error:
-            return Computed(until=0, trouble=str(error))
+            self._log = self._exposures = None  # may be half read
+            return Computed(trouble=str(error))
         finally:
             store.close()
-        return found
+
+    def _read(self, store: Store, plan: MeasurePlan) -> Computed:
+        log = self._log = self._log or MeasureLog(plan, also=goal_sources(self._plan))
+        exposures = self._exposures = self._exposures or Exposures(log.people)
+        log.read_store(store)
+        exposures.read_store(store)
+        until = store.reached() or 1
+        asked = Asked(until=until)
+        effects = effects_of(log, store, self._plan, exposures=exposures)
+        return Computed(
+            until=until,
+            measures=compute_measures(log, asked),
+            effects={one.rule: one for one in effects},
+            targets=target_statuses(log, asked),
+            cohorts=cohort_table(log, width="month", until=until) if "signup" in plan.sources else None,
+            boards={name: board_parts(log, asked, name, effects=effects) for name in plan.boards},
+            people=effect_people(log, self._plan, exposures),
+            names=log.people.names(),
+        )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from relight.messages.reasons import RowState
 
 if TYPE_CHECKING:
-    from relight.stores.listing import RowCount, Tally
+    from relight.stores.listing import RowCount
 
 #: Days that "lately" means on the pages.
 WEEK_DAYS = 7
@@ -28,52 +28,78 @@ class RuleCounts:
     sent_week: int = 0
     sent_month: int = 0
     held_out: int = 0
-    #: Reason -> how often, rows and counted occurrences.
-    reasons: Counter[str] = field(default_factory=Counter)
-    #: Ordinal of the day -> messages.
+    #: Reason -> how often it kept an occurrence from becoming an entry; those that have no row are in `rowless`.
+    before: Counter[str] = field(default_factory=Counter)
+    rowless: Counter[str] = field(default_factory=Counter)
+    #: Reason -> how often it kept a message back; held out is one.
+    gate: Counter[str] = field(default_factory=Counter)
+    #: Ordinal of a day, of those that were asked for -> messages.
     days: Counter[int] = field(default_factory=Counter)
+    #: The last day with a message, None for none ever.
+    last_day: int | None = None
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Every reason with how often."""
+        return self.before + self.gate
 
     @property
     def not_sent(self) -> int:
-        """How often there was a reason not to send; held out is one."""
-        return sum(self.reasons.values())
+        """How often there was a reason not to send."""
+        return self.reasons.total()
 
     @property
     def occurred(self) -> int:
         """How often the rule's trigger was met: entries, and what was kept out before one."""
-        kept_out = sum(count for reason, count in self.reasons.items() if reason in BEFORE_ENTRY)
-        return self.entered + kept_out
-
-    @property
-    def last_day(self) -> int | None:
-        """The last day with a message."""
-        return max(self.days, default=None)
+        return self.entered + self.before.total()
 
 
-#: Reasons that keep somebody out before there is an entry (R6).
-BEFORE_ENTRY = frozenset({"already_entered", "reentry_gap"})
+def count_rules(
+    totals: Iterable[RowCount],
+    daily: Iterable[RowCount],
+    tallies: Mapping[tuple[str, str], int],
+    today: int,
+) -> dict[str, RuleCounts]:
+    """Return the numbers of each rule that has any.
 
-
-def count_rules(rows: Iterable[RowCount], tallies: Iterable[Tally], today: int) -> dict[str, RuleCounts]:
-    """Return the numbers of each rule that has any; today: ordinal of the day that the store has come to."""
+    Args:
+        totals: rows of all days together.
+        daily: rows by day, of as many days as charts show, and MONTH_DAYS at least.
+        tallies: (rule, reason) -> how many occurrences got no row.
+        today: ordinal of the day that the store has come to.
+    """
     found: dict[str, RuleCounts] = {}
-    for one in rows:
-        rule = found.setdefault(one.rule, RuleCounts())
-        if one.state == RowState.ENTERED:
-            rule.entered += one.count
-        elif one.state == RowState.PENDING:
-            rule.sent += one.count
+    for one in totals:
+        _count(found.setdefault(one.rule, RuleCounts()), one)
+    for one in daily:
+        if one.state == RowState.PENDING:
+            rule = found.setdefault(one.rule, RuleCounts())
             rule.days[one.day] += one.count
             rule.sent_week += one.count if today - one.day < WEEK_DAYS else 0
             rule.sent_month += one.count if today - one.day < MONTH_DAYS else 0
-        elif one.state == RowState.HELD_OUT:
-            rule.held_out += one.count
-            rule.reasons["holdout"] += one.count
-        elif one.reason:
-            rule.reasons[one.reason] += one.count
-    for tally in tallies:
-        found.setdefault(tally.rule, RuleCounts()).reasons[tally.reason] += tally.count
+    for (name, reason), count in tallies.items():
+        rule = found.setdefault(name, RuleCounts())
+        rule.before[reason] += count
+        rule.rowless[reason] += count
     return found
+
+
+def _count(rule: RuleCounts, one: RowCount) -> None:
+    match one.state:
+        case RowState.ENTERED:
+            rule.entered += one.count
+        case RowState.PENDING:
+            rule.sent += one.count
+            rule.last_day = max(one.day, rule.last_day or one.day)
+        case RowState.HELD_OUT:
+            rule.held_out += one.count
+            rule.gate["holdout"] += one.count
+        case RowState.SUPPRESSED if not one.step:
+            rule.before[one.reason] += one.count
+        case _ if one.reason:
+            rule.gate[one.reason] += one.count
+        case _:
+            pass
 
 
 def messages_by_day(rules: Mapping[str, RuleCounts], days: range) -> dict[str, dict[int, int]]:

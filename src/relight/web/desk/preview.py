@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
-from relight.templates.bodies import CompiledBody
-from relight.templates.letters import CompiledLetter, Rendered
-from relight.templates.samples import sample_letter
+from relight.engine.trial import FIXTURES, fixture_mails
+from relight.templates.letters import Rendered
 
 if TYPE_CHECKING:
     from relight.web.desk.desk import Desk
@@ -20,23 +19,20 @@ PREVIEW_POLICY: Final = (
 )
 
 
-def preview_response(desk: Desk, rule: str, template: str, language: str) -> Response | None:
-    """Return a rule's mail as an HTML document for the frame of its page; None for one it does not send."""
-    found = desk.plan.rules.get(rule)
-    if found is None or template not in {step.template for step in found.program.steps.values()}:
+def sample_mail(desk: Desk, rule: str, template: str, language: str) -> Rendered | None:
+    """Return a rule's mail for somebody made up who has everything; None for one that the rule does not send."""
+    if rule not in desk.plan.rules:
         return None
-    compiled = desk.plan.letters.get(template)
-    letter = compiled.letter if isinstance(compiled, CompiledBody) else compiled
-    if not isinstance(letter, CompiledLetter):
-        return None
-    properties = {
-        name: declared.kind for event in desk.plan.schema.events.values() for name, declared in event.properties.items()
-    }
-    for sample in sample_letter(letter, language or desk.settings.locale, kinds={}, properties=properties):
-        if sample.name != "typical":
-            continue
-        shown = sample.letter.render(sample.reading, sample.extra)
-        html = shown.html if isinstance(shown, Rendered) else ""
-        headers = {"content-security-policy": PREVIEW_POLICY, "x-frame-options": "SAMEORIGIN"}
-        return Response(html, media_type="text/html; charset=utf-8", headers=headers)
+    for one in fixture_mails(desk.plan, rule, FIXTURES[0], language or None):
+        if one.template == template and isinstance(one.found, Rendered):
+            return one.found
     return None
+
+
+def preview_response(desk: Desk, rule: str, template: str, language: str) -> Response | None:
+    """Return the mail as an HTML document for the frame of its page; None for one that the rule does not send."""
+    found = sample_mail(desk, rule, template, language)
+    if found is None:
+        return None
+    headers = {"content-security-policy": PREVIEW_POLICY, "x-frame-options": "SAMEORIGIN"}
+    return Response(found.html, media_type="text/html; charset=utf-8", headers=headers)

@@ -8,15 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from relight.base.errors import RelightError, StoreError
-from relight.stores.listing import RowWish
-from relight.web.desk import figure_pages, people_pages, rule_pages, system_pages
-from relight.web.desk.drawing import draw, draw_page
+from relight.engine.export import export_customer
+from relight.web.desk import customer_page, figure_pages, message_pages, rule_page, rule_pages, system_pages
+from relight.web.desk.drawing import draw, draw_page, language_of
 from relight.web.desk.facts import Page, Table
-from relight.web.desk.orders import AUDIT_FILE, ORDERS, give, is_sound
+from relight.web.desk.message_pages import Asked
+from relight.web.desk.orders import ORDERS, Said, is_sound, note_order
 from relight.web.desk.preview import preview_response
 from relight.web.desk.session import (
     SIGN_INS_PER_MINUTE_MAX,
@@ -51,14 +52,16 @@ def desk_routes(desk: Desk) -> Sequence[BaseRoute]:
         Route("/desk/sign-out", partial(_sign_out, desk), methods=["POST"]),
         Route("/desk/order/{name}", _guarded(desk, partial(_order, desk)), methods=["POST"]),
         Route("/desk/rules/{rule}/preview/{template:path}", _guarded(desk, partial(_preview, desk)), methods=["GET"]),
+        Route("/desk/export", _guarded(desk, partial(_export, desk)), methods=["GET"]),
     ]
     pages: dict[str, _Build] = {
         "/desk/overview": lambda one, _request: rule_pages.overview(one),
         "/desk/rules": lambda one, _request: rule_pages.rules(one),
-        "/desk/rules/{rule}": lambda one, request: rule_pages.rule(one, request.path_params["rule"]),
-        "/desk/messages": _messages,
+        "/desk/rules/{rule}": lambda one, request: rule_page.rule(one, request.path_params["rule"]),
+        "/desk/rules/{rule}/people/{step}": _people,
+        "/desk/messages": lambda one, request: message_pages.messages(one, Asked.of(request.query_params)),
         "/desk/customers": _find_customer,
-        "/desk/customers/{customer:path}": lambda one, request: people_pages.customer(
+        "/desk/customers/{customer:path}": lambda one, request: customer_page.customer(
             one, request.path_params["customer"]
         ),
         "/desk/metrics": lambda one, _request: figure_pages.metrics(one),
@@ -143,16 +146,15 @@ def _missing(desk: Desk, request: Request, form: str) -> Response:
     return draw_page(desk, request, page, form="html" if form == "html" else "json", status=404)
 
 
-def _messages(desk: Desk, request: Request) -> Page:
-    asked = request.query_params
-    wish = RowWish(**{name: asked.get(name) or None for name in ("rule", "state", "reason", "customer")})
-    before = asked.get("before", "")
-    return people_pages.messages(desk, wish, int(before) if before.isascii() and before.isdigit() else None)
+def _people(desk: Desk, request: Request) -> Page | None:
+    start = request.query_params.get("from", "")
+    place = int(start) if start.isascii() and start.isdigit() else 0
+    return rule_page.people(desk, request.path_params["rule"], request.path_params["step"], place)
 
 
 def _find_customer(desk: Desk, request: Request) -> Page:
     wanted = request.query_params.get("id", "").strip()
-    found = people_pages.customer(desk, wanted) if wanted else None
+    found = customer_page.customer(desk, wanted) if wanted else None
     if found is not None:
         return found
     return Page(name="customers", facts={"id": wanted}, table=Table(columns=("id",), rows=[(wanted,)]))
@@ -175,19 +177,32 @@ async def _preview(desk: Desk, request: Request) -> Response:
     return found if found is not None else _missing(desk, request, "html")
 
 
+async def _export(desk: Desk, request: Request) -> Response:
+    """Answer with everything that the store knows of a customer, as a file to give to them."""
+    name = request.query_params.get("id", "")
+    found = await asyncio.to_thread(desk.ask, lambda store: export_customer(store, name))
+    if found is None:
+        return _missing(desk, request, "json")
+    headers = {"content-disposition": 'attachment; filename="export.json"'}
+    return JSONResponse({"schema": "export/1", **found}, headers=headers)
+
+
 # ---------------------------------------------------------------- words
 async def _order(desk: Desk, request: Request) -> Response:
     order = ORDERS.get(request.path_params["name"])
     form = await read_form(request)
-    subject = form.get("subject", "")
+    said = Said(
+        subject=form.get("subject", ""), to=form.get("to", "").strip(), language=language_of(desk, request)
+    )  # fmt: skip
     if order is None or not is_own_form(desk, request.state.session, form.get("mark", "")):
         raise RefusedError(403)
-    if not is_sound(desk, order, subject):
+    if not await asyncio.to_thread(is_sound, desk, order, said):
         raise RefusedError(400)
-    names = {"order": order, "order_subject": subject, "is_done": form.get("sure") == "yes"}
-    if names["is_done"]:
+    names = {"order": order, "said": said, "back": order.back(said), "done": None}
+    if form.get("sure") == "yes":
         try:
-            await give(desk, order, subject, desk.folder / "data" / AUDIT_FILE)
+            note_order(desk, order, said)
         except OSError as error:
             raise StoreError(f"the audit log cannot be written: {error}") from error
+        names["done"] = await order.give(desk, said)
     return draw(desk, request, "ask", names)

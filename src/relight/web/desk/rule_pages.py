@@ -1,13 +1,13 @@
-"""Overview, the list of rules, and one rule: how far its people come, and what keeps the others back."""
+"""Overview and the list of rules: what happened lately, and how each rule does."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relight.messages.reasons import RowState
+from relight.base.problems import Place
 from relight.simulate.pages.charts import day_chart
 from relight.web.desk.facts import Page, Table
-from relight.web.desk.ledger_figures import BEFORE_ENTRY, RuleCounts, by_size, count_rules, messages_by_day
+from relight.web.desk.ledger_figures import MONTH_DAYS, RuleCounts, by_size, count_rules, messages_by_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from relight.stores.interface import Store
     from relight.web.desk.desk import Desk
 
-#: Days that the charts show.
+#: Days that the charts show; at least MONTH_DAYS.
 CHART_DAYS = 60
-#: Lines of a rule's file that its page shows.
-SOURCE_LINES_MAX = 400
 #: Measures that the overview shows.
 OVERVIEW_MEASURES_MAX = 6
+
+
+def counts_of(store: Store, today: int) -> dict[str, RuleCounts]:
+    """Return the numbers of every rule that has any."""
+    days = max(CHART_DAYS, MONTH_DAYS)
+    return count_rules(store.row_totals(), store.row_counts(since=today - days + 1), store.tally_totals(), today)
 
 
 def overview(desk: Desk) -> Page:
@@ -31,7 +35,7 @@ def overview(desk: Desk) -> Page:
     def read(store: Store) -> tuple[dict[str, RuleCounts], int, dict[str, int]]:
         today = desk.today(store)
         states = {state.value: count for state, count in store.message_counts().items()}
-        return count_rules(store.row_counts(), store.tallies(), today), today, states
+        return counts_of(store, today), today, states
 
     rules, today, states = desk.ask(read)
     days = range(today - CHART_DAYS + 1, today + 1)
@@ -44,6 +48,8 @@ def overview(desk: Desk) -> Page:
             "unit": one.unit.value,
             "currency": one.currency,
             "n": one.n,
+            "low": None if one.interval is None else one.interval.low,
+            "high": None if one.interval is None else one.interval.high,
             "period": "" if one.period is None else one.period.label,
         }
         for one in computed.measures
@@ -87,34 +93,36 @@ def rules(desk: Desk) -> Page:
     """Return every rule with its state and its numbers."""
 
     def read(store: Store) -> tuple[dict[str, RuleCounts], frozenset[str]]:
-        return count_rules(store.row_counts(), store.tallies(), desk.today(store)), paused_rules(store)
+        return counts_of(store, desk.today(store)), desk.everybody.paused()
 
     counts, paused = desk.ask(read)
     effects = desk.figures.latest().effects
     listed = [
-        _rule_facts(rule, counts.get(name, RuleCounts()), effects.get(name), is_paused=_is_paused(name, paused))
+        rule_facts(rule, counts.get(name, RuleCounts()), effects.get(name), is_paused=is_paused(name, paused))
         for name, rule in sorted(desk.plan.rules.items())
     ]
+    problems = [
+        {"severity": one.severity, "place": str(one.place), "text": one.message, "rule": _rule_of(desk, one.place)}
+        for one in desk.loaded.problems
+    ]
     columns = (
-        "rule",
-        "name",
-        "class",
-        "state",
-        "sent_7_days",
-        "sent_30_days",
-        "held_out",
-        "not_sent",
-        "uplift",
-        "place",
-    )
+        "rule", "name", "class", "state", "sent_7_days", "sent_30_days", "held_out", "not_sent", "uplift", "low",
+        "high", "place",
+    )  # fmt: skip
     return Page(
         name="rules",
-        facts={"rules": listed},
+        facts={"rules": listed, "problems": problems},
         table=Table(columns=columns, rows=[tuple(one[key] for key in columns) for one in listed]),  # type: ignore[misc]  # of these values
     )
 
 
-def _rule_facts(rule: Rule, counts: RuleCounts, effect: RuleEffect | None, *, is_paused: bool) -> dict[str, object]:
+def _rule_of(desk: Desk, place: Place) -> str | None:
+    return next((name for name, rule in desk.plan.rules.items() if rule.place.file == place.file), None)
+
+
+def rule_facts(rule: Rule, counts: RuleCounts, effect: RuleEffect | None, *, is_paused: bool) -> dict[str, object]:
+    """Return one rule's state and numbers."""
+    interval = None if effect is None else effect.comparison.interval
     return {
         "rule": rule.id,
         "name": rule.name or rule.id,
@@ -127,107 +135,12 @@ def _rule_facts(rule: Rule, counts: RuleCounts, effect: RuleEffect | None, *, is
         "not_sent": counts.not_sent,
         "last_day": counts.last_day,
         "uplift": None if effect is None else effect.comparison.uplift,
+        "low": None if interval is None else interval.low,
+        "high": None if interval is None else interval.high,
         "place": str(rule.place),
     }
 
 
-def rule(desk: Desk, name: str) -> Page | None:
-    """Return one rule: its funnel, its reasons, its effect, its file; None for one that the plan does not have."""
-    found = desk.plan.rules.get(name)
-    if found is None:
-        return None
-
-    def read(store: Store) -> tuple[RuleCounts, int, frozenset[str], dict[str, dict[str, int]]]:
-        today = desk.today(store)
-        rows = [one for one in store.row_counts() if one.rule == name]
-        steps: dict[str, dict[str, int]] = {}
-        for one in rows:
-            if one.step:
-                states = steps.setdefault(one.step, {})
-                states[one.state] = states.get(one.state, 0) + one.count
-        tallies = [one for one in store.tallies() if one.rule == name]
-        return count_rules(rows, tallies, today).get(name, RuleCounts()), today, paused_rules(store), steps
-
-    counts, today, paused, steps = desk.ask(read)
-    effect = desk.figures.latest().effects.get(name)
-    is_paused = _is_paused(name, paused)
-    facts = {
-        **_rule_facts(found, counts, effect, is_paused=is_paused),
-        "funnel": _funnel(counts, effect),
-        "reasons": [{"reason": reason, "count": count} for reason, count in counts.reasons.most_common()],
-        "steps": [{"step": step, **states} for step, states in sorted(steps.items())],
-        "warnings": [] if effect is None else list(effect.warnings),
-        "definition": "" if effect is None else effect.definition,
-    }
-    days = range(today - CHART_DAYS + 1, today + 1)
-    daily = {name: {day: count for day, count in counts.days.items() if day in days}}
-    chart = day_chart("daily", daily, days=days, order=[name])
-    rows = [(str(one["step"]), one["people_or_messages"]) for one in _funnel(counts, effect)]
-    rows += [(f"reason: {reason}", count) for reason, count in counts.reasons.most_common()]
-    return Page(
-        name="rule",
-        facts=facts,
-        table=Table(columns=("step", "count"), rows=rows),  # type: ignore[arg-type]  # texts and numbers
-        drawn={
-            "chart": chart,
-            "source": _source(desk, found),
-            "can_pause": not found.paused,
-            "is_paused": is_paused,
-            "templates": _templates(found),
-        },
-        subject=found.name or name,
-    )
-
-
-def _funnel(counts: RuleCounts, effect: RuleEffect | None) -> list[dict[str, object]]:
-    """Return the steps from the trigger to the goal; each has what was kept back since the one before."""
-    before = [(reason, count) for reason, count in counts.reasons.items() if reason in BEFORE_ENTRY]
-    gate = [(reason, count) for reason, count in counts.reasons.items() if reason not in BEFORE_ENTRY]
-    steps: list[tuple[str, int | None, list[tuple[str, int]]]] = [
-        ("matched", counts.occurred, []),
-        ("entered", counts.entered, before),
-        ("sent", counts.sent, gate),
-    ]
-    if effect is not None:
-        steps += [
-            ("accepted", effect.sent.accepted, []),
-            ("delivered", effect.sent.delivered, [("bounced", effect.sent.bounced)] if effect.sent.bounced else []),
-            ("clicked", effect.sent.clicked, []),
-            ("goal", effect.sent.reached, []),
-        ]
-    return [
-        {"step": step, "people_or_messages": count, "kept_back": dict(sorted(back, key=lambda one: -one[1]))}
-        for step, count, back in steps
-        if count is not None
-    ]
-
-
-def _templates(found: Rule) -> list[str]:
-    named = (step.template for step in found.program.steps.values() if step.webhook is None)
-    return sorted({template for template in named if template is not None})
-
-
-def _source(desk: Desk, found: Rule) -> list[tuple[int, str]]:
-    text = desk.loaded.sources.get(found.place.file, "")
-    return list(enumerate(text.splitlines()[:SOURCE_LINES_MAX], 1))
-
-
-def paused_rules(store: Store) -> frozenset[str]:
-    """Return the rules that control records have paused; `*` for all."""
-    paused: set[str] = set()
-    for _, record in store.global_log():
-        kind = getattr(record, "kind", "")
-        subject = getattr(record, "subject", "")
-        if kind == "pause":
-            paused.add(subject)
-        elif kind == "resume":
-            paused = set() if subject == "*" else paused - {subject}
-    return frozenset(paused)
-
-
-def _is_paused(name: str, paused: frozenset[str]) -> bool:
+def is_paused(name: str, paused: frozenset[str]) -> bool:
+    """Return whether a rule is paused by itself or with all."""
     return name in paused or "*" in paused
-
-
-#: Rows that are messages or what kept one back.
-SHOWN_STATES = (RowState.PENDING, RowState.HELD_OUT, RowState.SUPPRESSED, RowState.ENDED, RowState.ENTERED)

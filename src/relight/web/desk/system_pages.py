@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relight.base.instants import SECOND, iso_utc
+from relight.base.instants import SECOND
 from relight.engine.inbox import INBOX_POSITION
 from relight.messages.life import MessageState
 from relight.web.desk.facts import Page, Table
-from relight.web.desk.rule_pages import paused_rules
+from relight.web.desk.times import zoned_or_none
 
 if TYPE_CHECKING:
     from relight.stores.interface import Store
     from relight.web.desk.desk import Desk
 
-#: Dead letters that the page lists.
+#: Dead letters that the page lists, the newest.
 LETTERS_SHOWN = 50
 
 
@@ -24,15 +24,16 @@ def system(desk: Desk, newest: int | None) -> Page:
     def read(store: Store) -> dict[str, object]:
         counts = store.message_counts()
         taken = int(store.positions().get(INBOX_POSITION, "0"))
-        letters = [one for one in store.dead_letters(limit=LETTERS_SHOWN * 4) if one.replayed_at is None]
+        letters = store.waiting_letters(LETTERS_SHOWN)
         reached = store.reached()
         return {
-            "reached": None if reached is None else iso_utc(reached),
+            "reached": zoned_or_none(reached, desk.zone),
+            "zone": desk.zone,
             "lag_seconds": None if reached is None else max(0, desk.clock() - reached) // SECOND,
             "log_records": store.last_position(),
             "inbox_waiting": None if newest is None else max(0, newest - taken),
             "outbox": {state.value: counts.get(state, 0) for state in MessageState},
-            "paused": sorted(paused_rules(store)),
+            "paused": sorted(desk.everybody.paused()),
             "dead_letters": [
                 {
                     "number": one.number,
@@ -41,7 +42,7 @@ def system(desk: Desk, newest: int | None) -> Page:
                     "code": one.letter.code,
                     "reason": one.letter.reason,
                 }
-                for one in letters[:LETTERS_SHOWN]
+                for one in letters
             ],
             "checkpoint": store.checkpoint_position(),
             "plan": desk.plan.version,

@@ -1,0 +1,82 @@
+"""What concerns everybody, kept for pages and read on: pauses, plan versions, and what a customer's fold needs.
+
+Suppressions of other people's addresses are left out of a fold: they decide nothing for this customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from relight.base.errors import RelightError
+from relight.engine.plan_versions import plan_of_version
+from relight.streams.envelope import Control
+
+if TYPE_CHECKING:
+    from relight.rules.plan import Plan
+    from relight.stores.interface import Store
+    from relight.streams.envelope import Record
+
+#: What stands for all rules in a pause.
+ALL = "*"
+_Placed = tuple[int, "Record"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Everybody:
+    """The global records of one store."""
+
+    #: The plan of the folder.
+    plan: Plan
+    _position: int = 0
+    _records: list[_Placed] = field(default_factory=list)
+    #: Hash of an address -> what was said of it.
+    _suppressions: dict[str, list[_Placed]] = field(default_factory=dict)
+    _paused: set[str] = field(default_factory=set)
+    #: Versions that the log names -> their plans; None for one that cannot be compiled any more.
+    _plans: dict[str, Plan | None] = field(default_factory=dict)
+
+    def read_store(self, store: Store) -> None:
+        """Read what is new."""
+        last = store.last_position()
+        if last < self._position:  # another store stands there
+            self._position, self._records, self._suppressions, self._paused = 0, [], {}, set()
+        for position, record in store.global_log(after=self._position):
+            self._take(store, position, record)
+        self._position = last
+
+    def _take(self, store: Store, position: int, record: Record) -> None:
+        if isinstance(record, Control) and record.kind == "suppression":
+            self._suppressions.setdefault(record.subject, []).append((position, record))
+            return
+        self._records.append((position, record))
+        if not isinstance(record, Control):
+            return
+        match record.kind:
+            case "pause":
+                self._paused.add(record.subject)
+            case "resume":
+                self._paused = set() if record.subject == ALL else self._paused - {record.subject}
+            case "plan" if record.subject != self.plan.version and record.subject not in self._plans:
+                try:
+                    self._plans[record.subject] = plan_of_version(store, record.subject)
+                except RelightError:
+                    self._plans[record.subject] = None
+            case _:
+                pass
+
+    def paused(self) -> frozenset[str]:
+        """Return the rules that are paused; ALL for all."""
+        return frozenset(self._paused)
+
+    def plans(self) -> list[Plan]:
+        """Return the plans that the log names, as far as they can be compiled, and that of the folder."""
+        return [self.plan, *(one for one in self._plans.values() if one is not None)]
+
+    def records_for(self, address_hashes: Collection[str]) -> list[Record]:
+        """Return the records that can matter to who has had these addresses, in the order of the log."""
+        own = [placed for hashed in address_hashes for placed in self._suppressions.get(hashed, ())]
+        if not own:
+            return [record for _, record in self._records]
+        return [record for _, record in sorted([*self._records, *own], key=lambda placed: placed[0])]

@@ -1,0 +1,38 @@
+"""Instants on pages: on the wall clock of the project's zone; as facts with their offset, so that nobody must guess."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Final
+
+from relight.base.instants import to_local
+
+#: Language -> names of the months.
+MONTHS: Final[Mapping[str, tuple[str, ...]]] = {
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    "tr": ("Oca", "Şub", "Mar", "Nis", "May", "Haz", "Tem", "Ağu", "Eyl", "Eki", "Kas", "Ara"),
+}
+
+
+def zoned(instant: int, zone: str) -> str:
+    """Return ISO 8601 on the wall clock of a zone with its offset, to the second: `2026-06-27T09:00:00+03:00`."""
+    return to_local(instant, zone).replace(microsecond=0).isoformat()
+
+
+def zoned_or_none(instant: int | None, zone: str) -> str | None:
+    """Return the same, None for None."""
+    return None if instant is None else zoned(instant, zone)
+
+
+def moment_text(iso: str | None, language: str) -> str:
+    """Return `27 Jun 2026 09:00` of what `zoned` gave; empty for None."""
+    if iso is None:
+        return ""
+    local = dt.datetime.fromisoformat(iso)
+    return f"{day_text(local.date(), language)} {local:%H:%M}"
+
+
+def day_text(day: dt.date, language: str) -> str:
+    """Return `27 Jun 2026`."""
+    return f"{day.day} {MONTHS[language][day.month - 1]} {day.year}"
