@@ -45,8 +45,9 @@ LARGE = (1_000_000, 10_000_000)
 ASKED, WARM = 15, 3
 #: Days that the rows are spread over.
 DAYS = 365
-#: Events of a customer.
-EVENTS_EACH = 5
+#: What each customer does, once.
+EVENT_NAMES = ("identify", "signed_up", "session_started", "order_placed", "report_created")
+EVENTS_EACH = len(EVENT_NAMES)
 CHUNK = 50_000
 #: A customer in this many was suppressed: a record that concerns everybody.
 SUPPRESSED_ONE_IN = 100
@@ -117,21 +118,21 @@ def _name(number: int) -> str:
 def _log(customers: int) -> Iterator[list[Event | Control]]:
     """Yield batches of the log: five events of each customer, and what concerns everybody."""
     step = DAYS * DAY // (customers * EVENTS_EACH)
-    names = ("identify", "signed_up", "session_started", "order_placed", "report_created")
     found: list[Event | Control] = []
     for number in range(customers * EVENTS_EACH):
         turn, customer = divmod(number, customers)
         at = BEGIN + number * step
+        name = EVENT_NAMES[turn]
         traits: dict[str, object] = {}
-        if turn == 0:
+        properties: dict[str, object] = {}
+        if name == "identify":
             traits = {"email": f"c{customer}@people.example", "plan": "team", "first_name": "Ada"}
-        elif turn == 3:  # noqa: PLR2004  # the order
-            traits = {}
+        if name == "order_placed":
+            properties = {"order_id": f"o{number}", "total": f"{number % 9_000 / 100:.2f}"}
         found.append(
             Event(
-                stream="app", id=f"e{number}", customer=_name(customer), name=names[turn], event_time=at, ingest_time=at,
-                properties={"order_id": f"o{number}", "total": f"{number % 9_000 / 100:.2f}"} if turn == 3 else {},  # noqa: PLR2004
-                traits=traits, position=number,
+                stream="app", id=f"e{number}", customer=_name(customer), name=name, event_time=at, ingest_time=at,
+                properties=properties, traits=traits, position=number,
             )
         )  # fmt: skip
         if number % (EVENTS_EACH * SUPPRESSED_ONE_IN) == 0:
@@ -201,10 +202,11 @@ def _insert(sql: sqlite3.Connection, found: Iterator[LedgerRow]) -> None:
         if row.state is not RowState.PENDING:
             continue
         state = states[number % 100]
+        address = f"{row.customer}@people.example"
         message = OutboxMessage(
-            occurrence_key=key, rule=row.rule, customer=row.customer, step=row.step, address=f"{row.customer}@people.example",
-            message_class="marketing", scheduled=row.judged, subject="", html="", text="", content_hash="", template="tip",
-            locale="en",
+            occurrence_key=key, rule=row.rule, customer=row.customer, step=row.step, address=address,
+            message_class="marketing", scheduled=row.judged, subject="", html="", text="", content_hash="",
+            template="tip", locale="en",
         )  # fmt: skip
         sent = encode_row(message)
         outbox.append(
@@ -225,7 +227,8 @@ def _insert(sql: sqlite3.Connection, found: Iterator[LedgerRow]) -> None:
             (key, row.rule, row.customer, row.step, 1, move, _CAUSES[move], "", row.judged) for move in _MOVES[state]
         ]
     sql.executemany(
-        "INSERT INTO ledger (key, rule, customer, step, state, reason, judged, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ledger (key, rule, customer, step, state, reason, judged, body, crc)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ledger,
     )
     sql.executemany(
@@ -235,7 +238,8 @@ def _insert(sql: sqlite3.Connection, found: Iterator[LedgerRow]) -> None:
     )
     sql.executemany("INSERT INTO links VALUES (?, ?)", links)
     sql.executemany(
-        "INSERT INTO attempts (key, rule, customer, step, token, state, cause, text, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO attempts (key, rule, customer, step, token, state, cause, text, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         attempts,
     )
 
@@ -322,7 +326,7 @@ def times_of(folder: Path, customers: int, rows: int) -> dict[str, float]:
 
 
 def measure(folder: str, small: tuple[int, int], large: tuple[int, int]) -> dict[str, tuple[float, float]]:
-    """Return (milliseconds in the small store, in the large one) by page; the stores are made where they are missing."""
+    """Return (milliseconds in the small store, in the large one) by page; stores that are missing are made."""
     found = []
     for name, (customers, rows) in (("small", small), ("large", large)):
         place = Path(folder) / name
