@@ -132,6 +132,31 @@ def test_apply_and_rollback_without_an_engine(project: Path) -> None:
     assert "the folder has changed since" in relight("apply", "out/plan.json", "--yes", cwd=project, code=1).stderr
 
 
+def test_a_run_says_what_an_edited_folder_changes(project: Path) -> None:
+    """A start that puts an edit in force names both versions and each key, and how to take it back."""
+    (first,) = _versions(project)
+    assert relight("run", cwd=project).stderr == "Running Corner Books …\n"
+    _lower(project)
+    told = relight("run", cwd=project).stderr
+    _, second = _versions(project)
+    assert f"The folder has changed: version {second[:8]} comes into force now, after {first[:8]}:\n" in told
+    assert re.search(r"  ~ winback_30d +changed +rules/winback_30d.yaml:3 +inactive: 30 days -> 21 days\n", told)
+    assert "No rule test was asked. `relight rollback` takes it back" in told
+
+
+def test_a_project_can_leave_edits_to_apply(project: Path) -> None:
+    """With `needs_apply` a start goes on with the version in force, says so, and only `apply` changes that."""
+    edit(project / "config/default.yaml", "store:", "plan: {needs_apply: true}\n\nstore:")
+    versions = _versions(project)
+    edit(project / "rules/winback_30d.yaml", "inactive: 30 days", "inactive: 21 days")
+    done = relight("run", cwd=project)
+    assert f"The folder differs from version {versions[-1][:8]}, which stays in force:\n" in done.stderr
+    assert "were not applied; those before them go on" in done.stdout
+    assert "rule tests failed" in relight("apply", "--yes", cwd=project, code=1).stdout
+    told = relight_json("run", cwd=project)
+    assert (told["unapplied"], told["version"], _versions(project)) == (True, versions[-1], versions)
+
+
 def test_nobody_is_asked_off_a_terminal(project: Path) -> None:
     """Without a terminal the flag is named: 64, and nothing changes."""
     _lower(project)

@@ -10,6 +10,7 @@ import pytest
 
 from relight.cli.exit_codes import ExitCode
 from relight.cli.main import COMMANDS, cli, run_and_exit
+from relight.cli.reference import with_options
 from tests.acceptance.cli_kit import copy_project
 
 PAGE = Path(__file__).parents[2] / "docs/reference/cli.md"
@@ -44,6 +45,15 @@ def test_every_command_has_its_section() -> None:
     """A command that is added is described."""
     sections = re.findall(r"^## ([\w-]+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(sections) == set(COMMANDS)
+
+
+def test_every_option_is_in_the_page() -> None:
+    """The tables of options are those of the commands; `python -m relight.cli.reference docs/reference/cli.md` writes
+    them anew.
+    """
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_options(page) == page
+    assert "`--log text\\|json`" in page
 
 
 def test_the_table_of_exit_codes_is_the_program_s() -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 KEYS_TOLD = 8
 #: Failing tests that are told.
 FAILURES_TOLD = 5
+#: Least width of the column of names.
+NAME_WIDTH_MIN = 20
 _SIGNS = {"new": "+", "removed": "-", "changed": "~"}
 _COLORS = {"+": "green", "-": "red", "~": "yellow", "!": "yellow"}
 
@@ -109,29 +111,39 @@ def say_plan(planned: Planned) -> None:
 
 def say_changes(difference: Difference, touched: TouchedPeople | None = None) -> None:
     """Say what differs, a line each key, with the people that each rule's edit touches."""
+    for line in change_lines(difference, touched):
+        say(line)
+
+
+def change_lines(difference: Difference, touched: TouchedPeople | None = None) -> Iterator[str]:
+    """Yield what differs, a line each key, with the people that each rule's edit touches."""
+    width = max((len(_name_of(change)) for change in difference.changes), default=0)
     for change in difference.changes:
-        for line in _change_lines(change, touched):
-            say(line)
+        yield from _change_lines(change, touched, max(width, NAME_WIDTH_MIN))
 
 
 def _styled(sign: str, text: str) -> str:
     return f"  {click.style(sign, fg=_COLORS[sign])} {text}"
 
 
-def _change_lines(change: Change, touched: TouchedPeople | None) -> Iterator[str]:
+def _name_of(change: Change) -> str:
+    return change.name if change.what in ("rule", "definitions") else f"{change.what} {change.name}"
+
+
+def _change_lines(change: Change, touched: TouchedPeople | None, width: int) -> Iterator[str]:
     sign = _SIGNS[change.kind]
-    name = change.name if change.what in ("rule", "definitions") else f"{change.what} {change.name}"
+    below = " " * (width + 15)
     place = f"{change.place.file}:{change.place.line}"
     keys = change.keys[:KEYS_TOLD]
     first = f"     {keys[0]}" if keys else ""
-    yield _styled(sign, f"{name:<20} {change.kind:<9} {place}{first}")
+    yield _styled(sign, f"{_name_of(change):<{width}} {change.kind:<9} {place}{first}")
     for key in keys[1:]:
-        yield f"{'':<35}{key.place.file}:{key.place.line}     {key}"
+        yield f"{below}{key.place.file}:{key.place.line}     {key}"
     if len(change.keys) > KEYS_TOLD:
-        yield f"{'':<35}… and {len(change.keys) - KEYS_TOLD} more keys"
+        yield f"{below}… and {len(change.keys) - KEYS_TOLD} more keys"
     if change.what == "rule" and touched is not None and change.name in touched.rules:
         for text in touched_lines(touched.rules[change.name], change.kind):
-            yield f"{'':<35}{text}"
+            yield f"{below}{text}"
 
 
 def touched_lines(touched: Touched, kind: str) -> Iterator[str]:

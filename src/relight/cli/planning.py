@@ -61,7 +61,7 @@ class Planned:
 def make_plan(found: Project, environment: str | None, days: int) -> Planned:
     """Return what applying a folder would do. days: how many recorded days the forecast takes."""
     tests, seconds = _run_tests(found, environment)
-    if not _has_store(found):
+    if not has_store(found):
         return Planned(
             project=found, tests=tests, test_seconds=seconds, difference=_difference({}, found), base="", reached=None
         )
@@ -79,7 +79,8 @@ def make_plan(found: Project, environment: str | None, days: int) -> Planned:
     return planned
 
 
-def _has_store(found: Project) -> bool:
+def has_store(found: Project) -> bool:
+    """Return whether a project has a store that can be read."""
     return found.settings.store.sqlite is None or found.store_path.is_file()
 
 
@@ -103,7 +104,7 @@ def version_in_force(store: Store) -> str:
 
 def base_of(found: Project) -> str:
     """Return the version that a project's store follows; empty for none."""
-    if not _has_store(found):
+    if not has_store(found):
         return ""
     from relight.cli.history import reading
 

@@ -19,6 +19,7 @@ from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, note, say, say_json
 from relight.cli.project import Project, day_maker_of, open_project, project_options, relative
 from relight.cli.times import instant_of
+from relight.cli.version_note import note_version
 from relight.cli.web import pages_beside
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def command(
         from relight.engine.telemetry.log_lines import start_log
 
         start_log(log_form)
+    note_version(found)
     began = time.monotonic()
     has_pages = found.settings.web.base_url is not None and _can_grow(found) and not (once or no_web)
     with pages_beside(found, environment) if has_pages else nullcontext():
@@ -218,6 +220,8 @@ def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str,
         "handed_over": summary.handed_over,
         "outcomes": {outcome.value: count for outcome, count in sorted(summary.outcomes.items())},
         "reached": iso_utc(summary.end) if summary.end > 0 else None,
+        "version": summary.version or None,
+        "unapplied": summary.unapplied or summary.rolled_back,
         "store": project.store_name,
         "trouble": summary.trouble,
         "empty_pools": list(summary.empty_pools),
@@ -236,8 +240,9 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
     if summary.recovered:
         say(f"Went on where the last run stopped: {count_of(summary.recovered, 'record')} folded again.")
     say(f"Read {', '.join(parts)} in {seconds:.1f} s.")
-    if summary.rolled_back:
-        say("The folder's rules were rolled back; those before them go on. `relight apply` puts the folder's in force.")
+    if summary.rolled_back or summary.unapplied:
+        why = "The folder's rules were rolled back" if summary.rolled_back else "The folder's rules were not applied"
+        say(f"{why}; those before them go on. `relight apply` puts the folder's in force.")
     if summary.dead:
         say("See why with: relight dead-letters list")
     note_undeclared(project, summary.counts)

@@ -42,7 +42,7 @@ from relight.streams.declaration import StreamModel, StreamPlan, compile_stream,
 from relight.streams.schema import LATENESS_DEFAULT, Schema
 from relight.streams.surveys import declare_answers
 from relight.streams.target_events import declare_missed_targets
-from relight.templates import LetterScan
+from relight.templates import LetterScan, scan_letters
 
 #: After these a tree lacks entries, whose absence would be blamed.
 _INCOMPLETE = frozenset({"key-not-text", "merge-key"})
@@ -137,7 +137,7 @@ def load_files(
         problems=problems,
         sources=texts,
         rules_found=sum(path != DEFINITIONS_FILE for path in files.rules),
-        templates_found=made.letters_found if made else 0,
+        templates_found=made.letters_found if made else len(scan_letters(files.templates).letters),
     )
 
 
@@ -355,7 +355,7 @@ def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, 
         holdout=_HOLDOUT_UNKNOWN if model is None else model.holdout.share if model.holdout else None,
         zone=model.project.zone if model else "UTC",
         outside=Outside(
-            templates=frozenset(scan.letters),
+            templates=frozenset(scan.letters) | scan.incomplete,
             bodies=frozenset(scan.bodies),
             alerts=model.alerts if model else None,
             webhooks=frozenset(model.webhooks) if model else None,

@@ -139,10 +139,15 @@ class BudgetModel(FileModel):
 
 
 class PlanModel(FileModel):
-    """What `plan` looks at."""
+    """What `plan` looks at, and what puts an edit in force."""
 
     noun: ClassVar[str] = "the plan settings"
     budget: BudgetModel | None = Field(default=None, description="What `plan` refuses beyond.")
+    needs_apply: bool = Field(
+        default=False,
+        description="`true`: `relight run` goes on with the version in force, and only `relight apply` puts an edited "
+        "folder in force. `false`: a start of `relight run` does, and says what changed.",
+    )
 
 
 class ConfigModel(FileModel):

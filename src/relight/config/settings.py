@@ -196,6 +196,8 @@ class Settings:
     #: A pool with so many codes left, or fewer, runs low.
     codes_low: int = CODES_LOW_DEFAULT
     budget: Budget = Budget()
+    #: Only `relight apply` puts an edited folder in force; a start of the engine does not.
+    needs_apply: bool = False
 
 
 def read_settings(model: ConfigModel, place_of: PlaceOf) -> tuple[Settings, list[Problem]]:
@@ -234,8 +236,10 @@ def read_settings(model: ConfigModel, place_of: PlaceOf) -> tuple[Settings, list
         codes=model.codes,
         codes_low=model.codes_low or CODES_LOW_DEFAULT,
         budget=_budget(model),
+        needs_apply=model.plan is not None and model.plan.needs_apply,
     )
-    return settings, [*_delivery_problems(delivery, place_of), *_promise_problems(settings, place_of)]
+    problems = [*_delivery_problems(delivery, place_of), *_promise_problems(settings, place_of)]
+    return settings, problems + _needs_apply_problems(model, place_of)
 
 
 def _delivery(model: ConfigModel) -> DeliverySettings:
@@ -319,6 +323,15 @@ def _kafka(model: ConfigModel) -> KafkaSettings | None:
         password=found.password,
         security=found.security,
     )
+
+
+def _needs_apply_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
+    if model.plan is None or not model.plan.needs_apply or model.kafka is None:
+        return []
+    message = "on a cluster the router puts the folder that it starts with in force: nothing would wait for `apply`"
+    place = place_of(("plan", "needs_apply"))
+    help_text = "leave it out; stop the router before the folder changes"
+    return [Problem(code="apply-on-cluster", message=message, place=place, help=help_text)]
 
 
 def _delivery_problems(delivery: DeliverySettings, place_of: PlaceOf) -> list[Problem]:

@@ -101,6 +101,10 @@ class RunSummary:
     stopped: bool = False
     #: The folder's version was rolled back; the one before it goes on.
     rolled_back: bool = False
+    #: The folder was edited, and its config leaves it to `relight apply` to put that in force.
+    unapplied: bool = False
+    #: Version that is in force at the end.
+    version: str = ""
     #: Why nothing leaves, where our settings are wrong.
     trouble: str = ""
     #: Pools of codes that were found empty: mails that needed one were suppressed.
@@ -243,11 +247,13 @@ class _Run:
     def _follow(self, first: int) -> None:
         """Put the plan in force: at the first record of an empty log, else where time stands.
 
-        One that was rolled back waits until somebody applies it.
+        One that was rolled back waits until somebody applies it, and so does an edited one where the config says so.
         """
-        if self.engine.plan is not None and is_rolled_back(self.store, self.plan.version):
-            self.summary.rolled_back = True
-            return
+        if self.engine.plan is not None and self.engine.plan.version != self.plan.version:
+            self.summary.rolled_back = is_rolled_back(self.store, self.plan.version)
+            self.summary.unapplied = self.settings.needs_apply
+            if self.summary.rolled_back or self.summary.unapplied:
+                return
         reached = self.store.reached()
         self.engine.follow_plan(self.plan, first if reached is None else reached)
 
@@ -371,6 +377,7 @@ class _Run:
         summary.events, summary.duplicates, summary.differing = done.events, done.duplicates, done.differing
         summary.dead, summary.rows, summary.mails = done.dead, done.rows, done.mails
         summary.outcomes, summary.counts = dict(self.sending.sent), self.feed.counts
+        summary.version = self.engine.plan.version if self.engine.plan is not None else ""
         summary.evictions = self.engine.profiles.evictions
         summary.end = max(summary.end, done.reached)
         summary.trouble = self.sending.trouble

@@ -9,6 +9,7 @@ from typing import Any
 from relight.base.durations import Span
 from relight.base.kinds import Kind
 from relight.base.problems import Problem
+from relight.base.suggest import nearest_word
 from relight.rules import step_models as m
 from relight.rules.conditions import compile_condition
 from relight.rules.local_times import DAY_MINUTES, parse_until, until_mistake
@@ -122,8 +123,10 @@ def _clock(minute: int) -> str:
 def check_template(texts: Texts, templates: frozenset[str], name: str, path: Path) -> None:
     """Report a template that is not there."""
     if name not in templates:
-        message = f"there is no templates/{name}/"
-        report_unknown(texts, "missing-template", message, path, (name, sorted(templates)))
+        near = nearest_word(name, templates)
+        message = f"there is no templates/{name}/" + (f"; did you mean '{near}'?" if near else "")
+        help_text = None if near else f"make templates/{name}/subject.txt and templates/{name}/body.html"
+        texts.report("missing-template", message, path, help_text)
 
 
 def compile_wait(texts: Texts, _outside: Outside, model: m.WaitStep, path: Path) -> dict[str, Any]:

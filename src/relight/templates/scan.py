@@ -14,7 +14,7 @@ import jinja2
 from jinja2 import meta, nodes
 
 from relight.base.problems import Place, Problem, sort_problems
-from relight.base.suggest import suggest_words
+from relight.base.suggest import nearest_word, suggest_words
 from relight.templates.filter_names import unknown_filters
 from relight.templates.filters import find_locale
 from relight.templates.questions import PRODUCT_QUESTIONS, QUESTIONS, question_text
@@ -66,6 +66,8 @@ class LetterScan:
     sources: Mapping[str, str]
     #: letter -> language folder ("" for the folder itself) -> part (`subject.txt`) -> path in `sources`.
     letters: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    #: Folders that hold parts of a letter and not those that it needs; each has its problem.
+    incomplete: frozenset[str] = frozenset()
     #: body of a web request -> language folder ("" for the folder itself) -> path in `sources`.
     bodies: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: All occurrences; several may have one text.
@@ -91,6 +93,8 @@ class _Found:
     reads: list[Read] = field(default_factory=list)
     refers: set[str] = field(default_factory=set)
     prints_code: bool = False
+    #: Names that nothing declares.
+    unknown: list[Expression] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -109,9 +113,12 @@ def scan_letters(
         properties: properties of all declared events; None checks none.
         root: the folder, for places.
     """
-    letters, problems = _find_letters(sources, root)
+    letters, incomplete, problems = _find_letters(sources, root)
     environment = LetterEnvironment(sources, escapes=True, root=root)
     found = {path: _scan_source(environment, path, text) for path, text in sorted(sources.items())}
+    meant = _meant_by(names or (), properties or ())
+    for one in found.values():
+        one.problems += [_unknown_name(e, meant) for e in one.unknown]
     for one in found.values():
         problems += one.problems
     expressions = [e for one in found.values() for e in one.expressions]
@@ -133,15 +140,17 @@ def scan_letters(
             for one in found.values() for r in one.reads if r.prop not in properties
         ]  # fmt: skip
     return LetterScan(
-        sources=sources, letters=letters, bodies=_find_bodies(sources), expressions=tuple(expressions), reads=reads,
-        coded=coded,
+        sources=sources, letters=letters, incomplete=incomplete, bodies=_find_bodies(sources),
+        expressions=tuple(expressions), reads=reads, coded=coded,
         surveys=tuple(e for one in found.values() for e in one.surveys),
         confirms=tuple(e for one in found.values() for e in one.confirms),
         problems=tuple(sort_problems(problems)), root=root,
     )  # fmt: skip
 
 
-def _find_letters(sources: Mapping[str, str], root: str) -> tuple[dict[str, dict[str, dict[str, str]]], list[Problem]]:
+def _find_letters(
+    sources: Mapping[str, str], root: str
+) -> tuple[dict[str, dict[str, dict[str, str]]], frozenset[str], list[Problem]]:
     folders: dict[str, dict[str, str]] = {}
     for path in sources:
         folder, _, part = path.rpartition("/")
@@ -162,7 +171,8 @@ def _find_letters(sources: Mapping[str, str], root: str) -> tuple[dict[str, dict
         name: {language: parts for language, parts in variants.items() if {"subject.txt", "body.html"} <= parts.keys()}
         for name, variants in letters.items()
     }
-    return {name: variants for name, variants in complete.items() if "" in variants}, problems
+    found = {name: variants for name, variants in complete.items() if "" in variants}
+    return found, frozenset(complete.keys() - found.keys()), problems
 
 
 def _find_bodies(sources: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -229,7 +239,7 @@ def _scan_tree(environment: LetterEnvironment, tree: nodes.Template, file: str, 
     for node in tree.find_all(nodes.Name):
         if node.ctx == "load" and node.name in undeclared and node.name not in {*GIVEN_NAMES, "customer", "range"}:
             place = _place(file, lines, node.lineno, node.name)
-            found.problems.append(_unknown(node.name, place, node.name, {*GIVEN_NAMES, "customer"}))
+            found.unknown.append(Expression(text=node.name, place=place))
     _scan_attributes(tree, found, file, lines)
     if "code" in undeclared:
         _scan_code(tree, found, file, lines)
@@ -354,6 +364,21 @@ def _sources_of(variants: Mapping[str, Mapping[str, str]], found: Mapping[str, _
 def _unknown(shown: str, place: Place, word: str, allowed: Collection[str]) -> Problem:
     message = f"'{shown}' is not declared anywhere"
     return Problem(code="unknown-name", message=message, place=place, help=suggest_words(word, allowed))
+
+
+def _meant_by(names: Collection[str], properties: Collection[str]) -> dict[str, str]:
+    """Return what somebody who writes a bare name may have meant: the name -> how it is written."""
+    given = {name: name for name in (*GIVEN_NAMES, "customer")}
+    return {p: f"event.{p}" for p in properties} | {n: f"customer.{n}" for n in names} | given
+
+
+def _unknown_name(found: Expression, meant: Mapping[str, str]) -> Problem:
+    near = nearest_word(found.text, meant)
+    help_text = (
+        f"did you mean '{meant[near]}'?" if near else "write `customer.NAME` for a trait or value of the customer"
+    )
+    message = f"'{found.text}' is not declared anywhere"
+    return Problem(code="unknown-name", message=message, place=found.place, help=help_text)
 
 
 def _place(file: str, lines: list[str], line: int, wanted: str) -> Place:

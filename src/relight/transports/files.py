@@ -56,8 +56,7 @@ def find_files(plan: StreamPlan, base: Path) -> list[Path]:
 
 
 def _missing_help(plan: StreamPlan, base: Path) -> str:
-    where = base.name or "the project folder"
-    return f"put the file into {where}/, or name another one under `source:` in {plan.place.file}"
+    return f"put the file into {base.resolve().name}/, or name another one under `source:` in {plan.place.file}"
 
 
 def _variable(match: re.Match[str]) -> str:

@@ -47,6 +47,33 @@ def test_mistake(mistake: str, good: FolderFiles) -> None:
     assert "hush-hush" not in found
 
 
+def test_a_template_without_its_subject_is_told_as_that(good: FolderFiles) -> None:
+    """The folder is there, so the rule that names it is not at fault; the part that lacks is named, once. A bare name
+    leads to the trait that was meant.
+    """
+    files = with_file(good, "rules/half.yaml", "trigger: {event: signed_up}\nsend: half\n")
+    templates = {**files.templates, "half/body.html": "<p>{{ timezon }} {{ projct }} {{ zzz }} {{ sorce }}</p>"}
+    project = load_files(dataclasses.replace(files, templates=templates), env=ENV)
+    errors = [problem for problem in project.problems if problem.severity == "error"]
+    assert [(str(problem.place), problem.code, problem.help) for problem in errors] == [
+        ("templates/half/body.html:1:7", "unknown-name", "did you mean 'customer.timezone'?"),
+        ("templates/half/body.html:1:21", "unknown-name", "did you mean 'project'?"),
+        ("templates/half/body.html:1:34", "unknown-name", "write `customer.NAME` for a trait or value of the customer"),
+        ("templates/half/body.html:1:44", "unknown-name", "did you mean 'event.source'?"),
+        (
+            "templates/half/subject.txt",
+            "missing-part",
+            "each template folder, and each language folder in it, needs subject.txt and body.html",
+        ),
+    ]
+
+
+def test_templates_are_counted_where_streams_are_wrong(good: FolderFiles) -> None:
+    """A stream that cannot be read takes no template out of the summary."""
+    project = load_files(with_file(good, "streams/shop.yaml", "source: {fil: x}\n"), env=ENV)
+    assert project.templates_found == load_files(good, env=ENV).templates_found > 0
+
+
 def test_there_are_enough_mistakes() -> None:
     """At least forty mistakes have a fixture, and each says what is expected of it."""
     assert len(MISTAKES) >= 40

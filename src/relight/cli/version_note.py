@@ -1,0 +1,51 @@
+"""Says before a run which rules decide: the folder's, or those in force while the folder waits for `relight apply`.
+
+Reads the store; the engine decides by the same two facts when it starts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from relight.cli.output import note
+
+if TYPE_CHECKING:
+    from relight.cli.project import Project
+
+#: Letters of a version that are shown where nobody has to copy it.
+VERSION_SHOWN = 8
+
+
+def note_version(found: Project) -> None:
+    """Tell on standard error what an edited folder changes, and whether this start puts it in force.
+
+    Says nothing where nothing stands in the store yet, or the folder is what is in force.
+    """
+    from relight.cli.plan import change_lines
+    from relight.cli.planning import has_store, version_in_force
+    from relight.engine.plan_versions import is_rolled_back, kept_sources
+    from relight.simulate.forecast.difference import compare_sources
+
+    if not has_store(found):
+        return
+    from relight.cli.history import reading
+
+    with reading(found) as store:
+        base = version_in_force(store)
+        if base in ("", found.plan.version):
+            return
+        rolled_back = is_rolled_back(store, found.plan.version)
+        before = kept_sources(store, base) or {}
+    old, new = base[:VERSION_SHOWN], found.plan.version[:VERSION_SHOWN]
+    if rolled_back or found.settings.needs_apply:
+        note(f"The folder differs from version {old}, which stays in force:")
+    else:
+        note(f"The folder has changed: version {new} comes into force now, after {old}:")
+    for line in change_lines(compare_sources(before, found.loaded.sources)):
+        note(line)
+    if rolled_back:
+        note("It was rolled back. See whom it touches with `relight plan`; `relight apply` puts it in force.")
+    elif found.settings.needs_apply:
+        note("`plan: {needs_apply: true}` says so. See whom it touches with `relight plan`, then `relight apply`.")
+    else:
+        note("No rule test was asked. `relight rollback` takes it back; `plan: {needs_apply: true}` waits for `apply`.")
