@@ -132,6 +132,7 @@ def make_plan(
         topics=frozenset({"news"}),
         class_topics={MessageClass.MARKETING: "news"},
         holdout=Decimal(0),
+        has_accounts=policy.get("account") is not None,
         zone=policy.get("zone", "UTC"),
         outside=Outside(
             templates=frozenset(TEMPLATES),

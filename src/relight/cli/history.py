@@ -109,40 +109,49 @@ def _under_present_rules(project: Project, customer: str) -> History:
         everybody = [r for _, r in store.global_log() if not (isinstance(r, Control) and r.kind in ("plan", "gap"))]
         first = next((r.ingest_time for _, r in store.read_log(limit=1)), 0)
         reached = last_instant(store, own, everybody)
-        own = _with_measures_of_store(project, store, own, customer)
+        own = _as_simulated_from_store(project, store, own, customer)
     return History(own=own, everybody=everybody, plans=(project.plan,), reached=reached, first=first)
 
 
-def _with_measures_of_store(project: Project, store: Store, own: Sequence[Record], customer: str) -> list[Record]:
-    """Return a customer's records with the measures that the rules of now would have been served."""
+def _told_from_all(project: Project) -> frozenset[str]:
+    """Return the kinds of a customer's records that an engine makes from everybody: measures, places of an account."""
+    from relight.cli.project import day_maker_of
+    from relight.engine.accounts import capped_accounts
+
+    measures = {"measures"} if day_maker_of(project.loaded) is not None else set()
+    return frozenset(measures | ({"account"} if capped_accounts(project.plan) is not None else set()))
+
+
+def _as_simulated_from_store(project: Project, store: Store, own: Sequence[Record], customer: str) -> list[Record]:
+    """Return a customer's records with what an engine under the rules of now would have put into their log."""
     from relight.cli.project import day_maker_of
     from relight.simulate.from_log import simulate_log
 
-    maker = day_maker_of(project.loaded)
-    if maker is None:
-        return list(own)
-    kept = [r for r in own if not (isinstance(r, Control) and r.kind == "measures")]
+    kinds = _told_from_all(project)
+    kept = [r for r in own if not (isinstance(r, Control) and r.kind in {*kinds, "account"})]
+    if not kinds:
+        return kept
     log = (record for _, record in store.read_log())
-    engine = simulate_log(project.plan, log, reached=store.reached() or 0, day_maker=maker)
-    return sorted([*kept, *_measures(engine.store, customer)], key=order_key)
+    engine = simulate_log(project.plan, log, reached=store.reached() or 0, day_maker=day_maker_of(project.loaded))
+    return sorted([*kept, *_of_kinds(engine.store, customer, kinds)], key=order_key)
 
 
-def _measures(store: Store, customer: str) -> list[Record]:
-    return [r for _, r in store.customer_log(customer) if isinstance(r, Control) and r.kind == "measures"]
+def _of_kinds(store: Store, customer: str, kinds: frozenset[str]) -> list[Record]:
+    return [r for _, r in store.customer_log(customer) if isinstance(r, Control) and r.kind in kinds]
 
 
-def _with_measures_of_files(
+def _as_simulated_from_files(
     project: Project, streams: Mapping[str, StreamPlan], own: Sequence[Record], customer: str
 ) -> list[Record]:
-    """Return the same for recorded files: measures are made of all customers, so all are simulated."""
+    """Return the same for recorded files: what is made from everybody needs everybody, so all are simulated."""
     from relight.cli.project import day_maker_of
     from relight.simulate.simulate import simulate
 
-    maker = day_maker_of(project.loaded)
-    if maker is None:
+    kinds = _told_from_all(project)
+    if not kinds:
         return list(own)
-    result = simulate(project.loaded, streams=streams, day_maker=maker)
-    return sorted([*own, *_measures(result.store, customer)], key=order_key)
+    result = simulate(project.loaded, streams=streams, day_maker=day_maker_of(project.loaded))
+    return sorted([*own, *_of_kinds(result.store, customer, kinds)], key=order_key)
 
 
 def history_of_files(project: Project, streams: Mapping[str, StreamPlan], customer: str) -> History:
@@ -173,7 +182,7 @@ def history_of_files(project: Project, streams: Mapping[str, StreamPlan], custom
         raise _unknown(customer, known)
     horizons = [s.source.horizon for s in streams.values() if s.source.horizon is not None]
     return History(
-        own=_with_measures_of_files(project, streams, own, customer),
+        own=_as_simulated_from_files(project, streams, own, customer),
         everybody=everybody,
         plans=(project.plan,),
         reached=max([reached, *horizons]),

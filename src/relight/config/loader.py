@@ -319,7 +319,8 @@ def _compile(
     texts = Texts(scope=definitions.scope(schema), binder=builder, place_of=place_of)
     policy = Policy()
     if config.model is not None:
-        policy, problems = compile_policy(config.model, place_of, texts)
+        fields = frozenset(stream.account_field for stream in streams.values() if stream.account_field)
+        policy, problems = compile_policy(config.model, place_of, texts, account_fields=fields)
         loading.problems += problems
     letters = compile_all_letters(scan, texts, rules=rules, config=config.model, lint=loading.lint)
     loading.problems += [*letters.problems, *_own(texts.problems)]
@@ -353,6 +354,7 @@ def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, 
         topics=topics,
         class_topics=class_topics,
         holdout=_HOLDOUT_UNKNOWN if model is None else model.holdout.share if model.holdout else None,
+        has_accounts=model is None or (model.accounts is not None and model.accounts.key is not None),
         zone=model.project.zone if model else "UTC",
         outside=Outside(
             templates=frozenset(scan.letters) | scan.incomplete,
@@ -361,6 +363,7 @@ def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, 
             webhooks=frozenset(model.webhooks) if model else None,
             codes=frozenset(model.codes) if model else None,
             coded=scan.coded,
+            account=model.accounts.key if model and model.accounts else None,
             manager=model.accounts.manager if model and model.accounts else None,
             quiet=(model.quiet_hours.from_, model.quiet_hours.to) if model and model.quiet_hours else None,
         ),

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from relight.base.instants import DAY, WEEK
+from relight.base.kinds import Kind
 from relight.base.problems import Place, Problem
 from relight.base.suggest import suggest_words
 from relight.config.links import link_problems, make_links, make_page_links, make_survey_links
 from relight.config.models import ConfigModel
 from relight.config.surveys import read_surveys
-from relight.rules.plan import Cap, MessageClass, Policy, Sender
+from relight.rules.plan import AccountKey, Cap, MessageClass, Policy, Sender
 from relight.rules.texts import PlaceOf, Texts
 
 #: Default of `catch_up` (µs).
@@ -22,20 +23,18 @@ _PLACED = ("quiet_hours", "sensitive", "holdout", "classes", "topics", "sunset")
 _CALENDAR = {"day": DAY, "week": WEEK, "month": 30 * DAY}
 
 
-def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -> tuple[Policy, list[Problem]]:
-    """Return the policy and its problems; `sensitive` is left out where there are no texts to compile it with."""
-    caps = {
-        message_class: _caps(getattr(model.classes, message_class.value).caps, place_of, message_class)
-        for message_class in MessageClass
-    }
+def compile_policy(
+    model: ConfigModel, place_of: PlaceOf, texts: Texts | None, *, account_fields: frozenset[str] = frozenset()
+) -> tuple[Policy, list[Problem]]:
+    """Return the policy and its problems; `sensitive` is left out where there are no texts to compile it with.
+
+    account_fields: what streams read as `account`.
+    """
+    caps = {one: _caps(getattr(model.classes, one.value).caps, place_of, one, "caps") for one in MessageClass}
+    account, account_caps, found_problems = compile_accounts(model, place_of, texts, account_fields)
     problems = [*_topic_problems(model, place_of), *_time_problems(model, place_of), *link_problems(model, place_of)]
-    problems += _idle_problems(model, place_of)
-    for message_class in MessageClass:
-        if getattr(model.classes, message_class.value).account_caps:
-            message = "caps of a whole account are not carried out by this version"
-            place = place_of(("classes", message_class.value, "account_caps"), key=True)
-            problems.append(Problem(code="not-yet", message=message, place=place, help="cap each person with `caps`"))
-    for found in caps.values():
+    problems += [*_idle_problems(model, place_of), *found_problems]
+    for found in (*caps.values(), account_caps):
         problems += _cap_problems(found)
     if not caps[MessageClass.MARKETING]:
         message = "nothing caps marketing, so a customer can get any number of mails a day"
@@ -52,6 +51,8 @@ def compile_policy(model: ConfigModel, place_of: PlaceOf, texts: Texts | None) -
         sender=Sender(name=model.sender.name, address=model.sender.address, reply_to=model.sender.reply_to),
         topics={name: topic.default == "opted_in" for name, topic in model.topics.items()},
         caps=caps,
+        account=account,
+        account_caps={MessageClass.MARKETING: account_caps} if account_caps else {},
         quiet=None if quiet is None else (quiet.from_, quiet.to),
         sensitive=texts.condition(model.sensitive, ("sensitive",)) if texts is not None else None,
         salt=model.holdout.salt if model.holdout else "",
@@ -72,20 +73,49 @@ def _idle_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
     """Return what the config says and nothing carries out."""
     problems = []
     for message_class in (MessageClass.TRANSACTIONAL, MessageClass.INTERNAL):
-        for key in ("topic", "caps"):
+        for key in ("topic", "caps", "account_caps"):
             if getattr(model.classes, message_class.value).model_fields_set & {key}:
                 message = f"{message_class} messages ask for neither consent nor room, so '{key}' would change nothing"
                 place = place_of(("classes", message_class.value, key), key=True)
                 problems.append(Problem(code="not-here", message=message, place=place, help="remove it"))
-    if model.accounts is not None and model.accounts.key is not None:
-        message = "which account somebody belongs to decides nothing in this version"
-        place = place_of(("accounts", "key"), key=True)
-        problems.append(Problem(code="not-yet", message=message, place=place, help="remove it; `manager` works alone"))
     return problems
 
 
-def _caps(caps: Sequence[Cap], place_of: PlaceOf, message_class: MessageClass) -> tuple[Cap, ...]:
-    path = ("classes", message_class.value, "caps")
+def compile_accounts(
+    model: ConfigModel, place_of: PlaceOf, texts: Texts | None, fields: frozenset[str]
+) -> tuple[AccountKey | None, tuple[Cap, ...], list[Problem]]:
+    """Return what names somebody's account, the caps of an account's marketing, and the problems of both.
+
+    fields: what streams read as `account`.
+    """
+    marketing = MessageClass.MARKETING
+    caps = _caps(model.classes.marketing.account_caps, place_of, marketing, "account_caps")
+    key = model.accounts.key if model.accounts is not None else None
+    if key is None:
+        if not caps:
+            return None, (), []
+        place = place_of(("classes", marketing.value, "account_caps"), key=True)
+        message = "nothing says which account somebody belongs to"
+        help_text = "write `accounts: {key: <trait or field>}`"
+        return None, (), [Problem(code="no-accounts", message=message, place=place, help=help_text)]
+    traits = texts.scope.schema.traits if texts is not None else {}
+    declared = traits.get(key)
+    if declared is None and key not in fields and texts is not None:
+        hint = suggest_words(key, [*traits, *fields])
+        message = f"no stream declares the trait '{key}', or reads it as `account`" + (f"; {hint}" if hint else "")
+        place = place_of(("accounts", "key"))
+        help_text = f"declare it in a stream: `traits: {{{key}: text}}`, or `account: {key}`"
+        return None, caps, [Problem(code="unknown-trait", message=message, place=place, help=help_text)]
+    if declared is not None and declared.kind is not Kind.TEXT:
+        message = f"the trait '{key}' is {declared.kind}, and an account has a name"
+        return None, caps, [Problem(code="type-mismatch", message=message, place=place_of(("accounts", "key")))]
+    if declared is not None and texts is not None:
+        texts.binder.trait(key)
+    return AccountKey(trait=None if declared is None else key), caps, []
+
+
+def _caps(caps: Sequence[Cap], place_of: PlaceOf, message_class: MessageClass, key: str) -> tuple[Cap, ...]:
+    path = ("classes", message_class.value, key)
     return tuple(replace(cap, place=place_of((*path, n))) for n, cap in enumerate(caps))
 
 

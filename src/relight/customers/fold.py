@@ -38,7 +38,7 @@ def fold_event(layout: Layout, profile: Profile, event: Event, past_gaps: Callab
         for topic, given in event.consent.items():
             write_consent(profile, topic, given=given, order=event.order)
     if event.account is not None:
-        profile.account = event.account
+        write_account(profile, event)
     _note_seen(profile, event)
     fold = layout.folds.get(event.name)
     if fold is None:
@@ -54,6 +54,12 @@ def fold_event(layout: Layout, profile: Profile, event: Event, past_gaps: Callab
             _fold_slot(slot, profile, event)
     if fold.trail is not None:
         _fold_trace(layout, fold, profile, event)
+
+
+def write_account(profile: Profile, event: Event) -> None:
+    """Note the account that an event names; the last by event time stands (H4)."""
+    if profile.account_order is None or tuple(profile.account_order) <= event.order:
+        profile.account, profile.account_order = event.account, event.order
 
 
 def _fold_series(fold: EventFold, profile: Profile, event: Event) -> None:

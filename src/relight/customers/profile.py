@@ -129,6 +129,17 @@ class Place(msgspec.Struct, array_like=True, gc=False):
     message_class: str
 
 
+class Room(msgspec.Struct, array_like=True, gc=False):
+    """What a control record said of a customer's account when a message of theirs stood before the gate (G2)."""
+
+    #: The minute it holds for.
+    minute: int
+    #: Places that the account's other people have taken in the caps of the message's class (µs).
+    taken: list[int]
+    #: The same, of the same rule alone.
+    same_rule: list[int]
+
+
 class Reach(msgspec.Struct, array_like=True, gc=False):
     """How often and when a customer entered a rule (E1)."""
 
@@ -196,3 +207,7 @@ class Profile(msgspec.Struct, array_like=True):
     plan_version: str = ""
     #: Measures served by a control record (C1–C14).
     measures: dict[str, object] = msgspec.field(default_factory=dict)
+    #: Place in event-time order of the event that `account` is from.
+    account_order: Order | None = None
+    #: Occurrence key of a message before the gate -> what its account's other people had.
+    rooms: dict[str, Room] = msgspec.field(default_factory=dict)

@@ -127,6 +127,15 @@ def trait_of(profile: Profile, name: str, at: int) -> object:
     return UNKNOWN
 
 
+def account_of(profile: Profile, trait: str | None) -> str | None:
+    """Return the account that a customer belongs to as of their last record.
+
+    trait: the one that names it; None: the field that streams read as `account`.
+    """
+    found = profile.account if trait is None else trait_of(profile, trait, profile.now)
+    return found if isinstance(found, str) and found else None
+
+
 def zone_of(profile: Profile, at: int, default: str) -> str:
     """Return the zone of the customer as of an instant: their own, else their account's, else the default (V3).
 

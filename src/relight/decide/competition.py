@@ -5,6 +5,7 @@ All candidates of a customer run the gate in (priority, rule id, key) order, the
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from relight.decide.entries import walk
@@ -19,18 +20,28 @@ if TYPE_CHECKING:
 def compete(turn: Turn, minute: int) -> None:
     """Run the gate over all candidates of one minute in (priority, rule id, key) order (G2)."""
     turn.closing = 1
-    for entry in _field_of(turn, minute):
-        if not is_inside(entry) or entry.candidate is None:
-            continue
-        step = step_of(turn, entry)
-        assert step is not None
-        if judge_message(turn, entry, step, born=entry.candidate.born, scheduled=minute) and is_inside(entry):
-            entry.candidate = None
-            go_on(entry, minute)
-            entry.step = step.next
-            walk(turn, entry, minute)
+    for entry in field_of(turn, minute):
+        judge_candidate(turn, entry, minute)
     turn.closing = 0
     turn.moved = True
+
+
+def judge_candidate(turn: Turn, entry: Entry, minute: int) -> None:
+    """Run the gate over one candidate of a minute, unless it has gone meanwhile, and let its entry walk on."""
+    if not is_inside(entry) or entry.candidate is None:
+        return
+    step = step_of(turn, entry)
+    assert step is not None
+    if judge_message(turn, entry, step, born=entry.candidate.born, scheduled=minute) and is_inside(entry):
+        entry.candidate = None
+        go_on(entry, minute)
+        entry.step = step.next
+        walk(turn, entry, minute)
+
+
+def rank_of(turn: Turn, entry: Entry) -> tuple[int, str, str]:
+    """Return the place of a candidate among those of its minute: priority, rule id, key (G2)."""
+    return (-priority_of(turn, entry), entry.rule, entry.occurrence)
 
 
 def _may_leave(turn: Turn, entry: Entry, ready: int, minute: int) -> bool:
@@ -38,12 +49,9 @@ def _may_leave(turn: Turn, entry: Entry, ready: int, minute: int) -> bool:
     return ready <= minute and allowed_minute(turn, minute, step_of(turn, entry)) == minute
 
 
-def _field_of(turn: Turn, minute: int) -> list[Entry]:
+def field_of(turn: Turn, minute: int) -> list[Entry]:
     """Return the candidates of a minute; with arbitration also the held ones that rank before one of them."""
-
-    def rank(entry: Entry) -> tuple[int, str, str]:
-        return (-priority_of(turn, entry), entry.rule, entry.occurrence)
-
+    rank = partial(rank_of, turn)
     waiting = [e for e in turn.profile.entries if e.candidate is not None]
     due = [e for e in waiting if e.candidate and e.candidate.scheduled == minute]
     if turn.plan.policy.arbitration and due:

@@ -22,6 +22,7 @@ from relight.decide.effects import Effects
 from relight.decide.entries import exit_by_condition, exit_by_event, finish_wait, meet_event
 from relight.decide.merging import merge_profile
 from relight.decide.minutes import follow_zone, give_back_place, move_candidates
+from relight.decide.rooms import note_room
 from relight.decide.silences import judge_silence
 from relight.decide.standing import is_inside
 from relight.decide.triggers import pull_global, pull_triggers
@@ -92,7 +93,7 @@ def decide(  # noqa: PLR0913 - the arguments of the theorem, and where to find h
             _fold(turn, occasion)
         case Control():
             _control(turn, plan, occasion, history)
-    effects.following = _rearm(turn, occasion)
+    effects.following = rearm(turn, occasion)
     return profile, effects
 
 
@@ -148,6 +149,9 @@ def _fold(turn: Turn, event: Event) -> None:
 
 
 def _control(turn: Turn, old: Plan | None, control: Control, history: Callable[[], Iterable[Event]] | None) -> None:
+    if control.kind == "account":
+        note_room(turn.profile, control)
+        return  # it tells what others had, for one message: nothing happened to the customer
     _carry_out(turn, old, control, history)
     if control.customer is None:
         return  # exits are checked at the customer's own records alone (E3)
@@ -223,7 +227,7 @@ def _judge(turn: Turn, deadline: Deadline) -> None:
 
 
 # ---------------------------------------------------------------- the next time to look
-def _rearm(turn: Turn, occasion: Event | Control | Deadline) -> Deadline | None:
+def rearm(turn: Turn, occasion: Event | Control | Deadline) -> Deadline | None:
     """Set the profile's wake: exactly where any deadline may be earlier now, else lower it to what may be (H6).
 
     Returns what was found.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from relight.base.instants import INSTANT_MAX
 from relight.decide.deadlines import next_deadline
 from relight.decide.decide import decide
+from relight.decide.due import Stage
 from relight.decide.turn import Turn
 from relight.rules.plan import ReleasedTrigger
 from relight.streams.envelope import Control, Event, Rank, rank_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from relight.customers.profile import Profile
+    from relight.decide.due import Deadline
     from relight.decide.effects import Effects
     from relight.rules.world import World
 
@@ -30,24 +32,30 @@ def live_until(  # noqa: PLR0913 - one customer up to one instant
     *,
     rank: Rank = Rank.EVENT,
     history: Callable[[], Iterable[Event]] | None = None,
-) -> None:
+    pause: bool = False,
+) -> int | None:
     """Apply the global records up to (until, rank) and judge every deadline with j < until, in order, in place.
 
     until: instant (µs) to which time has come; rank: class of the own record that follows at that instant, so that
-    global records of the same instant and a lower class come first (H1).
+    global records of the same instant and a lower class come first (H1); pause: stop before the first minute at which
+    messages compete, and return it (µs). None: there is none before `until`.
     """
     effects.following = None
     if profile.wake >= until and profile.world == len(world.records):
-        return
+        return None
     while True:
         pending = world.records[profile.world] if profile.world < len(world.records) else None
         if pending is not None and (pending.ingest_time, rank_of(pending)) > (until, rank):
             pending = None
         bound = until if pending is None else pending.ingest_time
-        if profile.wake < bound and judge_next(world, profile, bound, effects):
+        deadline = due_deadline(world, profile, bound, effects) if profile.wake < bound else None
+        if deadline is not None:
+            if pause and deadline.stage is Stage.MINUTE:
+                return deadline.judged
+            decide(world.states[profile.world].plan, world, profile, deadline, deadline.judged, effects=effects)
             continue
         if pending is None:
-            return
+            return None
         if isinstance(pending, Event) and not _concerns(world, profile, pending):
             profile.now = max(profile.now, pending.ingest_time)
             profile.world += 1
@@ -67,23 +75,22 @@ def _concerns(world: World, profile: Profile, event: Event) -> bool:
     )
 
 
-def judge_next(world: World, profile: Profile, bound: int, effects: Effects) -> bool:
-    """Judge the next deadline if its j < bound (µs); otherwise set the wake exactly. Returns whether one was judged.
+def due_deadline(world: World, profile: Profile, bound: int, effects: Effects) -> Deadline | None:
+    """Return the next deadline if its j < bound (µs); otherwise None, with the wake set exactly.
 
     The deadline is the one that the decision before found for this customer, if it looked; else it is searched.
     """
     state = world.states[profile.world]
     if state.plan is None:
-        return False
+        return None
     deadline = effects.following
     if deadline is None:
         deadline = next_deadline(Turn(world=world, state=state, profile=profile, effects=effects))
     effects.following = None
     if deadline is None or deadline.judged >= bound:
         profile.wake = deadline.judged if deadline is not None else INSTANT_MAX
-        return False
-    decide(state.plan, world, profile, deadline, deadline.judged, effects=effects)
-    return True
+        return None
+    return deadline
 
 
 def take_record(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from relight.customers.fold import write_consent
+from relight.customers.fold import write_account, write_consent
 from relight.customers.revive import revive_record
 from relight.decide.edits import refold, runs_of
 from relight.decide.silences import spend_past_silences
@@ -87,8 +87,8 @@ def _keep_what_was_said(turn: Turn, control: Control) -> None:
     for event in merged_events(control, turn.plan.layout):
         for topic, given in event.consent.items():
             write_consent(profile, topic, given=given, order=event.order)
-        if profile.account is None:
-            profile.account = event.account
+        if event.account is not None:
+            write_account(profile, event)
         if profile.first_any is None or event.event_time < profile.first_any:
             profile.first_any = event.event_time
         if not event.late and (profile.first_on_time is None or event.event_time < profile.first_on_time):

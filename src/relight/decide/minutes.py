@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from relight.customers.profile import Candidate, Place
 from relight.decide.effects import Mail
+from relight.decide.rooms import room_of, use_room
 from relight.decide.standing import drop_entry, step_of
 from relight.messages.caps import keep_places_for, next_minute_with_room
 from relight.messages.codes import CODE_PLACEHOLDER
-from relight.messages.gate import Case, Verdict, caps_of, pass_gate, taken_places
+from relight.messages.gate import Case, Verdict, account_limits, caps_of, pass_gate, taken_places
 from relight.messages.identity import content_hash
 from relight.messages.quiet_hours import first_allowed_minute
 from relight.messages.reasons import Reason, RowState
@@ -72,6 +73,7 @@ def case_of(turn: Turn, entry: Entry, step: Step, *, born: int, scheduled: int) 
         reading=turn.reading(entry=entry),
         born=born,
         scheduled=scheduled,
+        room=room_of(turn, entry, step, scheduled),
         sender=sender_of(turn, entry, step),
         extra=lambda: template_names(turn, entry, step),
     )
@@ -82,22 +84,22 @@ def judge_message(turn: Turn, entry: Entry, step: Step, *, born: int, scheduled:
     rule = turn.plan.rules[entry.rule]
     case = case_of(turn, entry, step, born=born, scheduled=scheduled)
     verdict = pass_gate(case)
-    if case.capped and rule.when_capped is not None and _wait_for_room(turn, entry, step, rule):
+    use_room(turn, entry, step)
+    if case.capped and rule.when_capped is not None and _wait_for_room(turn, case):
         return False
     _finish(turn, case, verdict)
     return True
 
 
-def _wait_for_room(turn: Turn, entry: Entry, step: Step, rule: Rule) -> bool:
-    candidate = entry.candidate
+def _wait_for_room(turn: Turn, case: Case) -> bool:
+    rule, candidate = case.rule, case.entry.candidate
     assert candidate is not None and rule.when_capped is not None  # noqa: PT018 - only candidates are capped
     minute = next_minute_with_room(
-        caps_of(turn.plan, rule),
-        taken_places(turn.profile, rule),
+        ((caps_of(turn.plan, rule), taken_places(turn.profile, rule)), *account_limits(case)),
         after=candidate.scheduled,
         until=candidate.first + rule.when_capped,
         zone=turn.zone,
-        allowed=lambda at: allowed_minute(turn, at, step),
+        allowed=lambda at: allowed_minute(turn, at, case.step),
     )
     if minute is None:
         return False
@@ -163,7 +165,9 @@ def _content_hash(turn: Turn, case: Case, rendered: Rendered) -> str:
 
 
 def _take_place(turn: Turn, rule: Rule, entry: Entry, step: Step, scheduled: int) -> None:
-    oldest = turn.now - keep_places_for(caps_of(turn.plan, rule))
+    policy, index = turn.plan.policy, turn.index
+    together = policy.account_caps.get(rule.message_class, ())
+    oldest = turn.now - keep_places_for((*caps_of(turn.plan, rule), *together, *index.account_caps))
     kept = [p for p in turn.profile.places if p.scheduled >= oldest]
     kept.append(Place(scheduled, rule.id, entry.occurrence, step.id, rule.message_class.value))
     turn.profile.places = kept

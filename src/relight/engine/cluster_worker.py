@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from relight.base.errors import ProjectError, UsageError
 from relight.base.instants import SECOND
 from relight.config.loader import LoadedProject, load_project
+from relight.engine.accounts import capped_accounts
 from relight.engine.daily import wanted_by
 from relight.engine.log_partition import LogPartition
 from relight.engine.plan_versions import keep_plan, plan_of_version
@@ -143,6 +144,11 @@ def needs_of_cluster(project: LoadedProject) -> tuple[Plan, Settings, KafkaSetti
             f"rules read the measures {', '.join(sorted(wanted_by(project.plan)))}, and a worker has only its"
             " partitions of the customers to compute them from",
             help_text="run this project on one machine (`relight run`), or take the measures out of its rules",
+        )
+    if capped_accounts(project.plan) is not None:
+        raise UsageError(
+            "accounts are capped, and partitions follow customers: the people of one account would be cut apart",
+            help_text="run this project on one machine (`relight run`), or cap each person with `caps` alone",
         )
     for name, stream in project.streams.items():
         if stream.source.kind != "kafka":

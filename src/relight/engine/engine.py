@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,8 @@ from relight.base.instants import INSTANT_MIN
 from relight.customers.codec import read_standing
 from relight.customers.layout import Layout
 from relight.customers.revive import revive_record
-from relight.decide import Effects, live_until, own_events, take_record
+from relight.decide import live_until, own_events, take_record
+from relight.engine.accounts import Accounts
 from relight.engine.copies import find_copies
 from relight.engine.daily import Days, Taken, cut_at, last_of
 from relight.engine.log_order import LogOrder, asks_for_visits
@@ -28,6 +28,7 @@ from relight.engine.outgoing import outbox_message
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT, ProfileCache
 from relight.engine.progress import Progress
 from relight.engine.timers import HourBuckets
+from relight.engine.work import Work
 from relight.rules.world import World
 from relight.stores.crash import crash_point
 from relight.stores.erasure_key import ERASED_PREFIX
@@ -37,21 +38,14 @@ from relight.streams.envelope import Control, DeadLetter, Event, Rank
 from relight.streams.ids import is_same_body
 
 if TYPE_CHECKING:
+    from relight.customers.profile import Profile
+    from relight.decide import Effects
     from relight.rules.plan import Plan
     from relight.streams.envelope import Record
 
 _NO_LAYOUT = Layout()
-
-
-@dataclass(slots=True, kw_only=True)
-class Work:
-    """One batch while it is made."""
-
-    log: list[tuple[Record, None]] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
-    effects: Effects = field(default_factory=Effects)
-    differing: int = 0
-    duplicates: int = 0
+#: Rows that recovery holds before it writes them.
+ROWS_AT_ONCE_MAX = 10_000
 
 
 class Engine:
@@ -73,6 +67,7 @@ class Engine:
         self.profiles = ProfileCache(store, most=cached_profiles, closed_bytes=closed_bytes)
         self.timers = HourBuckets()
         self.progress = Progress()
+        self.accounts = Accounts(self)
         self.days: Days | None = None  # what local days begin with
         self._position = store.last_position()
         self._order = LogOrder()
@@ -193,7 +188,7 @@ class Engine:
         plans = self.world.plans()
         self.world = World(keyed=self.world.keyed)
         self.profiles.forget()
-        self.timers, self._order = HourBuckets(), LogOrder()
+        self.timers, self._order, self.accounts = HourBuckets(), LogOrder(), Accounts(self)
         self._position = self.store.last_position()
         self.recover(plans)
         self._is_ahead = False
@@ -207,11 +202,12 @@ class Engine:
 
     def _take_global(self, work: Work, record: Event | Control) -> None:
         at = self._order.place_global(record)
+        self.accounts.follow(work, record)
         work.log.append((record, None))
         self._position += 1
         self.world.append(record)
         if asks_for_visits(self.world, record):
-            self._visit_from = at
+            self._visit_from, self.accounts.asked = at, len(self.world)
 
     def _take_own(self, work: Work, record: Event | Control) -> None:
         customer = record.customer
@@ -221,31 +217,43 @@ class Engine:
             if refused is not None:
                 work.dead.append(refused)
                 return
-        profile = self.profiles.get(self._layout_at, customer)
+        if self.accounts.are_capped:
+            self.accounts.come_to(work, record)
+        profile = self.profile(customer)
         is_new, wake = profile.position < 0, profile.wake
         asks = type(record) is Control or profile.world < len(self.world.records)  # a new plan, a merge: of the past
-        history = partial(self._history, work, customer) if asks else None
+        history = partial(self.history, work, customer) if asks else None
         take_record(self.world, profile, record, work.effects, history=history)
+        self.log_own(work, record, profile)
+        if is_new or profile.wake != wake:
+            self.timers.arm(customer, profile.wake)
+        if self.accounts.are_capped:
+            self.accounts.note(work, profile, record)
+
+    def log_own(self, work: Work, record: Event | Control, profile: Profile) -> None:
+        """Put a customer's own record, decided on, at the end of the log."""
         # The store encodes it: the ingest time may have been raised to the customer's last (H1).
         work.log.append((record, None))
         self._order.note_own(record)
         self._position += 1
         profile.position = self._position
-        if is_new or profile.wake != wake:
-            self.timers.arm(customer, profile.wake)
 
-    def _layout_at(self, seen: int) -> Layout:
+    def profile(self, customer: str) -> Profile:
+        """Return a customer's profile, as it stands."""
+        return self.profiles.get(self.layout_at, customer)
+
+    def layout_at(self, seen: int) -> Layout:
         """Return the layout of a profile that has seen so many global records: of the plan in force then."""
         plan = self.world.states[seen].plan
         return _NO_LAYOUT if plan is None else plan.layout
 
     def has_withdrawn(self, customer: str, topic: str, *, by_record: bool) -> bool:
         """Return whether the last word of a customer on a topic is no, and came as a control record if `by_record`."""
-        given = self.profiles.get(self._layout_at, customer).consent.get(topic)
+        given = self.profile(customer).consent.get(topic)
         return given is not None and not given[1] and (not by_record or given[0][1:] == ("", ""))
 
     def _fill_merge(self, work: Work, record: Control) -> DeadLetter | None:
-        anonymous = self.profiles.get(self._layout_at, record.subject)
+        anonymous = self.profile(record.subject)
         return fill_merge(record, log=self._own_log(work, record.subject), anonymous=anonymous)
 
     def _own_log(self, work: Work, customer: str) -> Iterator[Record]:
@@ -256,7 +264,7 @@ class Engine:
             if logged.customer == customer:
                 yield logged
 
-    def _history(self, work: Work, customer: str) -> Iterator[Event]:
+    def history(self, work: Work, customer: str) -> Iterator[Event]:
         """Yield the customer's own events so far, those of merged profiles among them (V4)."""
         return own_events(self._own_log(work, customer), self.layout)
 
@@ -272,10 +280,12 @@ class Engine:
             self._live(work, customer, until)
 
     def _live(self, work: Work, customer: str, until: int) -> None:
-        profile = self.profiles.get(self._layout_at, customer)
+        if self.accounts.are_capped and self.accounts.live(work, customer, until):
+            return
+        profile = self.profile(customer)
         # Global records of this very instant may still be followed by control records of it; own ones take them along.
         live_until(
-            self.world, profile, until, work.effects, rank=Rank.EVENT, history=lambda: self._history(work, customer)
+            self.world, profile, until, work.effects, rank=Rank.EVENT, history=lambda: self.history(work, customer)
         )
         self.timers.arm(customer, profile.wake)
 
@@ -304,15 +314,7 @@ class Engine:
             first = f"{row.rule} {row.customer} {row.occurrence}"
             message = f"{len(appended.conflicts)} rows contradict the ledger, first {first}"
             raise FaultError(message)
-        self.progress.batches += 1
-        self.progress.events += sum([type(record) is Event for record, _ in work.log])
-        self.progress.dead += len(work.dead)
-        self.progress.duplicates += work.duplicates
-        self.progress.differing += work.differing
-        self.progress.reached = max(self.progress.reached, until)
-        self.progress.rows += len(effects.rows)
-        self.progress.rows_by.update((row.state.value, row.reason or "") for row in effects.rows)
-        self.progress.mails += len(effects.mails)
+        self.progress.count(work, until)
         self.profiles.trim()
 
     def checkpoint(self) -> int:
@@ -342,6 +344,7 @@ class Engine:
             if standing.world < visited_at:
                 behind.append(stored.customer)
         folded, touched = self._fold_forward(begin)
+        self.accounts.recover(touched, visited_at)
         self._order.recover(self.store)
         reached = self.store.reached()
         if reached is not None:
@@ -362,8 +365,8 @@ class Engine:
         for position, record in self.store.read_log(begin):
             if record.customer is None or record.customer.startswith(ERASED_PREFIX):
                 continue
-            profile = self.profiles.get(self._layout_at, record.customer)
-            revived = revive_record(self._layout_at(profile.world), record)
+            profile = self.profile(record.customer)
+            revived = revive_record(self.layout_at(profile.world), record)
             if profile.position < position:
                 customer = record.customer
                 take_record(
@@ -394,7 +397,3 @@ class Engine:
         """
         work.effects.counted.clear()
         self._commit(work, {}, reached)
-
-
-#: Rows that recovery holds before it writes them.
-ROWS_AT_ONCE_MAX = 10_000

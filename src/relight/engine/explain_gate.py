@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from relight.base.instants import DAY
 from relight.customers.profile import Entry
 from relight.decide.minutes import allowed_minute, case_of
+from relight.decide.rooms import needs_room
 from relight.decide.standing import step_of
 from relight.engine.explain_words import Finding, Mark, clock, leaf_finding, length, place_text
 from relight.messages.caps import full_cap, next_minute_with_room
@@ -105,8 +106,11 @@ def gate_findings(turn: Turn, rule: Rule, entry: Entry, *, is_real: bool) -> tup
         return (Finding(mark=Mark.SKIPPED, text="no step of this rule sends anything"),)
     case = _case(turn, rule, entry, step)
     found = []
+    idle = {"audience"}  # told by itself
+    idle |= {"sunset"} if turn.plan.policy.sunset is None else set()
+    idle |= set() if needs_room(turn, rule) else {"account cap"}
     for name, check in CHECKS:
-        if name == "audience" or (name == "sunset" and turn.plan.policy.sunset is None):
+        if name in idle:
             continue
         if name in SKIPS[case.message_class]:
             found.append(Finding(mark=Mark.SKIPPED, text=f"{name}: {case.message_class.value} messages skip it"))
@@ -119,7 +123,8 @@ def gate_findings(turn: Turn, rule: Rule, entry: Entry, *, is_real: bool) -> tup
             if verdict is None and name == "quiet hours":
                 continue  # the minute below says so
             found.append(_passed(name, case) if verdict is None else _refused(name, verdict, case))
-    return (*found[:-2], _minute(turn, case), *found[-2:])
+    last = 2 if "account cap" in idle else 3
+    return (*found[:-last], _minute(turn, case), *found[-last:])
 
 
 def _case(turn: Turn, rule: Rule, entry: Entry, step: Step) -> Case:
@@ -169,6 +174,9 @@ def _passed(name: str, case: Case) -> Finding:
             return Finding(mark=Mark.YES, text=text, place=str(rule.place))
         case "frequency cap":
             return _room(case)
+        case "account cap":
+            text = "account cap: what others of the account have had is looked up at the minute itself"
+            return Finding(mark=Mark.SKIPPED, text=text, place=place_text(places.get("classes")))
         case _:
             share = f"{rule.holdout:.1%}" if rule.holdout else "nobody"
             return Finding(
@@ -203,7 +211,7 @@ def _refused(name: str, verdict: Verdict, case: Case) -> Finding:
     more = _holders(case) if name == "frequency cap" else ()
     leaf, number = verdict.leaf, verdict.number
     text = reason + (f": {leaf}" if leaf else "") + (f": it is {number}" if number is not None else "")
-    if name == "frequency cap":
+    if name in {"frequency cap", "account cap"}:
         text = f"{reason}: {leaf}, {number} taken"
     elif name == "consent":
         text = f"{reason}: topic '{case.rule.topic}' was {number}"
@@ -233,8 +241,7 @@ def _holders(case: Case) -> tuple[str, ...]:
     shown = holders[-full[1] :]
     lines = [f"'{p.rule}' holds a place since {clock(p.scheduled, zone)}" for p in shown]
     free = next_minute_with_room(
-        caps,
-        taken,
+        ((caps, taken),),
         after=case.scheduled,
         until=case.scheduled + ROOM_AHEAD,
         zone=zone,

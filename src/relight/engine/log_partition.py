@@ -18,7 +18,8 @@ import msgspec
 from relight.base.errors import FaultError
 from relight.base.instants import INSTANT_MIN
 from relight.customers.revive import revive_record
-from relight.engine.engine import Engine, Work
+from relight.engine.engine import Engine
+from relight.engine.work import Work
 from relight.stores.partition import LOG_INPUT, PartitionStore
 from relight.streams.envelope import Control, DeadLetter, Event
 from relight.streams.envelope import order_key as log_order

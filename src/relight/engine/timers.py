@@ -65,6 +65,11 @@ class HourBuckets:
             elif hour < self._hours[number]:
                 self._put(number, hour)
 
+    def wake_of(self, customer: str) -> int:
+        """Return the wake a customer was armed with (µs); INSTANT_MAX for somebody unknown."""
+        number = self._numbers.get(customer)
+        return INSTANT_MAX if number is None else self._wakes[number]
+
     def _put(self, number: int, hour: int) -> None:
         self._hours[number] = hour
         bucket = self._buckets.get(hour)

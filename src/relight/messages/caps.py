@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from relight.rules.plan import Cap
 
+    #: Caps, each list with the scheduled instants of the places that count against it.
+    Limits = Sequence[tuple[Sequence[Cap], Sequence[int]]]
+
 #: Longest time that places are kept for calendar caps (µs): a month and the two days of zones around it.
 PLACES_KEEP = 33 * DAY
 
@@ -41,20 +44,21 @@ def _period(instant: int, zone: str, calendar: str | None) -> tuple[int, int, in
     return (day.year, day.month, day.day)
 
 
-def next_minute_with_room(  # noqa: PLR0913 - the parts of one question, by keyword
-    caps: Sequence[Cap], taken: Sequence[int], *, after: int, until: int, zone: str, allowed: Callable[[int], int]
+def next_minute_with_room(
+    limits: Limits, *, after: int, until: int, zone: str, allowed: Callable[[int], int]
 ) -> int | None:
     """Return the first allowed minute in (after, until] with room as taken now, or None (`when_capped: {wait: T}`)."""
     at = after
     while True:
         tomorrow = to_local(at, zone).date() + dt.timedelta(days=1)
         points = [day_start(tomorrow, zone)]
-        points += [place + cap.window for cap in caps if cap.window is not None for place in taken]
+        for caps, taken in limits:
+            points += [place + cap.window for cap in caps if cap.window is not None for place in taken]
         at = min(point for point in points if point > at)
         minute = allowed(at)
         if at > until or minute > until:
             return None
-        if full_cap(caps, taken, minute, zone) is None:
+        if all(full_cap(caps, taken, minute, zone) is None for caps, taken in limits):
             return minute
 
 

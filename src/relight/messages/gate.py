@@ -26,8 +26,9 @@ from relight.rules.plan import InactiveTrigger, MessageClass, StepKind, message_
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from relight.customers.profile import Entry, Profile
+    from relight.customers.profile import Entry, Profile, Room
     from relight.customers.reading import Reading
+    from relight.messages.caps import Limits
     from relight.rules.plan import Cap, Condition, Plan, Rule, Sender, Step
     from relight.rules.world import World, WorldState
 
@@ -52,6 +53,8 @@ class Case:
     extra: Callable[[], Mapping[str, object]]
     #: Whom it comes from; None where the trait that names a person says nothing.
     sender: Sender | None
+    #: What the people of the account had, as the log says for this minute; None for somebody without an account.
+    room: Room | None = None
     #: Set by the render check.
     rendered: Any = None
     address: str = ""
@@ -255,6 +258,29 @@ def check_cap(case: Case) -> Verdict | None:
     return _refuse(Reason.FREQUENCY_CAP, str(cap), used, cap.place)
 
 
+def account_limits(case: Case) -> Limits:
+    """Return the caps on the customer's account: of all its people together, and of the rule on the others (G2)."""
+    room, rule = case.room, case.rule
+    if room is None:
+        return ()
+    together = case.plan.policy.account_caps.get(rule.message_class, ())
+    own = taken_places(case.profile, rule)
+    return (
+        (together, [*own, *room.taken]),
+        ((), ()) if rule.account_cap is None else ((rule.account_cap,), room.same_rule),
+    )
+
+
+def check_account_cap(case: Case) -> Verdict | None:
+    """Refuse when the people of the account have had their share; decide may then wait for room (G2)."""
+    for caps, taken in account_limits(case):
+        full = full_cap(caps, taken, case.scheduled, case.reading.zone)
+        if full is not None:
+            case.capped = True
+            return _refuse(Reason.ACCOUNT_CAP, f"{full[0]} an account", full[1], full[0].place)
+    return None
+
+
 def check_holdout(case: Case) -> Verdict | None:
     """Keep the held-out share without messages: the last gate, so that both arms are alike (G4)."""
     share = case.rule.holdout
@@ -281,9 +307,12 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("quiet hours", check_quiet_hours),
     ("expires", check_expires),
     ("frequency cap", check_cap),
+    ("account cap", check_account_cap),
     ("holdout", check_holdout),
 )
-_MARKETING_ONLY = frozenset({"consent", "sunset", "sensitive", "quiet hours", "expires", "frequency cap", "holdout"})
+_MARKETING_ONLY = frozenset(
+    {"consent", "sunset", "sensitive", "quiet hours", "expires", "frequency cap", "account cap", "holdout"}
+)
 #: What each class skips (G5).
 SKIPS: dict[MessageClass, frozenset[str]] = {
     MessageClass.MARKETING: frozenset(),

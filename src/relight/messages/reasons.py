@@ -18,6 +18,7 @@ class Reason(StrEnum):
     NO_ADDRESS = "no_address"
     SENSITIVE_HOLD = "sensitive_hold"
     FREQUENCY_CAP = "frequency_cap"
+    ACCOUNT_CAP = "account_cap"
     QUIET_HOURS = "quiet_hours"
     EXIT = "exit"
     GOAL_MET = "goal_met"

@@ -20,6 +20,7 @@ from relight.rules.models import ReentryAfter, ReentryPer, RuleModel, WhenCapped
 from relight.rules.plan import (
     EXPIRES_DEFAULT,
     GRACE_DEFAULT,
+    Cap,
     Condition,
     DeclinedTrigger,
     EventMatch,
@@ -67,6 +68,8 @@ class Surroundings:
     class_topics: Mapping[MessageClass, str | None] = field(default_factory=dict)
     #: Config's holdout; None where it has none.
     holdout: Decimal | None = None
+    #: The config says what names the account somebody belongs to.
+    has_accounts: bool = False
     #: The project's zone, for `starts` and `ends`.
     zone: str = "UTC"
     #: Templates, teams and web addresses that steps name.
@@ -154,6 +157,7 @@ def _compile_rule(source: RuleSource, texts: Texts, around: Surroundings) -> Rul
         grace=_elapsed(model.grace, GRACE_DEFAULT),
         settle=_elapsed(model.settle, 0),
         when_capped=model.when_capped.wait.elapsed if isinstance(model.when_capped, WhenCapped) else None,
+        account_cap=_account_cap(model, texts, around),
         holdout=holdout,
         paused=model.paused,
         starts=starts,
@@ -251,10 +255,21 @@ def _holdout(model: RuleModel, message_class: MessageClass, texts: Texts, around
     return float(share)
 
 
+def _account_cap(model: RuleModel, texts: Texts, around: Surroundings) -> Cap | None:
+    cap = model.account_cap
+    if cap is None:
+        return None
+    if not around.has_accounts:
+        message = "nothing says which account somebody belongs to"
+        help_text = "write `accounts: {key: <trait or field>}` in config/default.yaml"
+        texts.report("no-accounts", message, ("account_cap",), help_text, key=True)
+    return replace(cap, place=texts.place_of(("account_cap",)))
+
+
 def _refuse_idle(model: RuleModel, trigger: Trigger | None, message_class: MessageClass, texts: Texts) -> None:
     """Refuse what would change nothing in a rule of its class or trigger."""
     if message_class is not MessageClass.MARKETING:
-        for key in ("topic", "when_capped"):
+        for key in ("topic", "when_capped", "account_cap"):
             if key in model.model_fields_set:
                 message = f"{message_class} messages ask for neither consent nor room, so '{key}' would change nothing"
                 texts.report("not-here", message, (key,), "remove it, or let the class be marketing", key=True)

@@ -24,7 +24,7 @@ from relight.rules.plan import (
 
 if TYPE_CHECKING:
     from relight.customers.layout import Layout
-    from relight.rules.plan import Condition, Plan, Rule
+    from relight.rules.plan import Cap, Condition, Plan, Rule
 
 
 #: A rule that reads an event: the rule, its trigger, and the condition on the event's properties.
@@ -69,6 +69,8 @@ class PlanIndex:
     watched_traits: Mapping[str, tuple[str, ...]]
     #: A trait or a first record may make a deadline earlier that is no entry's: dates, schedules, personal thresholds.
     rearmed_by_traits: bool
+    #: Caps of single rules on an account's other people.
+    account_caps: tuple[Cap, ...]
     #: Events that trigger, that a watch reads, or that move a personal threshold: all others are only folded.
     loud: frozenset[str]
 
@@ -119,6 +121,7 @@ def index_plan(plan: Plan) -> PlanIndex:
         or any(isinstance(r.trigger, DateTrigger | ScheduleTrigger) for r in rules)
         or any(t.include_never_active for t in triggers),
         loud=frozenset(by_event) | frozenset(watched_by) | personal,
+        account_caps=tuple(rule.account_cap for rule in rules if rule.account_cap is not None),
         moved_by=_moved_by(rules, conditional),
         moved_by_any=conditional,
     )

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, Tag
 
 from relight.rules.field_kinds import (
+    CapField,
     ConditionField,
     DateField,
     ElapsedField,
@@ -127,6 +128,11 @@ class RuleModel(FileModel):
     when_capped: Annotated[
         Annotated[Literal["skip"], Tag(SCALAR)] | Annotated[WhenCapped, Tag(MAPPING)], by_shape()
     ] = Field(default="skip", description="`skip`, or `{wait: 2 days}`: the first allowed minute with room.")
+    account_cap: CapField | None = Field(
+        default=None,
+        description="At most so many messages of this rule to the other people of an account: `1 per 30 days` sends to"
+        " one of them.",
+    )
     holdout: ShareField | None = Field(default=None, description="The share kept without messages; left out: config's.")
     backfill: BackfillModel | None = Field(
         default=None, description="Also take those who match already; none if left out."

@@ -42,6 +42,7 @@ __all__ = [
     "GRACE_DEFAULT",
     "MESSAGE_KINDS",
     "PRIORITY_DEFAULT",
+    "AccountKey",
     "Cap",
     "Condition",
     "DateTrigger",
@@ -150,6 +151,8 @@ class Rule:
     settle: int = 0
     #: None skips; µs to wait for room (G2).
     when_capped: int | None = None
+    #: What the other people of the customer's account may have had of this rule (G2); None: any number.
+    account_cap: Cap | None = None
     #: Share kept without messages, 0 to 1.
     holdout: float = 0.0
     paused: bool = False
@@ -190,6 +193,14 @@ class Cap:
         return f"{self.most} per {self.calendar or Span(elapsed=self.window or 0)}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountKey:
+    """What names the account somebody belongs to."""
+
+    #: A trait; None: the field that streams read as `account`.
+    trait: str | None
+
+
 class Letter(Protocol):
     """What decide needs of a compiled template: `templates` provides it."""
 
@@ -219,6 +230,10 @@ class Policy:
     #: topic -> consent where a customer said nothing.
     topics: Mapping[str, bool] = field(default_factory=dict)
     caps: Mapping[MessageClass, tuple[Cap, ...]] = field(default_factory=dict)
+    #: Where people belong to accounts: which account somebody is of.
+    account: AccountKey | None = None
+    #: Caps of all people of one account together, by class.
+    account_caps: Mapping[MessageClass, tuple[Cap, ...]] = field(default_factory=dict)
     #: Local minutes [from, to) that are quiet; None for none.
     quiet: tuple[int, int] | None = None
     #: True holds marketing back with sensitive_hold.

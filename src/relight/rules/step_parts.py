@@ -35,6 +35,8 @@ class Outside:
     coded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: The trait that names a customer's manager, where accounts are declared.
     manager: str | None = None
+    #: The trait that names the account somebody belongs to; None for none, and where a field does.
+    account: str | None = None
     #: Messages of the rule wait for their minute: marketing alone (G5).
     may_wait: bool = True
     #: Quiet minutes of the day that bind the rule; None for none.
@@ -150,7 +152,7 @@ def compile_wait(texts: Texts, _outside: Outside, model: m.WaitStep, path: Path)
     return {"until_expression": None if checked is None else compile_condition(checked, texts.binder)}
 
 
-def compile_set(texts: Texts, _outside: Outside, model: m.SetStep, path: Path) -> dict[str, Any]:
+def compile_set(texts: Texts, outside: Outside, model: m.SetStep, path: Path) -> dict[str, Any]:
     """Return the trait and its value in memory form."""
     trait, value = model.set.trait, model.set.to
     path = (*path, "set")
@@ -159,6 +161,9 @@ def compile_set(texts: Texts, _outside: Outside, model: m.SetStep, path: Path) -
         message = f"no stream declares the trait '{trait}'"
         report_unknown(texts, "unknown-trait", message, (*path, "trait"), (trait, texts.scope.schema.traits))
         return {"trait": trait}
+    if trait == outside.account:
+        message = f"'{trait}' says which account somebody belongs to, and no rule moves people between accounts"
+        texts.report("not-here", message, (*path, "trait"), "set another trait; accounts come from events")
     if value is not None:
         try:
             value = coercer_of(declared.kind, declared.values, make_time_reader(None))(value)

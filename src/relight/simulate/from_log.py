@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Records of one batch.
 BATCH_RECORDS = 1_000
 #: Control records that belong to the run that wrote them, not to what happened.
-_OF_THE_RUN = frozenset({"plan", "gap"})
+_OF_THE_RUN = frozenset({"plan", "gap", "account"})
 
 
 def replay_log(

@@ -72,6 +72,7 @@ class _Compiler:
             arrives_field=model.arrives.field if model.arrives else "",
             read_customer=declare.reader(model.customer, ("customer",)),
             read_account=declare.reader(model.account, ("account",)),
+            account_field="" if model.account is None else declare.plain(model.account) or "account",
             keys=PlainKeys(
                 name=declare.plain(model.name),
                 id=None if id_is_content else declare.plain(model.id),

@@ -73,6 +73,9 @@ class Control(msgspec.Struct, array_like=True, gc=False, kw_only=True):
       code        subject = occurrence key of a mail, detail = {"code": what was drawn for it} (S6); customer set
       gap         detail = {"until": instant}; ingest_time is its beginning (H9)
       erase       customer set (V5)
+      account     subject = occurrence key of a message that stands before the gate at this minute, detail =
+                  {"account": …, "taken": [µs], "same_rule": [µs]}: places that the account's other people have (G2);
+                  customer set
       merge       subject = anonymous id, detail = its encoded profile; customer set (V4)
       measures    measures_computed: detail = {name: value}; customer set
     """

@@ -145,6 +145,9 @@ class StreamPlan:
     arrives_field: str = ""
     read_customer: FieldReader | None = None
     read_account: FieldReader | None = None
+    #: What the config's `accounts` may call what `read_account` reads: the field, `account` where it is nested or put
+    #: together; empty for none.
+    account_field: str = ""
     #: The same fields as the readers around here, for the hot path.
     keys: PlainKeys = PlainKeys()
     fixed_name: str | None = None

@@ -19,7 +19,7 @@ from relight.customers import series as keeping
 from relight.customers.codec import PROFILE_VERSION, decode_profile, encode_profile
 from relight.customers.fold import fold_event
 from relight.customers.layout import Layout
-from relight.customers.profile import Ask, Candidate, Entry, Flag, Place, Profile, Reach
+from relight.customers.profile import Ask, Candidate, Entry, Flag, Place, Profile, Reach, Room
 from relight.customers.series import Series, insert_event, prune_series
 from relight.streams.envelope import Event
 from tests.support.story import make_plan, story
@@ -196,6 +196,7 @@ def full_profile() -> Profile:
             sent=["a"], deadline=T0, threshold=DAY, threshold_id="help", milestone="1", release={"feature": "boards"}, release_event="shipped",
         )
     ]  # fmt: skip
+    profile.account_order, profile.rooms = order, {"key": Room(T0, [T0 - DAY], [])}
     profile.places = [Place(T0, "r", "event:s/1", "send:0", "marketing")]
     profile.zone, profile.plan_version, profile.measures = "Europe/Istanbul", "v", {"score": 3}
     return profile
@@ -215,17 +216,20 @@ def test_every_field_comes_back_from_its_bytes() -> None:
 
 
 def test_a_profile_of_version_1_is_upgraded() -> None:
-    """An older encoding upgrades step by step: version 1 had no measures."""
+    """An older encoding upgrades step by step: version 1 had no measures, 2 no rooms of an account."""
     version, fields = msgspec.msgpack.decode(encode_profile(full_profile()))
-    assert version == PROFILE_VERSION == 2
-    old = decode_profile(LAYOUT, msgspec.msgpack.encode([1, fields[:-1]]))
-    assert old.measures == {}
+    assert version == PROFILE_VERSION == 3
+    newer = ("measures", "account_order", "rooms")
+    old = decode_profile(LAYOUT, msgspec.msgpack.encode([1, fields[: -len(newer)]]))
+    assert [getattr(old, name) for name in newer] == [{}, None, {}]
     assert old.entries == full_profile().entries
+    known = decode_profile(LAYOUT, msgspec.msgpack.encode([2, fields[: 1 - len(newer)]]))
+    assert known.measures == full_profile().measures
 
 
 @pytest.mark.parametrize(
     "blob",
-    [b"", b"\xff", msgspec.msgpack.encode([3, []]), msgspec.msgpack.encode([2, [1]]), msgspec.msgpack.encode("x")],
+    [b"", b"\xff", msgspec.msgpack.encode([4, []]), msgspec.msgpack.encode([3, [1]]), msgspec.msgpack.encode("x")],
 )
 def test_bytes_that_are_no_profile_are_refused(blob: bytes) -> None:
     """I16: corruption is detected, never taken for a profile; nor is a newer version."""

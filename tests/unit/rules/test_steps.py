@@ -172,6 +172,13 @@ def test_a_wait_may_end_at_a_date() -> None:
     assert steps_of({"wait": {"until": "plan"}}) == [("steps/0/wait/until", "type-mismatch")]
 
 
+def test_no_rule_moves_people_between_accounts() -> None:
+    """I18: a rule may not set the trait that says which account somebody belongs to."""
+    rule = {"trigger": EVENT, "steps": [{"set": {"trait": "plan", "to": "pro"}}]}
+    outside = replace(surroundings().outside, account="plan")
+    assert told(rule, outside=outside) == [("steps/0/set/trait", "not-here")]
+
+
 def test_a_sender_is_a_trait_that_names_a_person() -> None:
     """A24: `sender` names a trait; where accounts name their manager's, `manager` means that one."""
     steps = [{"send": "nudge", "sender": "manager"}]

@@ -94,7 +94,7 @@ def run_again(  # noqa: PLR0913 - one run, by keyword
     for one in plans:
         engine.world.register(one)
     engine.world.register(plan)
-    left_out = frozenset({"plan", "gap"} | ({"measures"} if day_maker is not None else set()))
+    left_out = frozenset({"plan", "gap", "account"} | ({"measures"} if day_maker is not None else set()))
     take_log(engine, _with_plan(log, plan, since, left_out), on_progress)
     engine.advance(reached)
     return engine

@@ -22,6 +22,7 @@ REASON_WORDS: Final[Mapping[str, str]] = MappingProxyType({
     Reason.NO_ADDRESS: "No address that mail could go to.",
     Reason.SENSITIVE_HOLD: "Not the moment: something sensitive is open, such as a support ticket.",
     Reason.FREQUENCY_CAP: "The person has had as many messages as the config allows.",
+    Reason.ACCOUNT_CAP: "The people of the account have had as many messages together as is allowed.",
     Reason.QUIET_HOURS: "Quiet hours in the person's zone.",
     Reason.EXIT: "The rule's reason went away before the message could leave.",
     Reason.GOAL_MET: "The rule's goal was reached; nothing is left to ask for.",

@@ -108,6 +108,7 @@ def _outcomes(plan: Plan, rule: Rule) -> Iterable[str]:
             (Reason.SENSITIVE_HOLD, policy.sensitive is not None),
             (Reason.QUIET_HOURS, policy.quiet is not None),
             (Reason.FREQUENCY_CAP, bool(policy.caps.get(MessageClass.MARKETING))),
+            (Reason.ACCOUNT_CAP, rule.account_cap is not None or bool(policy.account_caps)),
             (Reason.HOLDOUT, rule.holdout > 0),
         )
         yield from (reason.value for reason, can in told if can)
