@@ -8,7 +8,7 @@ customer's log: so a decision reads nothing but the customer's own log. Without 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from relight.base.instants import INSTANT_MAX, INSTANT_MIN
 from relight.customers.codec import decode_profile
@@ -19,11 +19,14 @@ from relight.streams.envelope import Control, Event, Rank, rank_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from relight.customers.layout import Layout
     from relight.customers.profile import Entry, Place, Profile
     from relight.decide import Turn
-    from relight.engine.engine import Engine
+    from relight.engine.timers import HourBuckets
     from relight.engine.work import Work
     from relight.rules.plan import AccountKey, Cap, Plan
+    from relight.rules.world import World
+    from relight.stores.interface import Store
 
 
 def capped_accounts(plan: Plan | None) -> AccountKey | None:
@@ -33,10 +36,34 @@ def capped_accounts(plan: Plan | None) -> AccountKey | None:
     return plan.policy.account
 
 
+class Decider(Protocol):
+    """What is asked of the engine whose accounts these are."""
+
+    world: World
+    timers: HourBuckets
+    store: Store
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan in force at the end of the log."""
+
+    def profile(self, customer: str) -> Profile:
+        """Return a customer's profile, as it stands."""
+
+    def history(self, work: Work, customer: str) -> Iterable[Event]:
+        """Yield the customer's own events so far."""
+
+    def log_own(self, work: Work, record: Event | Control, profile: Profile) -> None:
+        """Put a customer's own record, decided on, at the end of the log."""
+
+    def layout_at(self, seen: int) -> Layout:
+        """Return the layout of a profile that has seen so many global records."""
+
+
 class Accounts:
     """The accounts of one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Decider) -> None:
         """Stand before the first plan."""
         self._engine = engine
         self._key: AccountKey | None = None
