@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -10,16 +11,19 @@ from pathlib import Path
 import pytest
 
 from relight.base.instants import DAY, iso_utc
+from relight.engine.erasing import EraseOrder, erase_entry, read_answer
 from relight.messages.identity import occurrence_digest
 from relight.stores.erasure_key import ERASED_PREFIX, erasure_key_path, read_erasure_key
 from relight.stores.inbox import Inbox
 from relight.stores.inbox_words import Word, word_entry
+from relight.stores.postgres import PostgresStore
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control, Event
 from tests.acceptance.cli_kit import relight
 from tests.faults.checker import mails_in
 from tests.faults.small_project import QUIET, SECRET, T0, add, line, write_project
 from tests.faults.test_live import live
+from tests.support.postgres_server import PostgresServer
 
 ENV = {"LINK_SECRET": SECRET}
 WHO, ADDRESS = "customer-ada", "ada.lovelace@mail.example"
@@ -124,14 +128,88 @@ def test_who_was_erased_is_not_mailed_again(folder: Path) -> None:
     assert "not suppressed" in relight("suppressions", "list", "--address", ADDRESS, cwd=folder, env=ENV).stdout
 
 
-def test_erase_waits_for_its_turn(folder: Path) -> None:
-    """While an engine has the store, or the inbox holds what none has read, nothing is erased; without its key a store
-    whose erased people could be mailed again is refused.
+def test_a_running_engine_takes_somebody_out(folder: Path) -> None:
+    """V5: while the engine runs it carries the order out between two batches: no byte of the person is left, the inbox
+    and the order itself included; the engine knows the same events again, mails everybody else and not the address.
     """
+    before = len(mails_in(folder / "outbox"))
     with live(folder, T0 + 9 * DAY) as engine:
         engine.wait(lambda _: True)
-        assert "an engine has the store" in relight("erase", WHO, "--yes", cwd=folder, code=64, env=ENV).stderr
+        told = json.loads(relight("erase", WHO, "--yes", "--json", cwd=folder, env=ENV).stdout)
+        assert (told["ok"], told["records"], told["messages"], told["words"], told["found"]) == (True, 4, 1, 2, 0)
+        assert files_hold(folder, WHO, ADDRESS) == []
+        add(folder, line(0, WHO, "identify", T0, email=ADDRESS), line(10, WHO, "used", T0))
+        for number, (who, address) in enumerate((("eve", "eve@mail.example"), ("again", ADDRESS))):
+            add(folder, line(50 + number, who, "identify", T0 + 9 * DAY, email=address))
+            add(folder, line(60 + number, who, "used", T0 + 9 * DAY))
+        engine.wait(lambda done: done["events"] >= 4)
+        engine.set_clock(T0 + 17 * DAY)
+        engine.wait(lambda done: done["reached"] >= T0 + 17 * DAY and done["mails"] >= 1)
         engine.stop()
+    assert len(mails_in(folder / "outbox")) == before + 1
+    with closing(SqliteStore.open(folder / "data/relight.db", read_only=True)) as store:
+        assert {r.customer for _, r in store.read_log() if isinstance(r, Event)} == {"customer-bob", "eve", "again"}
+        assert {row.reason for row in store.ledger(customer="again") if row.state == "suppressed"} == {"suppressed"}
+
+
+def test_a_kill_before_the_order_is_done_with_changes_nothing(folder: Path) -> None:
+    """V5: killed when the person is gone and the place in the inbox is not kept yet, the engine carries the order out
+    again: to the same answer, and then nothing names them.
+    """
+    with closing(Inbox.open(folder / "data/relight.inbox.db")) as inbox:
+        (place,) = inbox.put([erase_entry(EraseOrder(customer=WHO), T0)])
+    with live(folder, T0 + 9 * DAY, RELIGHT_CRASH_AT="before_inbox_batch:1") as killed:
+        assert killed.process.wait(timeout=60) == -signal.SIGKILL
+    assert files_hold(folder, WHO) == [WHO]  # the order
+    with closing(SqliteStore.open(folder / "data/relight.db", read_only=True)) as store:
+        first = read_answer(store, place)
+        assert first is not None
+        assert (first.records, first.words) == (4, 2)
+    run(folder, 9 * DAY)
+    with closing(SqliteStore.open(folder / "data/relight.db", read_only=True)) as store:
+        assert read_answer(store, place) == first
+    assert files_hold(folder, WHO, ADDRESS) == []
+
+
+def test_a_server_s_tables_keep_nobody(tmp_path: Path, postgres: PostgresServer) -> None:
+    """V1, V5: on PostgreSQL, beside a running engine and without one: no table holds the person, the same events again
+    are copies, the address stays suppressed, and without the key the store is not opened.
+    """
+    env = {**ENV, "DATABASE_URL": postgres.new_schema()}
+    project = write_project(tmp_path, {"quiet": QUIET}, follow=True)
+    config = project / "config/default.yaml"
+    config.write_text(config.read_text().replace("{sqlite: data/relight.db}", '{postgres: "${DATABASE_URL}"}'))
+    people = {WHO: ADDRESS, "customer-bob": "bob.example@mail.example", "customer-eve": "eve@mail.example"}
+    rows = [(line(n, who, "identify", T0, email=address), line(10 + n, who, "used", T0))
+            for n, (who, address) in enumerate(people.items())]  # fmt: skip
+    add(project, *(one for pair in rows for one in pair))
+    add(project, json.dumps({"customer": WHO, "event": "used", "at": iso_utc(T0)}) + "\n")
+    with live(project, T0 + 8 * DAY, DATABASE_URL=env["DATABASE_URL"]) as engine:
+        engine.wait(lambda done: done["mails"] >= 3)
+        told = json.loads(relight("erase", WHO, "--yes", "--json", cwd=project, env=env).stdout)
+        assert (told["ok"], told["records"], told["messages"], told["dead_letters"]) == (True, 2, 1, 1)
+        engine.stop()
+    told = json.loads(relight("erase", "customer-bob", "--yes", "--json", cwd=project, env=env).stdout)
+    assert (told["ok"], told["records"], told["addresses"]) == (True, 2, 1)
+    add(project, *rows[0], line(90, "again", "identify", T0 + 9 * DAY, email=ADDRESS))
+    add(project, line(91, "again", "used", T0 + 9 * DAY))
+    with live(project, T0 + 17 * DAY, DATABASE_URL=env["DATABASE_URL"]) as engine:
+        engine.wait(lambda done: done["reached"] >= T0 + 17 * DAY and done["events"] >= 2)
+        engine.stop()
+    with closing(PostgresStore.open(env["DATABASE_URL"], read_only=True)) as store:
+        assert {r.customer for _, r in store.read_log() if isinstance(r, Event)} == {"customer-eve", "again"}
+        assert store.count_words([WHO, "bob.example@mail.example"]) == 0
+        assert store.count_words(["customer-eve"]) > 0
+        assert {row.reason for row in store.ledger(customer="again") if row.state == "suppressed"} == {"suppressed"}
+    erasure_key_path(project / "data/relight.db").unlink()
+    assert "is missing" in relight("export", "again", cwd=project, code=69, env=env).stderr
+
+
+def test_erase_says_what_is_in_its_way(folder: Path) -> None:
+    """Without --yes, or while the inbox holds what no engine has read, nothing is erased; without its key a store whose
+    erased people could be mailed again is refused.
+    """
+    assert "for ever" in relight("erase", WHO, cwd=folder, code=64, env=ENV).stderr
     with closing(Inbox.open(folder / "data/relight.inbox.db")) as inbox:
         inbox.put([word_entry(Word(kind="pause", subject="*"), received=T0)])
     assert "no engine has read" in relight("erase", WHO, "--yes", cwd=folder, code=64, env=ENV).stderr
@@ -140,3 +218,8 @@ def test_erase_waits_for_its_turn(folder: Path) -> None:
     assert read_erasure_key(folder / "data/relight.db") is None
     key.write_bytes(b"short")
     assert "no erasure key" in relight("export", WHO, cwd=folder, code=69, env=ENV).stderr
+    key.unlink()
+    run(folder, 10 * DAY)
+    relight("erase", WHO, "--yes", cwd=folder, env=ENV)
+    key.unlink()
+    assert "is missing" in relight("export", "customer-bob", cwd=folder, code=69, env=ENV).stderr

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from relight.base.errors import UsageError
+from relight.base.errors import StoreError, UsageError
 from relight.cli.exit_codes import ExitCode
-from relight.cli.orders import engine_runs, inbox_of
+from relight.cli.orders import inbox_of
 from relight.cli.output import count_of, say, say_json
 from relight.cli.project import Project, open_project, project_options
 
 if TYPE_CHECKING:
-    from relight.stores.erasure import Erased
+    from relight.stores.erasure import Erased, Person
+    from relight.stores.interface import Store
 
-_TOLD = ("name", "records", "rows", "messages", "dead_letters", "addresses")
+#: Seconds that the command waits for the engine's answer.
+ANSWER_SECONDS_MAX = 60.0
+#: Seconds between two looks.
+LOOK_SECONDS = 0.2
+_TOLD = ("name", "records", "rows", "messages", "dead_letters", "addresses", "words")
 
 
 @click.command("erase", short_help="Take a customer out of the store, with proof.")
@@ -29,71 +35,122 @@ def command(*, customer: str, yes: bool, as_json: bool, project: Path | None, en
     """Take a CUSTOMER out of the store: events, traits, ledger, mails, dead letters and what they said by links.
 
     Tombstones stay with a keyed hash, so that the same events again are known, and the addresses stay suppressed as
-    keyed hashes; the key is a file beside the store. The engine must not run meanwhile. Proof is that the store's files
-    hold neither id nor address any more. Recorded input files and mails written as files are yours to clear.
+    keyed hashes; the key is a file beside the store. A running engine does it between two batches. Proof is a search
+    for ids and addresses: in the bytes of the files, or in every table of a server, whose backups and old row versions
+    are yours to clear, as are recorded input files and mails written as files.
     """
-    from relight.stores.erasure import erase_customer
-
     found = open_project(project, environment)
-    _check(found, customer, yes=yes)
-    _check_read(found)
-    done = erase_customer(found.store_path, customer)
-    words = _forget_words(found, done)
+    person = _person(found, customer, yes=yes)
+    done = _erase(found, person)
+    if done is None:
+        raise UsageError(
+            "the order waits: an engine has the store and has not answered",
+            help_text="give the order where that engine runs; it is carried out once the engine reads this inbox",
+        )
+    left, short = _count_left(found, person)
     if as_json:
-        told = {
-            name: getattr(done, name) for name in ("name", "records", "rows", "messages", "dead_letters", "addresses")
-        }
-        say_json("erase", {"ok": not done.found, **told, "words": words, "found": done.found, "short": done.unsearched})
+        told = {name: getattr(done, name) for name in _TOLD}
+        say_json("erase", {"ok": not left, **told, "found": left, "short": short})
     else:
-        _say(done, words)
-    return ExitCode.PROBLEMS if done.found else ExitCode.FINE
+        _say(found, done, left, short)
+    return ExitCode.PROBLEMS if left else ExitCode.FINE
 
 
-def _check(project: Project, customer: str, *, yes: bool) -> None:
+def _person(project: Project, customer: str, *, yes: bool) -> Person:
     from relight.cli.history import reading
+    from relight.stores.erasure import find_person
 
-    if project.settings.store.sqlite is None:
-        raise UsageError("erase works on a store that is a file; this project's is a server")
     if not project.has_store:
         raise UsageError(f"there is no store {project.store_name} yet", help_text="`relight run` makes it")
-    if engine_runs(project):
-        raise UsageError("an engine has the store", help_text="stop it, erase, and start it again: nothing is lost")
     with reading(project) as store:
+        _refuse_cluster(store)
         if next(store.customer_log(customer), None) is None:
             raise UsageError(f"there is no customer '{customer}'", help_text="an id is written as the events write it")
+        person = find_person(store, customer)
     if not yes:
         raise UsageError(f"'{customer}' would be taken out for ever", help_text="say --yes; `relight export` first")
+    return person
 
 
-def _check_read(project: Project) -> None:
+def _refuse_cluster(store: Store) -> None:
+    partitions = getattr(store, "partitions", None)
+    if partitions is not None and partitions():
+        raise UsageError(
+            "this store belongs to a cluster, whose log is in Kafka",
+            help_text="a log topic is cleared by its retention; erase works where one engine holds the log",
+        )
+
+
+def _erase(project: Project, person: Person) -> Erased | None:
+    """Return what was taken out; None where an engine that has the store does not answer."""
+    from relight.engine.erasing import erase_everywhere
+    from relight.stores.opening import open_store
+
+    try:
+        store = open_store(project.settings.store, project.folder)
+    except StoreError as error:
+        if "in use" not in str(error):
+            raise
+        return _order(project, person)
+    with closing(store), closing(inbox_of(project)) as inbox:
+        last = inbox.last_position()
+        _require_read(store, last)
+        return erase_everywhere(store, inbox, person, last + 1)
+
+
+def _require_read(store: Store, last: int) -> None:
     """Raise UsageError where the inbox holds something that no engine has read: it might be this customer's."""
-    from relight.cli.history import reading
     from relight.engine.inbox import INBOX_POSITION
 
+    if last > int(store.positions().get(INBOX_POSITION, "0")):
+        raise UsageError("the inbox holds what no engine has read yet", help_text="`relight run --once` reads it")
+
+
+def _order(project: Project, person: Person) -> Erased | None:
+    from relight.cli.history import reading
+    from relight.cli.run import wall_clock
+    from relight.engine.erasing import EraseOrder, erase_entry, read_answer
+    from relight.engine.inbox import INBOX_POSITION
+
+    with closing(inbox_of(project)) as inbox:
+        (place,) = inbox.put([erase_entry(EraseOrder(customer=person.customer), wall_clock())])
+        ends = time.monotonic() + ANSWER_SECONDS_MAX
+        while time.monotonic() < ends:
+            with reading(project) as store:
+                taken = int(store.positions().get(INBOX_POSITION, "0")) >= place
+                answer = read_answer(store, place) if taken else None
+            # The engine takes the order itself out of the inbox after its place is durable.
+            if answer is not None and all(entry.position != place for entry in inbox.words_after(place - 1, 1)):
+                return answer
+            time.sleep(LOOK_SECONDS)
+    return None
+
+
+def _count_left(project: Project, person: Person) -> tuple[int, int]:
+    """Return how often the person is still found, and how many of their names are too short to search for."""
+    from relight.cli.history import reading
+    from relight.stores.erasure import CanErase, count_in_files, searched
+    from relight.stores.inbox import inbox_path
+
     with reading(project) as store:
-        taken = int(store.positions().get(INBOX_POSITION, "0"))
-    with closing(inbox_of(project)) as inbox:
-        if inbox.last_position() > taken:
-            raise UsageError("the inbox holds what no engine has read yet", help_text="`relight run --once` reads it")
-        inbox.forget_events(taken)
+        assert isinstance(store, CanErase)
+        left = store.count_words(person.words)
+    if project.settings.store.sqlite is not None:
+        left += count_in_files([inbox_path(project.store_path)], person.words)
+    return left, len(person.words) - len(searched(person.words))
 
 
-def _forget_words(project: Project, done: Erased) -> int:
-    from relight.messages.identity import occurrence_digest
-
-    with closing(inbox_of(project)) as inbox:
-        return inbox.forget_words(done.customers, {occurrence_digest(key) for key in done.keys})
-
-
-def _say(done: Erased, words: int) -> None:
+def _say(project: Project, done: Erased, left: int, short: int) -> None:
     say(f"{count_of(done.records, 'record')} of the log are tombstones of {done.name}")
     gone = [
         count_of(done.rows, "ledger row"),
         count_of(done.messages, "mail"),
         count_of(done.dead_letters, "dead letter"),
     ]
-    say(f"{', '.join(gone)} and {count_of(words, 'word')} of the inbox are gone")
-    say(f"{count_of(done.addresses, 'address')} stay suppressed as keyed hashes")
-    if done.unsearched:
-        say(f"{done.unsearched} of the words searched for are too short to be told from chance")
-    say(f"proof: {done.found} occurrences of id and addresses in the store's files")
+    say(f"{', '.join(gone)} and {count_of(done.words, 'word')} of the inbox are gone")
+    stays = "stays suppressed as a keyed hash" if done.addresses == 1 else "stay suppressed as keyed hashes"
+    say(f"{count_of(done.addresses, 'address')} {stays}")
+    if short:
+        say(f"{short} of the words searched for are too short to be told from chance")
+    where = "the store's files" if project.settings.store.sqlite is not None else "the server's tables"
+    say(f"proof: {left} occurrences of id and addresses in {where}")

@@ -1,6 +1,4 @@
-"""The loop's body.
-
-Records in, decided customer by customer, one transaction a batch, then acknowledged (design: the log is the truth).
+"""The loop's body: records in, decided customer by customer, one transaction a batch, then acknowledged.
 
 Knows a store, never a provider: whoever sends reads the outbox. No clock is read; time is how far the records and the
 caller say it has come.
@@ -186,12 +184,16 @@ class Engine:
 
     def _stand_again(self) -> None:
         plans = self.world.plans()
-        self.world = World(keyed=self.world.keyed)
+        self.world = World(keyed=getattr(self.store, "keyed", None))
         self.profiles.forget()
         self.timers, self._order, self.accounts = HourBuckets(), LogOrder(), Accounts(self)
         self._position = self.store.last_position()
         self.recover(plans)
         self._is_ahead = False
+
+    def read_again(self) -> None:
+        """Stand where the store stands before anything more is taken: somebody has changed it beside the batches."""
+        self._is_ahead = True
 
     def _count_copy(self, work: Work, record: Event | Control, copy_of: Event | int) -> None:
         """A copy is no record for any check; a body that differs from the first is counted (V1)."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Name under which the store keeps the position of the last entry that was taken.
 INBOX_POSITION = "inbox"
+#: Name of the command that takes a customer out of the store.
+ERASE = "erase"
 #: Stream of the dead letters of entries that are no events.
 INBOX_STREAM = "inbox"
 
@@ -72,6 +74,8 @@ class InboxInput:
     #: Position of the last entry handed out; None until the store was asked.
     place: int | None = None
     _readers: dict[str, RecordReader] = field(default_factory=dict)
+    #: An order to erase may stand before `place`: one was read, or nobody has looked since the start.
+    _has_erased: bool = True
 
     def poll(self, earliest: int, latest: int, most: int) -> Polled:
         """Return new entries as records in order of arrival: no further entry once there are `most` records.
@@ -101,7 +105,14 @@ class InboxInput:
 
     def forget(self, now: int) -> int:
         """Delete what the engine took long before now (µs), so that the inbox stays bounded; return how many."""
+        self.forget_erased()
         return self.inbox.forget_events(self.place or 0, before=now - KEPT_SPAN)
+
+    def forget_erased(self) -> None:
+        """Delete the orders to erase somebody that are carried out for good: they name who it was."""
+        if self._has_erased:
+            self.inbox.forget_commands(ERASE, self.place or 0)
+            self._has_erased = False
 
     def _read(self, entry: InboxEntry, now: int) -> Sequence[InboxRecord]:
         try:
@@ -114,6 +125,7 @@ class InboxInput:
                 case InboxKind.WORD:
                     return [resolve_word(self.store, read_word(entry.body), entry.token, now)]
                 case InboxKind.COMMAND:
+                    self._has_erased |= entry.name == ERASE
                     return self.commands.get(entry.name, _unknown_command)(entry, now)
         except RejectError as error:
             return [_dead(entry, INBOX_STREAM, f"{entry.kind.value}-refused", str(error), now)]

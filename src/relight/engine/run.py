@@ -21,6 +21,7 @@ from relight.engine.code_pools import load_codes
 from relight.engine.cycles import rare_collections
 from relight.engine.daily import DayMaker, days_of
 from relight.engine.engine import Engine
+from relight.engine.erasing import erase_commands
 from relight.engine.feed import Feed, feed_finished
 from relight.engine.guard_commands import guard_commands
 from relight.engine.inbox import InboxInput, Polled
@@ -198,6 +199,7 @@ class _Run:
         )  # fmt: skip
         self.inbox.commands |= {**provider_commands(store, plan.schema), **guard_commands(store)}
         self.inbox.commands |= operator_commands(store, project.streams, project.folder)
+        self.inbox.commands |= erase_commands(self.engine, store, inbox)
         self.summary = RunSummary()
         self.feed = Feed(streams=project.streams, folder=project.folder)
         self._batches = 0
@@ -310,6 +312,7 @@ class _Run:
         with self.span("batch", {"records": len(records)}):
             self.engine.take(records, positions=polled.positions, reached=reached)
         crash_point("after_inbox_batch")
+        self.inbox.forget_erased()
 
     def _is_paused(self, rule: str) -> bool:
         return self.engine.world.states[-1].is_paused(rule)

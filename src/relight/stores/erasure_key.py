@@ -23,6 +23,9 @@ DIGITS = 32
 #: Kind of the control record that stands where a record of an erased customer stood (V5).
 ERASED = "erased"
 
+#: Whether the list holds an address of somebody erased; ';' follows ':'.
+ANY_ERASED = "SELECT 1 FROM suppressions WHERE address_hash >= 'erased:' AND address_hash < 'erased;' LIMIT 1"
+
 #: customer or address hash -> its keyed name.
 Keyed = Callable[[str], str]
 
@@ -61,3 +64,12 @@ def make_erasure_key(store: Path) -> Keyed:
     keyed = read_erasure_key(store)
     assert keyed is not None
     return keyed
+
+
+def require_key(keyed: Keyed | None, store: Path, erased: object) -> None:
+    """Raise StoreError where a store has erased people (erased: what ANY_ERASED gave) and their key is not there."""
+    if keyed is None and erased is not None:
+        raise StoreError(
+            f"{erasure_key_path(store)} is missing: without it those who were erased could be mailed again",
+            help_text="restore it from a backup, or copy it from the machine that has it",
+        )

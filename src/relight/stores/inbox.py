@@ -7,6 +7,7 @@ transaction of the records they became. Never asks for the store's lock, decides
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -137,16 +138,30 @@ class Inbox:
             cursor.executemany("DELETE FROM entries WHERE position = ?", gone)
             return len(gone)
 
-    def forget_words(self, customers: Collection[str], tokens: Collection[str]) -> int:
-        """Delete the words and replies of erased customers, bytes included (V5); return how many."""
+    def forget_words(self, customers: Collection[str], tokens: Collection[str], before: int) -> int:
+        """Delete the words and replies of erased customers before a position, bytes included (V5); return how many."""
         self._sql.execute("PRAGMA secure_delete = ON")
-        names = {f'"customer":"{one}"'.encode() for one in customers}
+        names = named_in_words(customers)
+        query = "SELECT position, token, body FROM entries WHERE kind <> 'event' AND position < ?"
         with self._transaction() as cursor:
-            rows = cursor.execute("SELECT position, token, body FROM entries WHERE kind <> 'event'").fetchall()
+            rows = cursor.execute(query, (before,)).fetchall()
             gone = [(p,) for p, token, body in rows if token in tokens or any(name in body for name in names)]
             cursor.executemany("DELETE FROM entries WHERE position = ?", gone)
         self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return len(gone)
+
+    def forget_commands(self, name: str, until: int) -> int:
+        """Delete the orders of a name up to a position that the engine has taken, bytes included; return how many."""
+        with self._reading() as cursor:
+            wanted = "kind <> 'event' AND kind = 'command' AND name = ? AND position <= ?"
+            if cursor.execute(f"SELECT 1 FROM entries WHERE {wanted}", (name, until)).fetchone() is None:  # noqa: S608  # constant
+                return 0
+        self._sql.execute("PRAGMA secure_delete = ON")
+        with self._transaction() as cursor:
+            cursor.execute(f"DELETE FROM entries WHERE {wanted}", (name, until))  # noqa: S608  # constant
+            gone = cursor.rowcount
+        self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
 
     def _read(self, where: str, values: tuple[object, ...]) -> list[InboxEntry]:
         with self._reading() as cursor:
@@ -185,6 +200,11 @@ class Inbox:
             # After a failed fsync nothing that the kernel says about the file can be trusted.
             self._broken = str(error)
         return StoreError(f"the inbox {self.path} refused: {error}")
+
+
+def named_in_words(customers: Collection[str]) -> set[bytes]:
+    """Return how customers stand in the bodies of words and orders."""
+    return {b'"customer":' + json.dumps(one, ensure_ascii=False).encode("utf-8", "replace") for one in customers}
 
 
 def _known(cursor: sqlite3.Cursor, key: str | None) -> int | None:

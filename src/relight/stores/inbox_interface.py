@@ -91,5 +91,8 @@ class DurableInbox(Protocol):
         before: only what arrived earlier (µs), a bounded number of them.
         """
 
-    def forget_words(self, customers: Collection[str], tokens: Collection[str]) -> int:
-        """Delete the words and replies of erased customers, bytes included (V5); return how many."""
+    def forget_words(self, customers: Collection[str], tokens: Collection[str], before: int) -> int:
+        """Delete the words and replies of erased customers before a position, bytes included (V5); return how many."""
+
+    def forget_commands(self, name: str, until: int) -> int:
+        """Delete the orders of a name up to a position that the engine has taken, bytes included; return how many."""

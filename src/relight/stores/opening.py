@@ -28,7 +28,13 @@ def open_store(settings: StoreSettings, folder: Path, *, read_only: bool = False
     if settings.postgres is not None:
         from relight.stores.postgres import PostgresStore  # noqa: PLC0415  # an extra
 
-        return PostgresStore.open(settings.postgres.reveal(), read_only=read_only)
+        store = PostgresStore.open(settings.postgres.reveal(), read_only=read_only)
+        try:
+            store.stand_beside(folder / SQLITE_DEFAULT)
+        except BaseException:
+            store.close()
+            raise
+        return store
     path = folder / (settings.sqlite or SQLITE_DEFAULT)
     if read_only:
         if not path.is_file():

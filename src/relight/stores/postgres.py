@@ -33,6 +33,7 @@ from relight.stores.interface import (
 from relight.stores.postgres_batch import write_decisions
 from relight.stores.postgres_codes import PostgresCodes
 from relight.stores.postgres_connection import Connection, Cursor
+from relight.stores.postgres_erasure import PostgresErasure, add_erased
 from relight.stores.postgres_listing import PostgresListing
 from relight.stores.postgres_partition import partition_states
 from relight.stores.record_codec import encode_record, open_record, open_sealed, profile_place, seal, seal_record
@@ -42,7 +43,7 @@ from relight.streams.envelope import Event, Record
 PAGE = 1_000
 
 
-class PostgresStore(PostgresCodes, PostgresListing):
+class PostgresStore(PostgresCodes, PostgresListing, PostgresErasure):
     """See `interface.Store` for what each method promises."""
 
     def __init__(self, connection: Connection) -> None:
@@ -158,6 +159,9 @@ class PostgresStore(PostgresCodes, PostgresListing):
             record = open_record(pos, kind, body, crc)
             if isinstance(record, Event) and (record.stream, record.customer, record.id) == identities[number - 1]:
                 found[number - 1] = pos
+        if self.keyed is not None:
+            with self._connection.reading() as cursor:
+                add_erased(cursor, identities, found, self.keyed)
         return found
 
     def body_at(self, position: int) -> Record:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from relight.base.errors import ServiceError, StoreError
 from relight.stores.crash import crash_point
-from relight.stores.inbox import FORGOTTEN_TOGETHER_MAX, entry_of_row, seal_entry
+from relight.stores.inbox import FORGOTTEN_TOGETHER_MAX, entry_of_row, named_in_words, seal_entry
 from relight.stores.inbox_interface import BODY_BYTES_MAX, ENTRIES_DEFAULT, InboxEntry, NewEntry
 from relight.stores.postgres_connection import Connection, Cursor
 
@@ -75,9 +75,14 @@ class PostgresInbox:
         """Delete events up to a position that the engine has taken; return how many."""
         return self._asked(lambda cursor: _forget_events(cursor, until, before))
 
-    def forget_words(self, customers: Collection[str], tokens: Collection[str]) -> int:
-        """Delete the words and replies of erased customers; return how many."""
-        return self._asked(lambda cursor: _forget_words(cursor, customers, tokens))
+    def forget_words(self, customers: Collection[str], tokens: Collection[str], before: int) -> int:
+        """Delete the words and replies of erased customers before a position; return how many."""
+        return self._asked(lambda cursor: _forget_words(cursor, customers, tokens, before))
+
+    def forget_commands(self, name: str, until: int) -> int:
+        """Delete the orders of a name up to a position that the engine has taken; return how many."""
+        order = "DELETE FROM inbox WHERE kind <> 'event' AND kind = 'command' AND name = %s AND position <= %s"
+        return self._asked(lambda cursor: int(cursor.execute(order, (name, until)).rowcount))
 
     def take_over(self, file: Inbox) -> int:
         """Take the entries of an inbox that was a file, each at the position it has; return how many.
@@ -181,9 +186,10 @@ def _forget_events(cursor: Cursor, until: int, before: int | None) -> int:
     return int(gone.rowcount)
 
 
-def _forget_words(cursor: Cursor, customers: Collection[str], tokens: Collection[str]) -> int:
-    names = {f'"customer":"{one}"'.encode() for one in customers}
-    rows = cursor.execute("SELECT position, token, body FROM inbox WHERE kind <> 'event'").fetchall()
+def _forget_words(cursor: Cursor, customers: Collection[str], tokens: Collection[str], before: int) -> int:
+    query = "SELECT position, token, body FROM inbox WHERE kind <> 'event' AND position < %s"
+    names = named_in_words(customers)
+    rows = cursor.execute(query, (before,)).fetchall()
     gone = [p for p, token, body in rows if token in tokens or any(name in bytes(body) for name in names)]
     cursor.execute("DELETE FROM inbox WHERE position = ANY(%s)", (gone,))
     return len(gone)

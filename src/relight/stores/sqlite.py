@@ -19,7 +19,7 @@ from relight.messages.life import MessageState
 from relight.stores import sqlite_ledger, sqlite_outbox
 from relight.stores.crash import crash_point
 from relight.stores.delivery_moves import suppression_of
-from relight.stores.erasure_key import read_erasure_key
+from relight.stores.erasure_key import ANY_ERASED, read_erasure_key, require_key
 from relight.stores.id_index import IdIndex, IndexLimits, read_pages, read_record, read_sealed_page
 from relight.stores.interface import (
     Appended,
@@ -38,6 +38,7 @@ from relight.stores.interface import (
 from relight.stores.record_codec import encode_record, open_sealed, profile_place, seal, seal_record
 from relight.stores.sqlite_codes import SqliteCodes
 from relight.stores.sqlite_connection import Connection
+from relight.stores.sqlite_erasure import SqliteErasure
 from relight.stores.sqlite_listing import SqliteListing
 from relight.streams.envelope import Control, Record
 
@@ -46,7 +47,7 @@ _SET_META = "INSERT OR REPLACE INTO meta VALUES (?1, ?2, row_seal(?1, ?2))"
 PROFILE_PAGE = 1_000
 
 
-class SqliteStore(SqliteCodes, SqliteListing):
+class SqliteStore(SqliteCodes, SqliteListing, SqliteErasure):
     """See `interface.Store` for what each method promises."""
 
     def __init__(self, connection: Connection, limits: IndexLimits) -> None:
@@ -54,8 +55,10 @@ class SqliteStore(SqliteCodes, SqliteListing):
         self._limits = limits
         with connection.reading() as cursor:
             self._last_position = int(cursor.execute("SELECT coalesce(max(pos), 0) FROM log").fetchone()[0])
+            erased = cursor.execute(ANY_ERASED).fetchone()
         # A reader loads the index when it is asked for a customer, and sees the engine's newest records then.
         self.keyed = read_erasure_key(connection.path)
+        require_key(self.keyed, connection.path, erased)
         index = None if connection.read_only else IdIndex(connection, limits, keyed=self.keyed)
         self._index_or_none: IdIndex | None = index
 
