@@ -17,7 +17,7 @@ import pytest
 from aiosmtpd.smtp import SMTP as SERVER
 
 from relight.base.errors import ProjectError
-from relight.base.instants import HOUR, MINUTE, SECOND
+from relight.base.instants import DAY, HOUR, MINUTE, SECOND
 from relight.config.loader import LoadedProject, load_project
 from relight.config.secret import Secret
 from relight.config.settings import DeliverySettings, SmtpSettings
@@ -25,6 +25,7 @@ from relight.delivery.smtp import SmtpTransport
 from relight.engine.run import RunSummary, run_project
 from relight.engine.way_out import open_delivery
 from relight.messages.addresses import address_hash
+from relight.rules.world import SOFT_BOUNCES
 from relight.stores.sqlite import SqliteStore
 from tests.faults.checker import Tables, message_ids, read_tables
 from tests.faults.small_project import SECRET, T0, add, line, write_project
@@ -55,6 +56,8 @@ class Mailbox:
             return "550 5.1.1 no such mailbox"
         if name == "refused":
             return "550 5.7.1 refused as spam"
+        if name == "full":
+            return "452 4.2.2 mailbox full"
         if name == "later" and self.asked[name] == 1:
             return "452 4.2.2 mailbox full"
         envelope.rcpt_tos.append(address)
@@ -214,6 +217,29 @@ def test_a_dead_address_gets_nothing_more(make_desk: Callable[..., Desk], mailbo
     ]
     reasons = [row[6] for row in tables.fields.values() if row[2] == "nobody" and row[5] == "suppressed"]
     assert reasons == ["suppressed", "suppressed"]
+
+
+def test_a_mailbox_that_stays_full_is_left_alone_for_a_while(make_desk: Callable[..., Desk], mailbox: Mailbox) -> None:
+    """S4: soft bounces on three different days suppress marketing to an address; several tries of one day count as one."""
+    desk = make_desk("full")
+    desk.run()
+
+    def suppressions() -> list[Any]:
+        return [(one[3], one[4]) for one in desk.tables().controls if one[0] == "suppression"]
+
+    for days in (0, 0, 1):
+        desk.now += days * DAY + HOUR
+        desk.run()
+    assert suppressions() == []
+    desk.now += DAY
+    desk.run()
+    desk.run()
+    assert suppressions() == [(address_hash("full@mail.example"), {"scope": "marketing", "cause": SOFT_BOUNCES})]
+    desk.now += DAY
+    asked = mailbox.asked["full"]
+    desk.run()
+    assert desk.states() == {("full", "welcome"): "suppressed"}
+    assert mailbox.asked["full"] == asked
 
 
 def test_what_a_dead_sender_held_is_unknown(make_desk: Callable[..., Desk], mailbox: Mailbox) -> None:

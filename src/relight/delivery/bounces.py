@@ -53,9 +53,9 @@ def read_bounce(mail: bytes, keys: Sequence[TokenKey], *, recipient: str = "", n
     status, action, text = _delivery_status(parts)
     if action == "delivered":
         return _event("delivered", MessageCause.PROVIDER_DELIVERED, "", text, mail, digest, now)
-    if action in {"delayed", "relayed", "expanded"} or status.startswith("4."):
+    if action in {"delayed", "relayed", "expanded"} or (status.startswith("4.") and action != "failed"):
         return _event("deferred", MessageCause.PROVIDER_ACCEPTED, "", f"{status} {text}", mail, digest, now)
-    if not status.startswith("5."):
+    if not status.startswith(("4.", "5.")):
         raise RejectError("the mail is no report that can be read; look at it")
     suppress = "all" if status.startswith("5.1.") else ""
     return _event("bounce", MessageCause.PROVIDER_BOUNCED, suppress, f"{status} {text}", mail, digest, now)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from relight.engine.soft_bounces import count_soft_bounces
 from relight.messages.addresses import address_hash
 from relight.messages.bounces import is_dead_address
 from relight.messages.life import MessageCause, MessageState
@@ -72,7 +73,8 @@ class OutcomeInput:
                 return told
             now = self.engine.progress.reached
             codes = code_records(lines, now=now, code_of=self.engine.store.code_of, plan=self.engine.plan)
-            found = [*self._suppressions(lines, now), *outcome_records(lines, now=now), *codes]
+            suppressions = [*self._suppressions(lines, now), *count_soft_bounces(self.engine.store, lines, now)]
+            found = [*suppressions, *outcome_records(lines, now=now), *codes]
             if found:
                 # Where nothing is told the place is not worth a transaction: a later start reads those lines again.
                 self.engine.take(found, positions={OUTCOMES_POSITION: str(lines[-1].number)})

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from relight.base.instants import INSTANT_MIN
+from relight.base.instants import DAY, INSTANT_MIN
 from relight.rules.index import PlanIndex, index_plan
 from relight.rules.plan import InactiveTrigger, Plan, Threshold
 from relight.streams.envelope import Control, Event
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Scope of a suppression record that lifts, and the only cause that it lifts (`messages.addresses` has the same words).
 _LIFTED, _UNSUBSCRIBED = "none", "unsubscribe"
+#: Cause of a suppression after soft bounces, and how long it holds (µs): then the address is tried again.
+SOFT_BOUNCES, SOFT_SUPPRESSED_SPAN = "soft_bounces", 30 * DAY
 #: Pauses everything.
 ALL_RULES = "*"
 
@@ -131,7 +133,7 @@ class World:
         for at, scope, cause in found:
             if at <= now and scope == _LIFTED:
                 standing = [one for one in standing if one[1] != _UNSUBSCRIBED]
-            elif at <= now:
+            elif at <= now and not (cause == SOFT_BOUNCES and now >= at + SOFT_SUPPRESSED_SPAN):
                 standing.append((scope, cause))
         scopes = {scope for scope, _ in standing}
         return "all" if "all" in scopes else "marketing" if scopes else None

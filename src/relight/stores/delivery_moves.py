@@ -10,6 +10,7 @@ import msgspec
 from relight.messages.addresses import UNSUBSCRIBED
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import MessageCause, MessageState, advance_message, may_advance
+from relight.rules.world import SOFT_BOUNCES, SOFT_SUPPRESSED_SPAN
 from relight.stores.interface import Refusal, Settlement, Suppression
 from relight.streams.envelope import Control, Record
 
@@ -34,16 +35,16 @@ class Due:
     message: OutboxMessage
     token: int
     attempts: int
-    #: None: the address is not on the list.
-    scope: str | None
-    why: str | None
+    #: What the list says of the address; None where it is not on it.
+    stands: Suppression | None
 
 
 def refusal_of(due: Due, refused: Mapping[str, Refusal], now: int) -> Refusal | None:
     """Return why a due message may not be taken at `now` (µs): its address, the second look (refused), or its time."""
     message = due.message
-    if is_refused(message.message_class, due.scope):
-        text = f"the address is suppressed ({due.scope}): {due.why}"
+    stands = due.stands
+    if stands is not None and is_refused(message.message_class, stands.scope) and not has_lapsed(stands, now):
+        text = f"the address is suppressed ({stands.scope}): {stands.cause}"
         return Refusal(cause=MessageCause.SUPPRESSED_BEFORE_SENDING, text=text)
     refusal = refused.get(message.occurrence_key)
     if refusal is None and message.expires_at is not None and now > message.expires_at:
@@ -83,11 +84,19 @@ def suppression_of(record: Record) -> tuple[str, Suppression] | None:
 def is_wider(new: Suppression, old: Suppression | None) -> bool:
     """Return whether a suppression replaces the one that stands.
 
-    The first reason stays, unless a wider scope comes, or one that the person cannot lift.
+    The first reason stays, unless a wider scope comes, or one that the person cannot lift; soft bounces, which lapse,
+    give way to everything and never take the place of anything else.
     """
     if old is None or old.scope != _MARKETING:
         return old is None
-    return new.scope != _MARKETING or (old.cause == UNSUBSCRIBED and new.cause != UNSUBSCRIBED)
+    if old.cause == SOFT_BOUNCES or new.scope != _MARKETING:
+        return True
+    return old.cause == UNSUBSCRIBED and new.cause not in {UNSUBSCRIBED, SOFT_BOUNCES}
+
+
+def has_lapsed(stands: Suppression, now: int) -> bool:
+    """Return whether a suppression does not hold any more at `now` (µs): only one after soft bounces ever lapses."""
+    return stands.cause == SOFT_BOUNCES and now >= stands.at + SOFT_SUPPRESSED_SPAN
 
 
 def is_lifted(stands: Suppression | None) -> bool:

@@ -230,8 +230,7 @@ class MemoryStore(MemoryCodes, MemoryListing):
 
     def _due_of(self, parcel: Parcel) -> Due:
         stands = self._suppressions.get(parcel.address_hash)
-        scope, why = (None, None) if stands is None else (stands.scope, stands.cause)
-        return Due(message=parcel.message, token=parcel.token, attempts=parcel.attempts, scope=scope, why=why)
+        return Due(message=parcel.message, token=parcel.token, attempts=parcel.attempts, stands=stands)
 
     def _wait(self, parcel: Parcel) -> None:
         heapq.heappush(self._due, (parcel.due, parcel.number, parcel.message.occurrence_key))

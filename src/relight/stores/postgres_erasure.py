@@ -16,6 +16,7 @@ from relight.stores.identity_hash import customer_hash, event_hash, identity_has
 from relight.stores.interface import EventIdentity, Suppression
 from relight.stores.postgres_connection import Connection, Cursor
 from relight.stores.record_codec import encode_record, open_record, seal_record
+from relight.stores.soft_notes import soft_note
 from relight.streams.envelope import Control, Record
 
 #: Every table and column in which something of a person could stand; the search looks through all of them.
@@ -137,6 +138,7 @@ def _keep_suppressed(cursor: Cursor, person: Person, keyed: Keyed) -> None:
         if isinstance(record, Control) and record.kind == "suppression" and record.subject in names:
             _rewrite(cursor, position, msgspec.structs.replace(record, subject=names[record.subject]))
     for hashed, name in sorted(names.items()):
+        cursor.execute("DELETE FROM notes WHERE name = %s", (soft_note(hashed),))
         stood = cursor.execute(
             "DELETE FROM suppressions WHERE address_hash = %s RETURNING scope, cause, at", (hashed,)
         ).fetchone()

@@ -11,6 +11,7 @@ import msgspec
 
 from relight.messages.addresses import LIFTED, UNSUBSCRIBED
 from relight.messages.ledger import LedgerRow
+from relight.rules.world import SOFT_BOUNCES
 from relight.stores.interface import StoredLetter, Suppression
 from relight.stores.listing import Tally
 from relight.stores.postgres_connection import Cursor
@@ -133,7 +134,7 @@ def insert_suppressions(cursor: Cursor, found: Iterable[tuple[str, Suppression]]
         cursor.execute(
             "INSERT INTO suppressions VALUES (%s, %s, %s, %s) ON CONFLICT (address_hash) DO UPDATE"
             " SET scope = excluded.scope, cause = excluded.cause, at = excluded.at"
-            " WHERE suppressions.scope = 'marketing' AND (excluded.scope <> 'marketing'"
-            " OR (suppressions.cause = %s AND excluded.cause <> %s))",
-            (key, one.scope, one.cause, one.at, UNSUBSCRIBED, UNSUBSCRIBED),
+            " WHERE suppressions.scope = 'marketing' AND (excluded.scope <> 'marketing' OR suppressions.cause = %s"
+            " OR (suppressions.cause = %s AND excluded.cause NOT IN (%s, %s)))",
+            (key, one.scope, one.cause, one.at, SOFT_BOUNCES, UNSUBSCRIBED, UNSUBSCRIBED, SOFT_BOUNCES),
         )

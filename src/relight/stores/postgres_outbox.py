@@ -26,7 +26,7 @@ from relight.stores.delivery_moves import (
     spent_attempts,
     without_body,
 )
-from relight.stores.interface import Attempt, Claim, Claimed, LookAgain, MessageStatus, Settlement
+from relight.stores.interface import Attempt, Claim, Claimed, LookAgain, MessageStatus, Settlement, Suppression
 from relight.stores.postgres_connection import Cursor
 from relight.stores.record_codec import encode_row, message_place, open_message, seal
 
@@ -66,14 +66,19 @@ def insert_messages(cursor: Cursor, messages: Iterable[OutboxMessage]) -> None:
 def due_messages(cursor: Cursor, now: int, limit: int) -> list[Due]:
     """Return up to `limit` messages that are due and that no other sender is taking, locked until the commit."""
     rows = cursor.execute(
-        "SELECT o.key, o.token, o.attempts, o.body, o.crc, s.scope, s.cause FROM outbox o"
+        "SELECT o.key, o.token, o.attempts, o.body, o.crc, s.scope, s.cause, s.at FROM outbox o"
         " LEFT JOIN suppressions s ON s.address_hash = o.address_hash"
         " WHERE o.state = 'pending' AND o.due <= %s ORDER BY o.due, o.seq LIMIT %s FOR UPDATE OF o SKIP LOCKED",
         (now, limit),
     ).fetchall()
     return [
-        Due(message=open_message(key, body, crc), token=token, attempts=attempts, scope=scope, why=why)
-        for key, token, attempts, body, crc, scope, why in rows
+        Due(
+            message=open_message(key, body, crc),
+            token=token,
+            attempts=attempts,
+            stands=None if said[0] is None else Suppression(scope=said[0], cause=said[1], at=said[2]),
+        )
+        for key, token, attempts, body, crc, *said in rows
     ]
 
 

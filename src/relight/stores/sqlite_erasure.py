@@ -14,6 +14,7 @@ from relight.stores.erasure_key import Keyed, make_erasure_key
 from relight.stores.id_index import IdIndex, IndexLimits, read_record
 from relight.stores.interface import Suppression
 from relight.stores.record_codec import encode_record, seal_record
+from relight.stores.soft_notes import soft_note
 from relight.stores.sqlite_connection import Connection
 from relight.streams.envelope import Control, Record
 
@@ -126,6 +127,7 @@ def _keep_suppressed(cursor: sqlite3.Cursor, index: IdIndex, person: Person, key
         if isinstance(record, Control) and record.kind == "suppression" and record.subject in names:
             _rewrite(cursor, position, msgspec.structs.replace(record, subject=names[record.subject]))
     for hashed, name in sorted(names.items()):
+        cursor.execute("DELETE FROM meta WHERE name = ?", (f"note:{soft_note(hashed)}",))
         cursor.execute(
             "UPDATE OR REPLACE suppressions SET address_hash = ?1, crc = row_seal(?1, scope, cause, at)"
             " WHERE address_hash = ?2",

@@ -12,6 +12,7 @@ import msgspec
 
 from relight.messages.addresses import LIFTED, UNSUBSCRIBED
 from relight.messages.ledger import LedgerRow
+from relight.rules.world import SOFT_BOUNCES
 from relight.stores.interface import StoredLetter, Suppression
 from relight.stores.listing import Tally
 from relight.stores.record_codec import encode_row, open_row, open_sealed, row_place, seal
@@ -121,7 +122,7 @@ def insert_suppressions(cursor: sqlite3.Cursor, found: Iterable[tuple[str, Suppr
             "INSERT INTO suppressions VALUES (?1, ?2, ?3, ?4, row_seal(?1, ?2, ?3, ?4))"
             " ON CONFLICT (address_hash) DO UPDATE"
             " SET scope = excluded.scope, cause = excluded.cause, at = excluded.at, crc = excluded.crc"
-            " WHERE suppressions.scope = 'marketing' AND (excluded.scope <> 'marketing'"
-            " OR (suppressions.cause = ?5 AND excluded.cause <> ?5))",
-            (key, one.scope, one.cause, one.at, UNSUBSCRIBED),
+            " WHERE suppressions.scope = 'marketing' AND (excluded.scope <> 'marketing' OR suppressions.cause = ?6"
+            " OR (suppressions.cause = ?5 AND excluded.cause NOT IN (?5, ?6)))",
+            (key, one.scope, one.cause, one.at, UNSUBSCRIBED, SOFT_BOUNCES),
         )

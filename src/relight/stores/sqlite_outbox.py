@@ -24,7 +24,7 @@ from relight.stores.delivery_moves import (
     spent_attempts,
     without_body,
 )
-from relight.stores.interface import Attempt, Claim, Claimed, LookAgain, MessageStatus, Settlement
+from relight.stores.interface import Attempt, Claim, Claimed, LookAgain, MessageStatus, Settlement, Suppression
 from relight.stores.record_codec import damage_at, encode_row, message_place, open_message, seal
 
 _COLUMNS = "key, state, token, due, lease_until, owner, body, crc"
@@ -62,17 +62,18 @@ def insert_messages(cursor: sqlite3.Cursor, messages: Iterable[OutboxMessage]) -
 def due_messages(cursor: sqlite3.Cursor, now: int, limit: int) -> list[Due]:
     """Return up to `limit` messages that are due, in the order of their time."""
     rows = cursor.execute(
-        "SELECT o.key, o.address_hash, o.token, o.attempts, o.body, o.crc, s.scope, s.cause FROM outbox o"
+        "SELECT o.key, o.address_hash, o.token, o.attempts, o.body, o.crc, s.scope, s.cause, s.at FROM outbox o"
         " LEFT JOIN suppressions s ON s.address_hash = o.address_hash"
         " WHERE o.state = 'pending' AND o.due <= ? ORDER BY o.due, o.seq LIMIT ?",
         (now, limit),
     ).fetchall()
     found = []
-    for key, hashed, token, attempts, body, crc, scope, why in rows:
+    for key, hashed, token, attempts, body, crc, *said in rows:
         message = open_message(key, body, crc)
         if hashed != address_hash(message.address):  # another row of the suppression list was looked at
             raise damage_at(f"the address of {message_place(key)}")
-        found.append(Due(message=message, token=token, attempts=attempts, scope=scope, why=why))
+        stands = None if said[0] is None else Suppression(scope=said[0], cause=said[1], at=said[2])
+        found.append(Due(message=message, token=token, attempts=attempts, stands=stands))
     return found
 
 

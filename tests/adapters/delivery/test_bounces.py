@@ -59,7 +59,7 @@ def mail(form: str = REPORT, *, to: str = ADDRESS, status: str = "5.1.1", action
         ("5.2.2", "failed", "bounce", "provider_bounced", ""),
         ("5.7.1", "failed", "bounce", "provider_bounced", ""),
         ("4.4.1", "delayed", "deferred", "provider_accepted", ""),
-        ("4.2.2", "failed", "deferred", "provider_accepted", ""),
+        ("4.2.2", "failed", "bounce", "provider_bounced", ""),
         ("2.0.0", "delivered", "delivered", "provider_delivered", ""),
     ],
 )

@@ -12,11 +12,12 @@ import pytest
 
 from relight.base.errors import StoreError
 from relight.base.instants import DAY
-from relight.messages.addresses import address_hash
+from relight.messages.addresses import UNSUBSCRIBED, address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import OutboxMessage
 from relight.messages.life import MessageCause, MessageState
 from relight.messages.reasons import RowState
+from relight.rules.world import SOFT_BOUNCES, SOFT_SUPPRESSED_SPAN
 from relight.stores.interface import (
     Batch,
     Claim,
@@ -375,6 +376,28 @@ class StoreConformance(abc.ABC):
             store.suppress("h", one)
             assert store.suppression("h") == expected
         assert store.suppression("other") is None
+
+    def test_soft_bounces_give_way_and_lapse(self, store: Store) -> None:
+        """A suppression after soft bounces takes no other's place, gives way to every other, and holds for 30 days (S4)."""
+        soft, unsubscribed, complaint = (
+            Suppression(scope="marketing", cause=cause, at=T0) for cause in (SOFT_BOUNCES, UNSUBSCRIBED, "complaint")
+        )
+        again = Suppression(scope="marketing", cause=SOFT_BOUNCES, at=T0 + 1)
+        steps = (
+            (soft, soft), (again, again), (unsubscribed, unsubscribed), (soft, unsubscribed), (complaint, complaint),
+            (soft, complaint),
+        )  # fmt: skip
+        for one, expected in steps:
+            store.suppress("h", one)
+            assert store.suppression("h") == expected
+        store.append(Batch(outbox=[make_message(1, address="ada@mail.example")]))
+        store.suppress(address_hash("ada@mail.example"), soft)
+        end = T0 + SOFT_SUPPRESSED_SPAN
+        store.append(Batch(outbox=[make_message(2, address="bob@mail.example", scheduled=end)]))
+        store.suppress(address_hash("bob@mail.example"), soft)
+        assert len(store.claim(end - 1, 10, owner="sender", lease=MINUTE).suppressed) == 1
+        claimed = store.claim(end, 10, owner="sender", lease=MINUTE)
+        assert [one.message.address for one in claimed.ready] == ["bob@mail.example"]
 
     def test_checkpoints_replace_each_other(self, store: Store) -> None:
         """A profile's checkpoint carries its position; position and blobs of a checkpoint are those of the last one."""

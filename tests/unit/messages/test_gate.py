@@ -15,6 +15,7 @@ from relight.messages.addresses import ADDRESS_LENGTH_MAX, address_hash, fold_ad
 from relight.messages.gate import CHECKS, SKIPS
 from relight.messages.reasons import Reason
 from relight.rules.plan import Cap, MessageClass
+from relight.rules.world import SOFT_BOUNCES
 from tests.support.story import Story, caps, make_plan, story
 
 CART = "{trigger: {event: cart}, reentry: every, send: hello%s}"
@@ -83,6 +84,15 @@ def test_a_suppressed_address_is_refused_by_its_normalised_form(address: str) ->
     told = carted().suppress("2026-01-06", address).event("cart", "2026-01-07")
     assert last(told) == ("suppressed", "suppressed", "suppression list", "all")
     assert told.said()[1] == "01-05 00:00 pending r/send:0"
+
+
+def test_soft_bounces_hold_marketing_back_for_a_while() -> None:
+    """S4, G1: a suppression after soft bounces holds for thirty days, then the address is tried again."""
+    told = carted().control(
+        "suppression", "2026-01-06", address_hash("ann@mail.example"), scope="marketing", cause=SOFT_BOUNCES
+    )
+    told.event("cart", "2026-02-04 23:00").event("cart", "2026-02-05").until("2026-02-10")
+    assert [str(row.state) for row in told.rows() if row.step == "send:0"] == ["pending", "suppressed", "pending"]
 
 
 def test_consent_is_asked_by_topic_with_the_configs_default() -> None:
