@@ -100,8 +100,9 @@ async def _serve(standin: StandIn, port: int, events: str | None) -> None:
         loop.add_signal_handler(number, ended.set)
 
     async def tell(payload: Mapping[str, Any], message_id: str) -> None:
-        to = payload["personalizations"][0]["to"][0]["email"]
-        say(f"accepted {message_id}: '{payload.get('subject', '')}' to {to}")
+        to, *more = [box["email"] for one in payload["personalizations"] for box in one["to"]]
+        others = f" and {len(more)} more" if more else ""
+        say(f"accepted {message_id}: '{payload.get('subject', '')}' to {to}{others}")
         if feed is not None:
             await feed.on_accepted(payload, message_id)
 

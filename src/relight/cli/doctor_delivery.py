@@ -17,12 +17,12 @@ NEEDED_SCOPE = "mail.send"
 
 def look_at_sendgrid(grid: SendgridSettings) -> tuple[str, str, str]:
     """Return (mark, text, fix): whether the extra is there, the key is taken and may send. Sends nothing."""
-    from relight.delivery.extras import SENDGRID_INSTALL, require_sendgrid
+    from relight.delivery.extras import install_command, require_sendgrid
 
     try:
         require_sendgrid()
     except ImportError as error:
-        return "FAIL", str(error), SENDGRID_INSTALL
+        return "FAIL", str(error), install_command("sendgrid")
     import aiohttp
 
     from relight.delivery.sendgrid import URL_DEFAULT

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from relight.cli.history import reading
@@ -14,6 +14,8 @@ from relight.cli.output import say
 if TYPE_CHECKING:
     from relight.cli.project import Project
     from relight.stores.inbox_interface import DurableInbox, NewEntry
+    from relight.stores.interface import Store
+    from relight.streams.envelope import Control
 
 #: Seconds in which a running engine reads what was put.
 ANSWER_SECONDS_MAX = 10.0
@@ -36,6 +38,40 @@ def put_entries(project: Project, entries: Sequence[NewEntry]) -> int:
         for start in range(0, len(entries), TOGETHER_MAX):
             last = max(last, *inbox.put(entries[start : start + TOGETHER_MAX]))
     return last
+
+
+def waiting_words(project: Project) -> list[Control]:
+    """Return the words of the inbox that no engine has read yet, as the records they become, in order.
+
+    One whose link leads to no message is left out: it becomes a dead letter.
+    """
+    from relight.base.errors import RejectError
+    from relight.engine.inbox import INBOX_POSITION, resolve_word
+    from relight.stores.inbox_interface import InboxKind
+    from relight.stores.inbox_words import read_word
+
+    found: list[Control] = []
+    with closing(inbox_of(project)) as inbox, reading_or_empty(project) as store:
+        after = int(store.positions().get(INBOX_POSITION, "0"))
+        while entries := inbox.words_after(after):
+            for entry in entries:
+                after = entry.position
+                if entry.kind is InboxKind.WORD:
+                    with suppress(RejectError):
+                        found.append(resolve_word(store, read_word(entry.body), entry.token, entry.received))
+    return found
+
+
+@contextmanager
+def reading_or_empty(project: Project) -> Iterator[Store]:
+    """Give the project's store for reading, an empty one where there is none yet."""
+    if project.has_store:
+        with reading(project) as store:
+            yield store
+        return
+    from relight.stores.memory import MemoryStore
+
+    yield MemoryStore()
 
 
 def engine_runs(project: Project) -> bool:

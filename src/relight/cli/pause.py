@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from relight.base.errors import UsageError
+from relight.cli.history import reading
 from relight.cli.orders import put_entries, say_when
 from relight.cli.output import say, say_json
-from relight.cli.project import complete_rule, known_rules, open_project, project_options
+from relight.cli.project import Project, complete_rule, known_rules, open_project, project_options
 
 
 @click.command("pause", short_help="Stop a rule, or everything, until it is resumed.")
@@ -53,6 +54,28 @@ def give_order(
     if as_json:
         say_json(kind, {"ok": True, "subject": subject, "position": position})
         return
-    say_when(found, position)
+    taken = say_when(found, position)
+    if kind == "resume" and rule is not None and _is_everything_paused(found, taken=taken):
+        say(f"rule '{rule}' goes on once everything does: every rule is paused until relight resume --all")
+        return
     other = "resume" if kind == "pause" else "pause"
     say(f"{done}; take it back with: relight {other} {'--all' if rule is None else rule}")
+
+
+def _is_everything_paused(project: Project, *, taken: bool) -> bool:
+    """Return whether every rule is paused, by the log and, where no engine has read it yet, by the inbox."""
+    from relight.cli.orders import waiting_words
+    from relight.rules.world import ALL_RULES
+    from relight.streams.envelope import Control
+
+    paused = False
+    if project.has_store:
+        with reading(project) as store:
+            for _, record in store.global_log():
+                if isinstance(record, Control) and record.kind in ("pause", "resume") and record.subject == ALL_RULES:
+                    paused = record.kind == "pause"
+    if not taken:
+        for word in waiting_words(project):
+            if word.kind in ("pause", "resume") and word.subject == ALL_RULES:
+                paused = word.kind == "pause"
+    return paused

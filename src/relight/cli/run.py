@@ -219,6 +219,8 @@ def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str,
         "mails": summary.mails,
         "handed_over": summary.handed_over,
         "outcomes": {outcome.value: count for outcome, count in sorted(summary.outcomes.items())},
+        "expired_at_sending": summary.expired,
+        "held_back_at_sending": summary.held_back,
         "reached": iso_utc(summary.end) if summary.end > 0 else None,
         "version": summary.version or None,
         "unapplied": summary.unapplied or summary.rolled_back,
@@ -228,6 +230,16 @@ def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str,
         "low_pools": dict(summary.low_pools),
         "seconds": round(seconds, 3),
     }
+
+
+def _say_unsent(summary: RunSummary) -> None:
+    """Say what was decided and did not leave after all."""
+    if summary.expired:
+        had = "had expired before it" if summary.expired == 1 else "had expired before they"
+        note(f"{count_of(summary.expired, 'mail')} {had} could leave; `expires` of a rule says how long it is worth")
+    if summary.held_back:
+        why = "suppressed, paused or without consent since its decision"
+        note(f"{count_of(summary.held_back, 'mail')} did not leave ({why}); `relight explain CUSTOMER` says why")
 
 
 def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
@@ -267,6 +279,7 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
     say(f"Decided {rows}, handed over {handed}{target}.")
     if refused:
         note(f"{count_of(refused, 'mail')} could not be delivered for good; `relight explain CUSTOMER` says why")
+    _say_unsent(summary)
     for pool in summary.empty_pools:
         file = project.settings.codes.get(pool, "its file")
         note(f"the pool of codes '{pool}' is empty, so mails were not sent; add codes to {file} and start again")

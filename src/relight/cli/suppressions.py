@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,13 @@ import click
 
 from relight.base.errors import UsageError
 from relight.cli.exit_codes import ExitCode
-from relight.cli.history import reading
-from relight.cli.orders import put_entries, say_when
+from relight.cli.orders import put_entries, reading_or_empty, say_when, waiting_words
 from relight.cli.output import count_of, say, say_json, table
 from relight.cli.project import open_project, project_options
 
 if TYPE_CHECKING:
     from relight.stores.interface import Store
+    from relight.streams.envelope import Control
 
 #: Addresses of one file.
 ADDRESSES_MAX = 5_000_000
@@ -55,10 +55,12 @@ def import_list(
     """
     from relight.cli.run import wall_clock
     from relight.messages.addresses import UNSUBSCRIBED, address_hash, looks_like_address
+    from relight.rules.world import SOFT_BOUNCES
     from relight.stores.inbox_words import Word, word_entry
 
-    if cause == UNSUBSCRIBED:
-        raise UsageError(f"'{cause}' is the cause of people's own links, which they may lift; name another")
+    if cause in {UNSUBSCRIBED, SOFT_BOUNCES}:
+        whose = "people's own links, which they may lift" if cause == UNSUBSCRIBED else "full mailboxes, and lapses"
+        raise UsageError(f"'{cause}' is the cause of {whose}; name another")
     found = open_project(project, environment)
     now = wall_clock()
     entries, bad = [], []
@@ -89,13 +91,18 @@ def import_list(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @project_options
 def show_list(*, address: str | None, as_json: bool, project: Path | None, environment: str | None) -> None:
-    """Show which addresses get nothing, as hashes, with cause and time; or ask for one ADDRESS."""
+    """Show which addresses get nothing, as hashes, with cause and time; or ask for one ADDRESS.
+
+    What the inbox holds and no engine has read yet counts, as it does for every mail that has not left.
+    """
     from relight.base.instants import format_instant, iso_utc
+    from relight.cli.run import wall_clock
     from relight.messages.addresses import address_hash
 
     found = open_project(project, environment)
-    with reading(found) as store:
-        standing = standing_suppressions(store)
+    waiting = waiting_words(found)
+    with reading_or_empty(found) as store:
+        standing = standing_suppressions(store, waiting, wall_clock())
     wanted = None if address is None else address_hash(address)
     rows = [(hashed, *one) for hashed, one in standing.items() if wanted in (None, hashed)]
     if as_json:
@@ -114,13 +121,13 @@ def show_list(*, address: str | None, as_json: bool, project: Path | None, envir
     say(f"{len(rows):,} suppressed")
 
 
-def standing_suppressions(store: Store) -> dict[str, tuple[str, str, int]]:
-    """Return address hash -> (scope, cause, since when in µs), as the log has it."""
-    from relight.stores.delivery_moves import is_lifted, is_wider, suppression_of
+def standing_suppressions(store: Store, waiting: Iterable[Control], now: int) -> dict[str, tuple[str, str, int]]:
+    """Return address hash -> (scope, cause, since when in µs) as of now (µs), as the log has it and the inbox adds."""
+    from relight.stores.delivery_moves import has_lapsed, is_lifted, is_wider, suppression_of
     from relight.stores.interface import Suppression
 
     standing: dict[str, Suppression] = {}
-    for _, record in store.global_log():
+    for record in (*(record for _, record in store.global_log()), *waiting):
         one = suppression_of(record)
         if one is None:
             continue
@@ -131,7 +138,8 @@ def standing_suppressions(store: Store) -> dict[str, tuple[str, str, int]]:
                 del standing[hashed]
         elif is_wider(new, old):
             standing[hashed] = new
-    return {hashed: (one.scope, one.cause, one.at) for hashed, one in standing.items()}
+    holds = {hashed: one for hashed, one in standing.items() if not has_lapsed(one, now)}
+    return {hashed: (one.scope, one.cause, one.at) for hashed, one in holds.items()}
 
 
 def read_addresses(file: Path) -> Iterator[tuple[int, str]]:

@@ -173,7 +173,9 @@ class WebModel(FileModel):
         description="Secrets that `secret` replaced: links that they signed still work.",
     )
     token: Secret | None = Field(
-        default=None, description="Needed for the pages where they listen on another address than 127.0.0.1."
+        default=None,
+        description="Opens the desk, at least 16 characters: `${WEB_TOKEN}`. Needed where the pages listen on another "
+        "address than 127.0.0.1.",
     )
 
 

@@ -19,9 +19,12 @@ from relight.messages.identity import (
     preferences_url,
     unsubscribe_url,
 )
+from relight.rules.plan import MessageClass
+from relight.rules.step_kinds import StepKind
 
 if TYPE_CHECKING:
     from relight.config.models import ConfigModel
+    from relight.rules.plan import Rule
     from relight.rules.texts import PlaceOf
     from relight.streams.surveys import Survey
 
@@ -30,6 +33,7 @@ _KEY_FOR_FILES = b"links of mails that go to files"
 
 #: Messages whose links are remembered: a mail asks for them as it is rendered, and again for its headers.
 LINKS_KEPT = 16
+_WEB_HELP = 'web: {base_url: "https://mail.shop.example", secret: "${RELIGHT_LINK_SECRET}"}'
 
 #: (occurrence key, topic) -> (one-click unsubscribe link, preferences link).
 Links = Callable[[str, str], tuple[str, str]]
@@ -93,14 +97,12 @@ def make_page_links(model: ConfigModel) -> PageLinks | None:
 
 def link_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
     """Return what would let strangers unsubscribe people, or people not at all (S4, I18)."""
-    leaves = model.delivery is not None and (model.delivery.smtp is not None or model.delivery.sendgrid is not None)
-    if not leaves:
+    if not _leaves(model):
         return []
     if model.web is None:
         message = "mails leave, and nobody could unsubscribe from them: there is no `web` with a base_url"
         place = place_of(("delivery",), key=True)
-        help_text = 'web: {base_url: "https://mail.shop.example", secret: "${RELIGHT_LINK_SECRET}"}'
-        return [Problem(code="no-unsubscribe", message=message, place=place, help=help_text)]
+        return [Problem(code="no-unsubscribe", message=message, place=place, help=_WEB_HELP)]
     secret = model.web.secret
     if secret is None or len(secret.reveal()) < SECRET_BYTES_MIN:
         message = f"links in mails that leave are signed with a secret of at least {SECRET_BYTES_MIN} characters"
@@ -108,3 +110,21 @@ def link_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
         help_text = "write `secret: ${RELIGHT_LINK_SECRET}` and set that variable; keep it, old links depend on it"
         return [Problem(code="no-link-secret", message=message, place=place, help=help_text)]
     return []
+
+
+def unlinked_problems(model: ConfigModel, rules: Mapping[str, Rule], place_of: PlaceOf) -> list[Problem]:
+    """Return what keeps every marketing mail to a file unsent: no `web` to make its unsubscribe link from."""
+    if model.web is not None or _leaves(model):
+        return []
+    marketing = {name: rule for name, rule in rules.items() if rule.message_class is MessageClass.MARKETING}
+    asking = sorted(n for n, r in marketing.items() if any(s.kind is StepKind.SEND for s in r.program.steps.values()))
+    if not asking:
+        return []
+    more = f" and {len(asking) - 1} more" if len(asking) > 1 else ""
+    message = f"rule '{asking[0]}'{more} would mail nobody (missing_data): no `web` makes its unsubscribe link"
+    place = place_of(("project",), key=True)
+    return [Problem(code="no-unsubscribe", message=message, place=place, help=_WEB_HELP)]
+
+
+def _leaves(model: ConfigModel) -> bool:
+    return model.delivery is not None and (model.delivery.smtp is not None or model.delivery.sendgrid is not None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -10,14 +13,23 @@ if TYPE_CHECKING:
 
 #: What the `sendgrid` extra brings.
 SENDGRID_PACKAGES = ("sendgrid", "aiohttp", "cryptography")
-SENDGRID_INSTALL = "pip install 'relight[sendgrid]'"
+
+
+def install_command(extra: str) -> str:
+    """Return what installs an extra where this program runs: by pip, by uv where there is no pip, else both steps."""
+    python, wanted = shlex.quote(sys.executable), f"'relight[{extra}]'"
+    if find_spec("pip") is not None:
+        return f"{python} -m pip install {wanted}"
+    if shutil.which("uv") is not None:
+        return f"uv pip install --python {python} {wanted}"
+    return f"{python} -m ensurepip && {python} -m pip install {wanted}"
 
 
 def require_sendgrid() -> None:
     """Raise ImportError naming what is missing for SendGrid and how to install it."""
     missing = [name for name in SENDGRID_PACKAGES if find_spec(name) is None]
     if missing:
-        raise ImportError(f"SendGrid needs {', '.join(missing)}, which are not installed: {SENDGRID_INSTALL}")
+        raise ImportError(f"SendGrid needs {', '.join(missing)}, not installed yet: {install_command('sendgrid')}")
 
 
 def open_sendgrid(  # noqa: PLR0913 - one account, by keyword

@@ -79,6 +79,9 @@ class Dispatcher:
     empty_pools: dict[str, None] = field(default_factory=dict)
     #: Pools that a code was drawn from, or should have been, since somebody last took this set to look at them.
     used_pools: set[str] = field(default_factory=set)
+    #: Mails that were due and did not leave: past their time, or stopped after the gate.
+    expired: int = 0
+    stopped: int = 0
     #: Outcomes so far.
     sent: dict[Outcome, int] = field(default_factory=dict)
     #: When to drain again because something due may not leave yet (µs); None where nothing waits for time.
@@ -126,6 +129,8 @@ class Dispatcher:
                 break
             self.empty_pools |= dict.fromkeys(claimed.empty_pools)
             self.used_pools.update(claimed.empty_pools, (one.message.pool for one in claimed.ready if one.code))
+            self.expired += len(claimed.expired)
+            self.stopped += len(claimed.suppressed)
             if claimed.ready:
                 self.on_claim(len(claimed.ready), now)
                 handed += await self._hand_over(claimed, now)

@@ -32,6 +32,16 @@ _WORDS: Mapping[
 }  # fmt: skip
 
 
+#: What stopped a mail between the gate and its leaving, by the reason of its outcome.
+_STOPPED: Mapping[str, str] = {
+    Reason.POOL_EMPTY: "no code was left in the pool",
+    Reason.RULE_PAUSED: "the rule was paused when the mail was to leave",
+    Reason.NO_CONSENT: "consent was withdrawn before the mail could leave",
+    Reason.SUPPRESSED: "the address was suppressed before the mail could leave",
+    Reason.RETRIES_EXHAUSTED: "the mail was tried as often as allowed, and not taken",
+}
+
+
 def after_sending(story: RuleStory, state: MessageState | None, customer: str, reason: str = "") -> RuleStory:
     """Return the story of a message that passed the gate as the delivery journal goes on with it.
 
@@ -43,8 +53,6 @@ def after_sending(story: RuleStory, state: MessageState | None, customer: str, r
     outcome, headline, meaning = _WORDS[state]
     headline = headline.format(who=customer, rule=story.rule, headline=story.headline)
     if outcome == "not_sent":
-        if reason == Reason.POOL_EMPTY:
-            meaning = "no code was left in the pool"
-        why = Finding(mark=Mark.NO, text=meaning, reason=reason or state.value)
+        why = Finding(mark=Mark.NO, text=_STOPPED.get(reason, meaning), reason=reason or state.value)
         return replace(story, outcome=outcome, headline=headline, why=why)
     return replace(story, outcome=outcome, headline=headline, next=meaning or story.next)

@@ -108,6 +108,9 @@ class RunSummary:
     version: str = ""
     #: Why nothing leaves, where our settings are wrong.
     trouble: str = ""
+    #: Mails that did not leave: past their time, or stopped after the gate (suppressed, paused, consent withdrawn).
+    expired: int = 0
+    held_back: int = 0
     #: Pools of codes that were found empty: mails that needed one were suppressed.
     empty_pools: tuple[str, ...] = ()
     #: Pool of codes that runs low -> how many it has left.
@@ -384,5 +387,6 @@ class _Run:
         summary.evictions = self.engine.profiles.evictions
         summary.end = max(summary.end, done.reached)
         summary.trouble = self.sending.trouble
+        summary.expired, summary.held_back = self.sending.dispatcher.expired, self.sending.dispatcher.stopped
         summary.empty_pools = tuple(self.sending.dispatcher.empty_pools)
         summary.low_pools = {pool: left for pool, left in self.sending.pools.told.items() if left}

@@ -86,8 +86,16 @@ class InboxConformance(ABC):
         """V5: those that name a customer, and those that came by a link of a mail to them."""
         inbox.put([word_entry(Word(kind="trait", customer=name, subject="x"), received=T0) for name in ("ann", "bo")])
         inbox.put([word_entry(Word(kind="suppression"), received=T0, token="t")])  # a link's digest
-        assert inbox.forget_words({"ann"}, {"t"}) == 2
-        assert [e.position for e in inbox.read_after(0)] == [2]
+        inbox.put([word_entry(Word(kind="trait", customer="ann", subject="y"), received=T0)])
+        assert inbox.forget_words({"ann"}, {"t"}, before=4) == 2
+        assert [e.position for e in inbox.read_after(0)] == [2, 4]
+
+    def test_orders_are_forgotten_by_name(self, inbox: DurableInbox) -> None:
+        """V5: an order names whom it was about; once it is carried out it goes, and others stay."""
+        names = ("erase", "settle", "erase")
+        inbox.put([NewEntry(kind=InboxKind.COMMAND, name=name, body=b"{}", received=T0) for name in names])
+        assert [inbox.forget_commands("erase", 2) for _ in range(2)] == [1, 0]
+        assert [e.position for e in inbox.words_after(0)] == [2, 3]
 
     def test_several_at_once(self, tmp_path: Path) -> None:
         """Two that have it open see what the other put, each entry once and in order."""

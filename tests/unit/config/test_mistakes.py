@@ -15,7 +15,7 @@ from relight.config.show import show_problem, summary_line
 
 HERE = Path(__file__).parent
 MISTAKES = sorted(path.name.removesuffix(".bad.yaml") for path in (HERE / "bad").glob("*.bad.yaml"))
-ENV = {"SMTP_PASSWORD": "hush-hush", "RELIGHT_LINK_SECRET": "a secret of the tests"}
+ENV = {"SMTP_PASSWORD": "hush-hush", "RELIGHT_LINK_SECRET": "a secret of the tests", "WEB_TOKEN": "let me in"}
 
 
 @pytest.fixture(scope="module")
