@@ -71,8 +71,8 @@ class Engine:
         self._order = LogOrder()
         #: Instant of the last global record that everybody is still to be visited for; None for none.
         self._visit_from: int | None = None
-        #: A batch failed half-way: memory may hold what the store does not.
-        self._is_ahead = False
+        #: A batch failed half-way, or the store was changed beside the batches: the next one stands anew from the store.
+        self.is_ahead = False
 
     # ------------------------------------------------------------ plan
     @property
@@ -174,12 +174,12 @@ class Engine:
 
         World, profiles and timers are made anew from the store before the next batch.
         """
-        if self._is_ahead:
+        if self.is_ahead:
             self._stand_again()
         try:
             yield
         except BaseException:
-            self._is_ahead = True
+            self.is_ahead = True
             raise
 
     def _stand_again(self) -> None:
@@ -189,11 +189,7 @@ class Engine:
         self.timers, self._order, self.accounts = HourBuckets(), LogOrder(), Accounts(self)
         self._position = self.store.last_position()
         self.recover(plans)
-        self._is_ahead = False
-
-    def read_again(self) -> None:
-        """Stand where the store stands before anything more is taken: somebody has changed it beside the batches."""
-        self._is_ahead = True
+        self.is_ahead = False
 
     def _count_copy(self, work: Work, record: Event | Control, copy_of: Event | int) -> None:
         """A copy is no record for any check; a body that differs from the first is counted (V1)."""
