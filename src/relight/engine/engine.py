@@ -71,7 +71,7 @@ class Engine:
         self._order = LogOrder()
         #: Instant of the last global record that everybody is still to be visited for; None for none.
         self._visit_from: int | None = None
-        #: A batch failed half-way, or the store was changed beside the batches: the next one stands anew from the store.
+        #: A batch failed half-way, or somebody changed the store beside the batches: memory may hold what it does not.
         self.is_ahead = False
 
     # ------------------------------------------------------------ plan
