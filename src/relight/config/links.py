@@ -33,6 +33,8 @@ _KEY_FOR_FILES = b"links of mails that go to files"
 
 #: Messages whose links are remembered: a mail asks for them as it is rendered, and again for its headers.
 LINKS_KEPT = 16
+#: Fewest characters of the token that opens the desk; sign-ins are counted, so nobody tries them all.
+TOKEN_CHARACTERS_MIN = 16
 _WEB_HELP = 'web: {base_url: "https://mail.shop.example", secret: "${RELIGHT_LINK_SECRET}"}'
 
 #: (occurrence key, topic) -> (one-click unsubscribe link, preferences link).
@@ -112,7 +114,21 @@ def link_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
     return []
 
 
-def unlinked_problems(model: ConfigModel, rules: Mapping[str, Rule], place_of: PlaceOf) -> list[Problem]:
+def web_problems(model: ConfigModel, rules: Mapping[str, Rule], place_of: PlaceOf) -> list[Problem]:
+    """Return what is wrong with `web`, or with its absence."""
+    return [*_unlinked_problems(model, rules, place_of), *_token_problems(model, place_of)]
+
+
+def _token_problems(model: ConfigModel, place_of: PlaceOf) -> list[Problem]:
+    token = None if model.web is None else model.web.token
+    if token is None or len(token.reveal()) >= TOKEN_CHARACTERS_MIN:
+        return []
+    message = f"the token that opens the desk has at least {TOKEN_CHARACTERS_MIN} characters"
+    help_text = "draw one: python3 -c 'import secrets; print(secrets.token_urlsafe(24))'"
+    return [Problem(code="short-token", message=message, place=place_of(("web", "token")), help=help_text)]
+
+
+def _unlinked_problems(model: ConfigModel, rules: Mapping[str, Rule], place_of: PlaceOf) -> list[Problem]:
     """Return what keeps every marketing mail to a file unsent: no `web` to make its unsubscribe link from."""
     if model.web is not None or _leaves(model):
         return []

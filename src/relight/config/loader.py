@@ -18,7 +18,7 @@ from relight.config.codes import check_codes
 from relight.config.config_file import ConfigFile, read_config
 from relight.config.folder import DEFINITIONS_FILE, MEASURES_FILE, FolderFiles, read_folder
 from relight.config.letters import compile_all_letters, scan_all_letters
-from relight.config.links import unlinked_problems
+from relight.config.links import web_problems
 from relight.config.measure_models import MeasuresModel
 from relight.config.measure_plan import MeasurePlan
 from relight.config.measures import Around, compile_measures, customer_types, default_measures
@@ -322,7 +322,7 @@ def _compile(
     if config.model is not None:
         fields = frozenset(stream.account_field for stream in streams.values() if stream.account_field)
         policy, problems = compile_policy(config.model, place_of, texts, account_fields=fields)
-        loading.problems += [*problems, *unlinked_problems(config.model, rules, place_of)]
+        loading.problems += [*problems, *web_problems(config.model, rules, place_of)]
     letters = compile_all_letters(scan, texts, rules=rules, config=config.model, lint=loading.lint)
     loading.problems += [*letters.problems, *_own(texts.problems)]
     values, segments = compile_definitions(definitions, [*names, *texts.names], builder)

@@ -25,8 +25,6 @@ CHECKPOINT_DEFAULT = 30 * SECOND
 MAX_WAIT_DEFAULT = 15 * MINUTE
 #: Codes left from which on a pool runs low, where the config says nothing.
 CODES_LOW_DEFAULT = 100
-#: Fewest characters of the token that opens the desk; sign-ins are counted, so nobody tries them all.
-TOKEN_CHARACTERS_MIN = 16
 STORE_DEFAULT = "data/relight.db"
 OUTBOX_DEFAULT = "outbox/"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -371,15 +369,6 @@ def _delivery_problems(delivery: DeliverySettings, place_of: PlaceOf) -> list[Pr
 
 def _promise_problems(settings: Settings, place_of: PlaceOf) -> list[Problem]:
     problems = []
-    if settings.web.token is not None and len(settings.web.token.reveal()) < TOKEN_CHARACTERS_MIN:
-        problems.append(
-            Problem(
-                code="short-token",
-                message=f"the token that opens the desk has at least {TOKEN_CHARACTERS_MIN} characters",
-                place=place_of(("web", "token")),
-                help="draw one: python3 -c 'import secrets; print(secrets.token_urlsafe(24))'",
-            )
-        )
     if settings.web.host not in _LOOPBACK and settings.web.token is None:
         message = f"the pages would be open to everybody who reaches {settings.web.host}"
         place = place_of(("web", "listen"))
