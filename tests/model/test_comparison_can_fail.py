@@ -25,7 +25,7 @@ MUTANTS = [
     ("a silence is called by its rule alone", silences, "silence_deadlines", "silence:{name}:{id_}", "silence:{name}:0"),
     ("the audience is read at the judgement", occurrences, "occur", "what.instant if what.is_deadline else None", "None"),
     ("no look back on entry", occurrences, "_begin", "in turn.profile.trail", "in ()"),
-    ("low priority first", competition, "_field_of", "(-priority_of(turn, entry)", "(priority_of(turn, entry)"),
+    ("low priority first", competition, "rank_of", "(-priority_of(turn, entry)", "(priority_of(turn, entry)"),
     ("a second send in the same minute", minutes, "make_candidate", " + turn.closing", ""),
     ("a step is taken twice", entries, "walk", "step.id in entry.sent", "False"),
     ("the first wait_for looks back to its step alone", standing, "go_on", "if entry.has_awaited:", "if True:"),
