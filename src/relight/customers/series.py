@@ -90,7 +90,7 @@ def insert_event(  # noqa: PLR0913, PLR0917 - the hot path: no wrapping object
         recent.append(entry)
     else:
         insort(recent, entry, key=lambda e: (e[0], e[1]))
-    if len(recent) > spec.newest:
+    if len(recent) > spec.newest and (recent[0][0] < now - spec.keep or len(recent) > SERIES_ENTRIES_MAX):
         prune_series(spec, series, now)
 
 

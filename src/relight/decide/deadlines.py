@@ -56,10 +56,12 @@ def next_deadline(turn: Turn) -> Deadline | None:
     search, index = _Search(), turn.index
     for entry in turn.profile.entries:
         _offer_entry(turn, search, entry)
-    waiting = turn.state.silences_of
+    waiting, soonest = turn.state.silences_of, turn.state.soonest_of
     for activity, open_ones in turn.profile.starts.items():
-        for wait in waiting.get(activity, ()) if open_ones else ():
-            # j is never before d + settle: what falls due later than this loses.
+        # j is never before d + settle: what falls due later than what was found loses.
+        if not open_ones or open_ones[0].event_time + soonest.get(activity, INSTANT_MAX) > search.judged:
+            continue
+        for wait in waiting[activity]:
             latest = search.judged - wait.rule.settle
             if wait.elapsed is None or open_ones[0].event_time + wait.elapsed <= latest:
                 _offer_silences(turn, search, wait, latest)

@@ -35,18 +35,23 @@ _COUNT = MilestoneKind.COUNT
 def pull_triggers(turn: Turn, event: Event) -> None:
     """Look at the customer's own event for every rule that reads its name, in rule-id order."""
     reading: Reading | None = None
+    answers: dict[str, bool] = {}
     rows = turn.effects.rows
     for rule, trigger, where in turn.index.pulled_by.get(event.name, ()):
         if where is not None:
-            # One view serves every rule that only looks; what a rule sets is a trait, and read anew.
+            # One view, and one answer, serves every rule that only looks; what a rule sets is a trait, and read anew.
             if reading is None:
                 reading = turn.reading(event=event.properties, own=event.properties)
-            if where.evaluate(reading) is not True:
+                answers.clear()
+            holds = answers.get(where.text)
+            if holds is None:
+                holds = answers[where.text] = where.evaluate(reading) is True
+            if not holds:
                 continue
         written = len(rows)
-        if isinstance(trigger, MilestoneTrigger):
+        if type(trigger) is MilestoneTrigger:
             _pull_milestone(turn, rule, trigger, event)
-        elif isinstance(trigger, ReleasedTrigger):
+        elif type(trigger) is ReleasedTrigger:
             _pull_request(turn, rule, trigger, event)
         elif not event.late:
             _pull_event(turn, rule, event)

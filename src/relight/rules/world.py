@@ -63,6 +63,8 @@ class WorldState:
     #: Those that wait for activity to begin, by its key; and those for which somebody never active falls silent too.
     silences_of: Mapping[str, tuple[SilenceWait, ...]] = field(default_factory=dict)
     silences_of_all: tuple[SilenceWait, ...] = ()
+    #: activity key -> the least length of its thresholds (µs); INSTANT_MIN where one is no fixed length.
+    soonest_of: Mapping[str, int] = field(default_factory=dict)
     paused: frozenset[str] = frozenset()
     #: (from, until) of gaps (H9).
     gaps: tuple[tuple[int, int], ...] = ()
@@ -190,6 +192,10 @@ def _apply_plan(state: WorldState, plan: Plan, now: int) -> WorldState:
         rule_since=rule_since,
         silences=silences,
         silences_of=_by_activity(silences),
+        soonest_of={
+            activity: min(INSTANT_MIN if wait.elapsed is None else wait.elapsed for wait in waits)
+            for activity, waits in _by_activity(silences).items()
+        },
         silences_of_all=tuple(wait for wait in silences if wait.never),
     )
 

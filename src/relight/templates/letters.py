@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal, DecimalException
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 import jinja2
@@ -52,6 +53,8 @@ SUBJECT_CHARACTERS_MAX = 200
 PREHEADER_CHARACTERS_MAX = 400
 #: Pieces that one render may yield.
 RENDER_PIECES_MAX = 100_000
+#: Pieces that are taken before their length is looked at.
+PIECES_AT_ONCE = 256
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _HEADER_REFUSED = re.compile(r"=\?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -285,11 +288,12 @@ def render_text(template: jinja2.Template, names: dict[str, object], most: int) 
     pieces: list[str] = []
     size = 0
     try:
-        for piece in template.root_render_func(template.new_context(names, shared=True)):
-            size += len(piece)
-            if size > most or len(pieces) >= RENDER_PIECES_MAX:
+        made = iter(template.root_render_func(template.new_context(names, shared=True)))
+        while some := list(islice(made, PIECES_AT_ONCE)):
+            size += sum(map(len, some))
+            pieces += some
+            if size > most or len(pieces) > RENDER_PIECES_MAX:
                 raise _too_long(most)  # noqa: TRY301 - told with the others
-            pieces.append(piece)
     except Exception:  # noqa: BLE001 - raised again, with the lines of the template in its traceback
         template.environment.handle_exception()
     text = "".join(pieces)
