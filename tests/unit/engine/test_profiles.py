@@ -60,5 +60,5 @@ def test_a_packed_profile_takes_less_than_half() -> None:
     packed = [packing.pack(blob) for blob in blobs]
     assert [packing.open(one) for one in packed] == blobs
     first = PATTERN_BYTES // len(blobs[0]) + 1
-    assert packed[: first - 1] == blobs[: first - 1]
+    assert packed[0] == blobs[0]  # there is nothing yet that it could resemble
     assert sum(map(len, packed[first:])) * 2 < sum(map(len, blobs[first:]))
