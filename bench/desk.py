@@ -2,7 +2,7 @@
 
 Makes two stores of the same project, rules and days: a small one (10,000 customers, 100,000 ledger rows) and the one
 that was asked for (1 million and 10 million). Then serves each with the real `relight web` and asks for every page:
-the median of ASKED answers on the wall, over loopback, once the figures are there. The log is appended as an engine
+the server's CPU time for each and the median on the wall, once the figures are there. The log is appended as an engine
 appends it; ledger, outbox and journal are inserted through the store's own tables, their indexes made afterwards.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import socket
 import sqlite3
@@ -21,6 +22,7 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.ours import load
@@ -41,8 +43,8 @@ from relight.streams.envelope import Control, DeadLetter, Event
 
 SMALL = (10_000, 100_000)
 LARGE = (1_000_000, 10_000_000)
-#: Answers whose median is shown, after as many as WARM.
-ASKED, WARM = 15, 3
+#: Answers that are measured, after as many as WARM.
+ASKED, WARM = 40, 5
 #: Days that the rows are spread over.
 DAYS = 365
 #: What each customer does, once.
@@ -275,8 +277,8 @@ def pages_of(customers: int, rows: int) -> dict[str, str]:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[int]:
-    """Serve a project's pages in a process of their own; yields the port once its figures are there."""
+def served(folder: Path) -> Iterator[tuple[int, int]]:
+    """Serve a project's pages in a process of their own; yields its port and pid once its figures are there."""
     config = (folder / "config/default.yaml").read_text()
     port = int(config.partition('listen: "127.0.0.1:')[2].partition('"')[0])
     with (folder / "web.log").open("wb") as log:
@@ -285,19 +287,22 @@ def served(folder: Path) -> Iterator[int]:
         )
     try:
         began = time.monotonic()
-        while True:
+        while not _has_figures(port):
             assert process.poll() is None, (folder / "web.log").read_text()
-            try:
-                if not json.loads(ask(port, "/desk/metrics.json")[1])["missing"]:
-                    break
-            except OSError:
-                pass
             time.sleep(0.2)
         print(f"  {folder.name}: figures after {time.monotonic() - began:.1f} s", file=sys.stderr)
-        yield port
+        yield port, process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
+
+
+def _has_figures(port: int) -> bool:
+    try:
+        found = json.loads(ask(port, "/desk/metrics.json")[1])
+    except OSError:
+        return False
+    return not found["missing"]
 
 
 def ask(port: int, path: str) -> tuple[int, bytes]:
@@ -308,26 +313,38 @@ def ask(port: int, path: str) -> tuple[int, bytes]:
         return answer.status, answer.read()
 
 
-def times_of(folder: Path, customers: int, rows: int) -> dict[str, float]:
-    """Return the median of each page's time in milliseconds."""
-    found = {}
-    with served(folder) as port:
-        for name, path in pages_of(customers, rows).items():
-            taken = []
-            for number in range(WARM + ASKED):
-                began = time.perf_counter()
-                status, _ = ask(port, urllib.parse.quote(path, safe="/?=&"))
-                taken.append(time.perf_counter() - began)
-                assert status == http.client.OK, (path, status)
-                if number < WARM:
-                    taken.clear()
-            found[name] = statistics.median(taken) * 1e3
-    return found
+def _cpu_of(pid: int) -> float:
+    """Return the CPU seconds that a process has spent."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(folder: str, small: tuple[int, int], large: tuple[int, int]) -> dict[str, tuple[float, float]]:
-    """Return (milliseconds in the small store, in the large one) by page; stores that are missing are made."""
-    found = []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What one page takes, in milliseconds."""
+
+    #: Median on the wall.
+    wall: float
+    #: The server's CPU time for one.
+    cpu: float
+
+
+def time_of(port: int, pid: int, path: str) -> Taken:
+    """Return what a page takes."""
+    walls = []
+    for number in range(WARM + ASKED):
+        if number == WARM:
+            spent = _cpu_of(pid)
+        began = time.perf_counter()
+        status, _ = ask(port, urllib.parse.quote(path, safe="/?=&"))
+        if number >= WARM:
+            walls.append(time.perf_counter() - began)
+        assert status == http.client.OK, (path, status)
+    return Taken(wall=statistics.median(walls) * 1e3, cpu=(_cpu_of(pid) - spent) / ASKED * 1e3)
+
+
+def measure(folder: str, small: tuple[int, int], large: tuple[int, int]) -> dict[str, tuple[Taken, Taken]]:
+    """Return what each page takes in the small store and in the large one; stores that are missing are made."""
     for name, (customers, rows) in (("small", small), ("large", large)):
         place = Path(folder) / name
         if not (place / "made").exists():
@@ -336,8 +353,10 @@ def measure(folder: str, small: tuple[int, int], large: tuple[int, int]) -> dict
             (place / "made").touch()
             size = (place / "relight.db").stat().st_size / 1e6
             print(f"  made {name} in {time.monotonic() - began:.0f} s: {size:,.0f} MB", file=sys.stderr)
-        found.append(times_of(place, customers, rows))
-    return {name: (found[0][name], found[1][name]) for name in found[0]}
+    few, many = pages_of(*small), pages_of(*large)
+    with served(Path(folder) / "large") as large_at, served(Path(folder) / "small") as small_at:
+        # One after the other, page by page, so that both meet the same other work on the machine.
+        return {name: (time_of(*small_at, few[name]), time_of(*large_at, many[name])) for name in few}
 
 
 def main() -> None:
@@ -349,7 +368,8 @@ def main() -> None:
     print(f"| page | {SMALL[0]:,} customers, {SMALL[1]:,} rows | {large[0]:,} customers, {large[1]:,} rows | ratio |")
     print("| --- | --- | --- | --- |")
     for name, (few, many) in found.items():
-        print(f"| {name} | {few:.1f} ms | {many:.1f} ms | {many / few:.2f} |")
+        cells = [f"{one.cpu:.1f} ms of CPU, {one.wall:.1f} ms" for one in (few, many)]
+        print(f"| {name} | {' | '.join(cells)} | {many.cpu / few.cpu:.2f} |")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.desk import desk_project
+from tests.support.desk import await_figures, desk_project
 from tests.support.pages import Pages, serving
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ PATHS = {
     "overview": "/desk/overview",
     "rules": "/desk/rules",
     "rule": "/desk/rules/winback_30d",
+    "people": "/desk/rules/first_hello/people/goal",
     "messages": "/desk/messages?rule=winback_30d",
     "customers": "/desk/customers",
     "customer": "/desk/customers?id=b00012",
@@ -44,6 +45,7 @@ PICTURES = os.environ.get("RELIGHT_PICTURES")
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     with serving(desk_project(tmp_path_factory.mktemp("desk") / "shop")) as found:
+        await_figures(found)
         yield found
 
 
@@ -120,6 +122,39 @@ def test_a_rule_is_paused_by_hand(pages: Pages, browser: Browser) -> None:
         page.wait_for_selector("[role=status]")
     assert [entry.name for entry in pages.inbox()[before:]] == ["pause"]
     assert '"order": "pause"' in (pages.folder / "data/audit.ndjson").read_text()
+
+
+def test_a_rule_is_paused_by_the_keyboard_alone(pages: Pages, browser: Browser) -> None:
+    """Tab reaches every link, field and button of the page in the order of the text, each with a ring to see; Enter does it."""
+    before = len(pages.inbox())
+    with browser.new_context(base_url=f"http://127.0.0.1:{pages.port}", locale="en") as context:
+        page = context.new_page()
+        page.goto("/desk/rules/winback_30d")
+        wanted = page.evaluate(
+            "[...document.querySelectorAll('a[href], button, input:not([type=hidden]), summary, .scroll, iframe')].length"
+        )
+        reached: list[list[Any]] = []
+        for _ in range(2 * wanted):
+            page.keyboard.press("Tab")
+            at = page.evaluate(
+                "(e => [[...document.querySelectorAll('*')].indexOf(e), e.tagName, getComputedStyle(e).outlineStyle])"
+                "(document.activeElement)"
+            )
+            if at[1] == "BODY" or (reached and at[0] == reached[0][0]):
+                break
+            if not reached or at[0] != reached[-1][0]:  # the links of a mail are inside one frame
+                reached.append(at)
+        assert [at[0] for at in reached] == sorted(at[0] for at in reached)
+        assert len(reached) == wanted
+        assert {at[2] for at in reached if at[1] != "IFRAME"} == {"solid"}
+        page.goto("/desk/rules/winback_30d")
+        for name in ("Pause this rule", "Yes, do it"):
+            while page.evaluate("document.activeElement.textContent") != name:
+                page.keyboard.press("Tab")
+            page.keyboard.press("Enter")
+            page.wait_for_load_state()
+        page.wait_for_selector("[role=status]")
+    assert [entry.name for entry in pages.inbox()[before:]] == ["pause"]
 
 
 def test_a_rules_mail_is_shown_in_a_sealed_frame(pages: Pages, browser: Browser) -> None:

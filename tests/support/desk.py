@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.faults.conftest import ROOT
 from tests.faults.small_project import SECRET
-from tests.support.pages import free_port
+from tests.support.pages import Pages, free_port
 
 TOKEN = "a token of the desk"
 #: A rule with a goal, in which people still wait at the end.
@@ -22,16 +25,18 @@ steps: [{send: welcome}, {wait: 300 days}]
 """
 
 
-def desk_project(folder: Path, *, token: bool = False, hostile: str = "") -> Path:
-    """Return the project; hostile: the trait of a customer `evil` who tries everything."""
+def desk_project(
+    folder: Path, *, token: bool = False, hostile: str = "", more: Sequence[Mapping[str, object]] = ()
+) -> Path:
+    """Return the project; hostile: the trait of a customer `evil` who tries everything; more: further events."""
     _relight("init", str(folder))
     config = folder / "config/default.yaml"
-    more = ', token: "${DESK_TOKEN}"' if token else ""
+    web = ', token: "${DESK_TOKEN}"' if token else ""
     config.write_text(
         config.read_text().replace(
             'web: {base_url: "https://mail.cornerbooks.example"}',
             'web: {base_url: "https://mail.cornerbooks.example", secret: "${LINK_SECRET}",'
-            f' listen: "127.0.0.1:{free_port()}"{more}}}',
+            f' listen: "127.0.0.1:{free_port()}"{web}}}',
         )
     )
     (folder / "rules/first_hello.yaml").write_text(CARE)
@@ -42,10 +47,27 @@ def desk_project(folder: Path, *, token: bool = False, hostile: str = "") -> Pat
         {"id": "bad", "event": "order_placed", "customer": "evil", "total": "much", "at": "2026-03-02T09:00:00Z"},
     ]  # fmt: skip
     with (folder / "events.ndjson").open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(row) + "\n" for row in rows)
+        file.writelines(json.dumps(row) + "\n" for row in [*rows, *more])
     _relight("run", "--project", str(folder), DESK_TOKEN=TOKEN)
     _relight("simulate", "--project", str(folder), DESK_TOKEN=TOKEN)
     return folder
+
+
+def until(pages: Pages, path: str, is_there: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Return a page's facts once something in the background has come."""
+    ends = time.monotonic() + 120
+    while time.monotonic() < ends:
+        page: dict[str, Any] = json.loads(pages.ask(path).text)
+        if is_there(page):
+            return page
+        time.sleep(0.1)
+    raise AssertionError(path)
+
+
+def await_figures(pages: Pages) -> None:
+    """Wait until measures are computed and the rule tests have run, which pages show as soon as they are there."""
+    until(pages, "/desk/metrics.json", lambda page: page["missing"] is None)
+    until(pages, "/desk/rules/welcome.json", lambda page: page["tests"]["state"] == "done")
 
 
 def _relight(*arguments: str, **env: str) -> None:

@@ -16,9 +16,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from relight.config.measure_kinds import Unit
 from relight.metrics.figures import figure_text
+from relight.simulate.pages.charts import Chart
 from relight.simulate.pages.words import count_text
 from relight.web.desk.texts import TEXTS
-from relight.web.desk.times import day_text, moment_text
+from relight.web.desk.times import day_text, in_language, moment_text
 from relight.web.protect import CONTENT_SECURITY_POLICY
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ def draw(desk: Desk, request: Request, name: str, names: Mapping[str, object], *
     """Return a page of `pages/`."""
     language = language_of(desk, request)
     path = request.url.path
+    chart = names.get("chart")
+    if isinstance(chart, Chart):
+        names = {**names, "chart": in_language(chart, language, TEXTS[language])}
     text = _environment().get_template(f"{name}.html").render(
         {
             "page": name,

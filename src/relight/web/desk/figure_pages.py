@@ -167,4 +167,4 @@ def _part_facts(part: BoardPart) -> dict[str, object]:
 
 def _chart(one: Measure) -> object:
     points: Sequence[tuple[str, float | None]] = [(p.period.label, p.value) for p in one.series]
-    return line_chart(f"line-{one.name}", one.title, points)
+    return line_chart(f"line-{one.name}", one.name, one.title, points, unit=(one.unit.value, one.currency))

@@ -20,9 +20,15 @@ class Line:
 
     #: Unique on its page.
     id: str
+    #: Name of the measure, and its own title.
+    name: str
     title: str
-    #: What it shows, in words.
-    description: str
+    #: Unit of its values, and the currency of money.
+    unit: tuple[str, str]
+    #: What it shows: (period, value) of its first and last point, and the most.
+    first: tuple[str, float]
+    last: tuple[str, float]
+    most: float
     #: SVG path.
     path: str
     #: Single values between gaps, which a path would not show: (x, y).
@@ -31,8 +37,13 @@ class Line:
     height: int = HEIGHT
 
 
-def line_chart(chart_id: str, title: str, points: Sequence[tuple[str, float | None]]) -> Line | None:
-    """Return the line of (period, value) pairs; None where fewer than two have a value."""
+def line_chart(
+    chart_id: str, name: str, title: str, points: Sequence[tuple[str, float | None]], *, unit: tuple[str, str]
+) -> Line | None:
+    """Return the line of (period, value) pairs; None where fewer than two have a value.
+
+    name: of the measure; unit: as figures are written, with the currency of money.
+    """
     shown = points[-POINTS_MAX:]
     values = [value for _, value in shown if value is not None]
     if len(values) < 2:  # noqa: PLR2004 - a line has two ends
@@ -51,9 +62,6 @@ def line_chart(chart_id: str, title: str, points: Sequence[tuple[str, float | No
         is_open = True
     first, last = (next((p, v) for p, v in part if v is not None) for part in (shown, shown[::-1]))
     return Line(
-        id=chart_id,
-        title=title,
-        description=f"From {first[1]:,.4g} in {first[0]} to {last[1]:,.4g} in {last[0]}; most {high:,.4g}.",
-        path="".join(moves),
+        id=chart_id, name=name, title=title, unit=unit, first=first, last=last, most=high, path="".join(moves),
         dots=tuple(dots),
-    )
+    )  # fmt: skip

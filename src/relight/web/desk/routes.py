@@ -21,6 +21,7 @@ from relight.web.desk.orders import ORDERS, Said, is_sound, note_order
 from relight.web.desk.preview import preview_response
 from relight.web.desk.session import (
     SIGN_INS_PER_MINUTE_MAX,
+    end_session,
     form_mark,
     is_own_form,
     is_own_host,
@@ -102,7 +103,7 @@ def _guarded(
         request.state.session, request.state.mark = session, form_mark(desk, session)
         response = await endpoint(request)
         if fresh and desk.token is None:
-            set_session(response, session, is_secure=request.url.scheme == "https")
+            set_session(desk, request, response, session)
         return response
 
     return guarded
@@ -119,13 +120,13 @@ async def _sign_in(desk: Desk, limit: RateLimit, request: Request) -> Response:
     if not is_token(desk, form.get("token", "")):
         return draw(desk, request, "sign_in", {"is_wrong": True}, status=403)
     response = RedirectResponse("/desk/overview", 303)
-    set_session(response, new_session(desk), is_secure=request.url.scheme == "https")
+    set_session(desk, request, response, new_session(desk))
     return response
 
 
 async def _sign_out(_desk: Desk, _request: Request) -> Response:
     response = RedirectResponse("/desk/sign-in", 303)
-    response.delete_cookie("relight_desk", path="/desk")
+    end_session(response)
     return response
 
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from relight.web.desk.desk import Desk
 
-#: Name of the cookie.
-COOKIE = "relight_desk"
+#: Name of the cookie; where the desk is reached over TLS, with the prefix by which a browser takes it from this very
+#: host alone, so that no neighbour of its domain can plant one (RFC 6265bis 4.1.3).
+COOKIE, SECURE_COOKIE = "relight_desk", "__Host-relight_desk"
 #: How long a session lasts (µs).
 SESSION_LASTS = 12 * HOUR
 #: Bytes drawn for a session; a new one at each sign-in, so that none can be planted before (session fixation).
@@ -39,7 +40,7 @@ def new_session(desk: Desk) -> str:
 
 def session_of(desk: Desk, request: Request) -> str | None:
     """Return the session of a request where its cookie is ours and not too old."""
-    value = request.cookies.get(COOKIE, "")
+    value = request.cookies.get(SECURE_COOKIE if is_over_tls(desk, request) else COOKIE, "")
     drawn, _, rest = value.partition(".")
     began, _, mac = rest.partition(".")
     if not began.isdigit() or not hmac.compare_digest(mac.encode(), _mac(desk, "session", drawn, began).encode()):
@@ -68,17 +69,32 @@ def is_own_host(request: Request) -> bool:
     return host in _OWN_NAMES
 
 
-def set_session(response: Response, session: str, *, is_secure: bool) -> None:
-    """Give a session to the browser: not to scripts, not to other sites, over TLS where the address is."""
+def is_over_tls(desk: Desk, request: Request) -> bool:
+    """Return whether the reader's browser speaks TLS: with us, or with the proxy that `web.base_url` names."""
+    base = urlsplit(desk.settings.web.base_url or "")
+    return request.url.scheme == "https" or (
+        base.scheme == "https" and request.headers.get("host", "").lower() == base.netloc.lower()
+    )
+
+
+def set_session(desk: Desk, request: Request, response: Response, session: str) -> None:
+    """Give a session to the browser: not to scripts, not to other sites, over TLS alone where it came so."""
+    is_secure = is_over_tls(desk, request)
     response.set_cookie(
-        COOKIE,
+        SECURE_COOKIE if is_secure else COOKIE,
         session,
         max_age=SESSION_LASTS // 1_000_000,
-        path="/desk",
+        path="/" if is_secure else "/desk",
         httponly=True,
         samesite="strict",
         secure=is_secure,
     )
+
+
+def end_session(response: Response) -> None:
+    """Take the session from the browser."""
+    response.delete_cookie(COOKIE, path="/desk")
+    response.delete_cookie(SECURE_COOKIE, path="/", secure=True, httponly=True, samesite="strict")
 
 
 def _mac(desk: Desk, purpose: str, first: str, second: str) -> str:

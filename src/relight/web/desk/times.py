@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from relight.base.instants import to_local
+
+if TYPE_CHECKING:
+    from relight.simulate.pages.charts import Chart
 
 #: Language -> names of the months.
 MONTHS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -36,3 +40,22 @@ def moment_text(iso: str | None, language: str) -> str:
 def day_text(day: dt.date, language: str) -> str:
     """Return `27 Jun 2026`."""
     return f"{day.day} {MONTHS[language][day.month - 1]} {day.year}"
+
+
+def in_language(chart: Chart, language: str, texts: Mapping[str, str]) -> Chart:
+    """Return a chart of days with its words in a language; what is said of single bars stays where it is English."""
+    if language == "en":
+        return chart
+    months = dict(zip(MONTHS["en"], MONTHS[language], strict=True))
+
+    def local(text: str) -> str:
+        return " ".join(months.get(word, word) for word in text.split(" "))
+
+    total = sum(one.total for one in chart.series)
+    return replace(
+        chart,
+        title=texts["per_day"],
+        description=texts["chart_note"].format(count=f"{total:,}"),
+        across=tuple(replace(label, text=local(label.text)) for label in chart.across),
+        buckets=(),
+    )
