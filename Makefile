@@ -2,6 +2,7 @@
 #   make setup    the tools and the package, editable, in .venv
 #   make run      the demo: a year of made-up customers, decided, with mails to look at
 #   make test     the tests
+#   make site     docs/ as pages for a browser, in build/site
 #   make bench    how fast it is, each figure beside its baseline
 #   make check    what CI runs: format, lint, types, floors, tests
 #   make faults   the whole fault suite, of which `make check` runs a part; ends with the table of docs/reliability.md
@@ -21,7 +22,7 @@ export PIP_NO_INPUT := 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run run test bench check lock format format-check lint types floors clean
+.PHONY: help setup setup-run run test site pictures bench check lock format format-check lint types floors clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -35,6 +36,12 @@ run: setup-run  ## the demo on a year of made-up customers
 
 test: setup  ## the tests (ARGS="-k word" narrows them)
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+
+site: setup  ## docs/ as pages for a browser, in build/site; no script, no request to anybody
+	$(BIN)/python -m docsite
+
+pictures: setup run  ## the pictures of README.md, drawn anew from the demo (needs chromium)
+	$(BIN)/python -m docsite.pictures
 
 bench: setup  ## each figure of docs/performance.md beside its baseline (ARGS="--row live")
 	$(BIN)/python -m bench $(ARGS)

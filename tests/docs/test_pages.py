@@ -56,7 +56,8 @@ def test_commands_do_what_the_page_shows(
     name: str, run_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the order of the page each file is written and each command given; it leaves with the code and prints the text
-    that the page shows, and at the end the project has no error."""
+    that the page shows, and at the end the project has no error.
+    """
     for variable in ("RELIGHT_PROJECT", "RELIGHT_ENVIRONMENT", "RELIGHT_DATA"):
         monkeypatch.delenv(variable, raising=False)
     text = PAGES[name]
@@ -84,7 +85,8 @@ def _follow(name: str, reader: Reader, command: Command) -> None:
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_every_block_is_checked_by_something(name: str) -> None:
     """A block is of a known language; commands stand in `console` blocks, so that they are run; YAML is a whole file of a
-    known kind, or a part that says of which file, so that it can be checked."""
+    known kind, or a part that says of which file, so that it can be checked.
+    """
     for fence in fences(PAGES[name]):
         at = f"{name}:{fence.line}"
         assert fence.language in LANGUAGES, f"{at}: nothing checks a block of '{fence.language}'"
@@ -162,6 +164,28 @@ def test_the_tutorial_is_short() -> None:
     assert given[0].startswith("relight init")
     verbs = [shlex.split(text)[1] for text in given if text.startswith("relight ")]
     assert verbs.index("test") < verbs.index("plan") < verbs.index("apply") < len(verbs)
+
+
+def test_the_readme_compares_as_its_source_does() -> None:
+    """What README.md says of lost, doubled, stuck and unknown mails is what docs/comparison.md counted."""
+    counted = PAGES["docs/comparison.md"]
+    ours = {kind: counts for kind, *counts in re.findall(r"`on_unknown: (\w+)`.*?" + r"\| ([\d,]+) " * 5, counted)}
+    theirs = {
+        name: cells
+        for name, *cells in re.findall(
+            r"^\| (parcelvoy|django-drip-campaigns).*?\| (\d+).*? \| (\d) \| (\S) \|", counted, re.MULTILINE
+        )
+    }
+    said = re.findall(
+        r"^\| (?:relight, `on_unknown: )?(\w[\w-]+)\S*.*?\| (\d+) \| (\d+) \| (\S) \| (\S+) \|$",
+        PAGES["README.md"],
+        re.MULTILINE,
+    )
+    assert {name: [lost, doubled, stuck] for name, lost, doubled, stuck, _ in said} == {
+        **{kind: counts[1:4] for kind, counts in ours.items()},
+        **theirs,
+    }
+    assert {name: held for name, *_, held in said if name in ours} == {kind: counts[4] for kind, counts in ours.items()}
 
 
 def test_the_pages_that_run_elsewhere_do() -> None:
