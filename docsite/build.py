@@ -19,7 +19,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-from docsite.contents import CONTENTS, ROOT, DocumentationError, address_of, check_contents, pages
+from docsite.contents import ROOT, DocumentationError, address_of, contents, pages
 
 HERE = Path(__file__).parent
 #: Pages with so many second headings, or more, list them at their top.
@@ -55,10 +55,10 @@ class Page:
 def build(target: Path) -> int:
     """Write the whole site into a folder, which is emptied first; return how many pages it has.
 
-    Raises DocumentationError for a page that the navigation forgets, and for a link that leads nowhere.
+    Raises DocumentationError for a page that is not there, and for a link that leads nowhere.
     """
-    check_contents()
-    built = [_read(name) for _, name in pages()]
+    names = [name for _, name in pages()]
+    built = [_read(name, frozenset(names)) for name in names]
     _check_links(built)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
@@ -72,8 +72,8 @@ def build(target: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         here = posixpath.dirname(page.address)
         navigation = [
-            (heading, [(titles[name], posixpath.relpath(titles[name].address, here or ".")) for name in names])
-            for heading, names in CONTENTS.items()
+            (heading, [(titles[one], posixpath.relpath(titles[one].address, here or ".")) for one in listed])
+            for heading, listed in contents().items()
         ]
         around = [built[at] if 0 <= at < len(built) else None for at in (number - 1, number + 1)]
         path.write_text(
@@ -103,7 +103,7 @@ def _plain(sheet: str) -> str:
     return "\n".join(re.sub(r"background-color: #\w+;?", "", line) for line in lines)
 
 
-def _read(name: str) -> Page:
+def _read(name: str, known: frozenset[str]) -> Page:
     page = Page(name=name, address=address_of(name))
     markdown = MarkdownIt("commonmark", {"html": False, "highlight": _highlighted}).enable("table")
     text = _COMMENT.sub("", (ROOT / name).read_text(encoding="utf-8"))
@@ -113,7 +113,7 @@ def _read(name: str) -> Page:
         opened: list[Token] = []
         for child in token.children or ():
             if child.type == "link_open":
-                _point(page, child)
+                _point(page, child, known)
                 opened.append(child)
             elif child.type == "link_close":
                 child.tag = opened.pop().tag
@@ -150,7 +150,7 @@ def _mark_headings(page: Page, tokens: Sequence[Token]) -> None:
             page.headings.append((anchor, text))
 
 
-def _point(page: Page, link: Token) -> None:
+def _point(page: Page, link: Token, known: frozenset[str]) -> None:
     """Turn a link to a file of the repository into one to its page; what has no page is no link."""
     target = str(link.attrGet("href"))
     if urlsplit(target).scheme:
@@ -163,7 +163,7 @@ def _point(page: Page, link: Token) -> None:
         raise DocumentationError(f"{page.name}: the link {target} leads nowhere")
     if place.is_dir():
         name = posixpath.join(name, "README.md")
-    if name not in {one for _, one in pages()}:
+    if name not in known:
         link.tag, link.attrs = "span", {}
         return
     address = address_of(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: Heading -> pages, as paths of the repository; a page that is missing here, or there, stops the build.
+#: Heading -> pages, as paths of the repository. A page of docs/ that has no place yet comes last, under REST.
 CONTENTS: dict[str, tuple[str, ...]] = {
     "Begin": ("docs/README.md", "docs/tutorial.md", "docs/cookbook.md"),
     "How to": (
@@ -40,29 +40,34 @@ CONTENTS: dict[str, tuple[str, ...]] = {
         "docs/comparison.md",
         "docs/performance.md",
     ),
-    "Run it": ("docs/delivery.md", "docs/kafka.md", "docs/operations.md"),
+    "Run it": ("docs/accounts.md", "docs/delivery.md", "docs/kafka.md", "docs/operations.md"),
     "Work on it": ("CONTRIBUTING.md", "docs/style.md"),
 }
+
+
+#: Heading of the pages that nobody has given a place.
+REST = "More"
 
 
 class DocumentationError(Exception):
     """The documentation cannot be built."""
 
 
+def contents() -> dict[str, tuple[str, ...]]:
+    """Return heading -> pages with every page of docs/; raises DocumentationError for a page that is not there."""
+    named = [name for names in CONTENTS.values() for name in names]
+    gone = [name for name in named if not (ROOT / name).is_file()]
+    if gone or len(named) != len(set(named)):
+        raise DocumentationError(f"docsite/contents.py names {gone}, which are not there, or one page twice")
+    there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    rest = tuple(sorted(there - set(named)))
+    return CONTENTS | ({REST: rest} if rest else {})
+
+
 def pages() -> Iterator[tuple[str, str]]:
     """Yield (heading, page) in the order of the navigation."""
-    for heading, names in CONTENTS.items():
+    for heading, names in contents().items():
         yield from ((heading, name) for name in names)
-
-
-def check_contents() -> None:
-    """Raise DocumentationError where the navigation and the folder differ."""
-    named = [name for _, name in pages()]
-    there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
-    forgotten = sorted(there - set(named))
-    gone = [name for name in named if not (ROOT / name).is_file()]
-    if forgotten or gone or len(named) != len(set(named)):
-        raise DocumentationError(f"docsite/contents.py forgets {forgotten} and names {gone}, or one page twice")
 
 
 def address_of(name: str) -> str:

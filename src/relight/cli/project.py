@@ -127,7 +127,9 @@ def open_project(wanted: Path | None, environment: str | None) -> Project:
     errors = [p for p in loaded.problems if p.severity == "error"]
     if errors or loaded.plan is None or loaded.settings is None:
         show_problems(loaded.problems, loaded.sources)
-        raise ProjectError((), f"{count_of(len(errors), 'problem')} in {folder}; `relight check` shows all")
+        raise ProjectError(
+            (), f"{count_of(len(errors), 'problem')} in {folder.resolve().name}; `relight check` shows all"
+        )
     return Project(folder=folder, loaded=loaded, plan=loaded.plan, settings=loaded.settings, seconds=seconds)
 
 

@@ -91,7 +91,9 @@ def read_tests(found: Project, environment: str | None) -> ReadTests:
         from relight.base.problems import sort_problems
 
         show_problems(sort_problems(tests.problems), found.loaded.sources)
-        raise ProjectError((), f"{count_of(len(tests.problems), 'problem')} in the rule tests of {found.folder}")
+        raise ProjectError(
+            (), f"{count_of(len(tests.problems), 'problem')} in the rule tests of {found.folder.resolve().name}"
+        )
     return tests
 
 

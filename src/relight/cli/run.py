@@ -205,7 +205,7 @@ def note_undeclared(project: Project, counts: Mapping[str, Counts]) -> None:
 
 
 def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str, object]:
-    from relight.base.instants import iso_utc
+    from relight.base.instants import MINUTE, iso_utc
 
     return {
         "ok": not summary.stopped and not summary.trouble,
@@ -221,7 +221,7 @@ def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str,
         "outcomes": {outcome.value: count for outcome, count in sorted(summary.outcomes.items())},
         "expired_at_sending": summary.expired,
         "held_back_at_sending": summary.held_back,
-        "reached": iso_utc(summary.end) if summary.end > 0 else None,
+        "reached": iso_utc(summary.end) if summary.end > MINUTE else None,
         "version": summary.version or None,
         "unapplied": summary.unapplied or summary.rolled_back,
         "store": project.store_name,
@@ -243,7 +243,7 @@ def _say_unsent(summary: RunSummary) -> None:
 
 
 def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
-    from relight.base.instants import DAY, format_instant
+    from relight.base.instants import DAY, MINUTE, format_instant
     from relight.delivery.outgoing import Outcome
 
     parts = [count_of(summary.events, "event")]
@@ -267,7 +267,7 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
         return
     reached = (
         format_instant(summary.end - summary.end % 1_000_000, project.plan.policy.zone)
-        if summary.end > 0
+        if summary.end > MINUTE  # records that nobody could read bring time nowhere, which is the beginning of 1970
         else "nowhere"
     )
     say(f"Time has come to {reached}.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from relight.base.errors import StoreError
 from relight.cli.output import note
 
 if TYPE_CHECKING:
@@ -30,12 +31,15 @@ def note_version(found: Project) -> None:
         return
     from relight.cli.history import reading
 
-    with reading(found) as store:
-        base = version_in_force(store)
-        if base in ("", found.plan.version):
-            return
-        rolled_back = is_rolled_back(store, found.plan.version)
-        before = kept_sources(store, base) or {}
+    try:
+        with reading(found) as store:
+            base = version_in_force(store)
+            if base in ("", found.plan.version):
+                return
+            rolled_back = is_rolled_back(store, found.plan.version)
+            before = kept_sources(store, base) or {}
+    except StoreError:
+        return  # an older form, which the engine is about to upgrade, or one that it will refuse with the reason
     old, new = base[:VERSION_SHOWN], found.plan.version[:VERSION_SHOWN]
     if rolled_back or found.settings.needs_apply:
         note(f"The folder differs from version {old}, which stays in force:")

@@ -150,6 +150,19 @@ def _missing(folder: Path, files: FolderFiles) -> list[Problem]:
                 code="missing-stream", message=message, place=Place(file="streams/"), help="`relight init` writes one"
             )
         )
+    problems += _unread(folder)
+    return problems
+
+
+def _unread(folder: Path) -> list[Problem]:
+    """Return what lies where nobody reads it, though its name says that it was meant to be read."""
+    problems = []
+    for name in ("streams", "rules", "config"):
+        for path in sorted((folder / name).glob("*/**/*.yaml")):
+            place = Place(file=path.relative_to(folder).as_posix())
+            message = f"files of {name}/ stand in it directly; this one is not read"
+            help_text = f"move it to {name}/{path.name}"
+            problems.append(Problem(code="not-read", message=message, place=place, help=help_text))
     for name in _FOLDERS:
         for path in sorted((folder / name).glob("*.yml")) if name != "tests" else ():
             place = Place(file=path.relative_to(folder).as_posix())

@@ -141,6 +141,8 @@ class _Translator:
         near = nearest_word(word, allowed)
         message = f"'{word}' is not a field of {noun}" + (f"; {advice}" if near and advice else "")
         help_text = None if near else (advice or "allowed are " + ", ".join(f"'{w}'" for w in allowed))
+        if word == "where":
+            help_text = "a condition stands behind its event: `order_placed where total > 10`"
         return Problem(code="unknown-field", message=message, place=self.node.place_of(path, key=True), help=help_text)
 
     def unknown_word(self, path: Path, detail: ErrorDetails) -> Problem:

@@ -103,7 +103,10 @@ def tell_milestone(told: Retold, rule: Rule, trigger: MilestoneTrigger) -> Trigg
     reached = [label for mark, label in zip(trigger.at, trigger.labels, strict=True) if mark <= total]
     ahead = [label for mark, label in zip(trigger.at, trigger.labels, strict=True) if mark > total]
     found = []
-    if reached:
+    if reached and not any(r.rule == rule.id and r.occurrence == f"milestone:{reached[-1]}" for r in told.rows):
+        text = f"{what} is {shown(total)}: {reached[-1]} was reached before this rule stood, and no past is repeated"
+        found.append(Finding(mark=Mark.NO, text=text, place=place, leaf=what, number=shown(total)))
+    elif reached:
         found.append(Finding(mark=Mark.YES, text=f"{what} is {shown(total)}: reached {listed(reached)}", place=place))
     if ahead:
         mark = Mark.OFF if reached else Mark.NO

@@ -124,8 +124,10 @@ def scan_letters(
     expressions = [e for one in found.values() for e in one.expressions]
     if names is not None:
         allowed = {*names, "id"}
-        problems += [_unknown(f"customer.{e.text}", e.place, e.text, allowed) for e in expressions
-                     if e.text.isidentifier() and e.text not in allowed]  # fmt: skip
+        problems += [
+            _unknown(f"customer.{e.text}", e.place, e.text, (allowed, "event", properties))
+            for e in expressions if e.text.isidentifier() and e.text not in allowed
+        ]  # fmt: skip
         expressions = [e for e in expressions if not e.text.isidentifier() or e.text in names]
     sources_of = {name: _sources_of(variants, found) for name, variants in letters.items()}
     reads = {name: tuple(read for path in paths for read in found[path].reads) for name, paths in sources_of.items()}
@@ -136,7 +138,7 @@ def scan_letters(
     }  # fmt: skip
     if properties is not None:
         problems += [
-            _unknown(f"{r.name}.{r.prop}", r.place, r.prop, properties)
+            _unknown(f"{r.name}.{r.prop}", r.place, r.prop, (properties, "customer", names))
             for one in found.values() for r in one.reads if r.prop not in properties
         ]  # fmt: skip
     return LetterScan(
@@ -273,7 +275,7 @@ def _scan_attributes(tree: nodes.Template, found: _Found, file: str, lines: list
             if target.attr in QUESTIONS:
                 _scan_question(call, target.attr, found, place)
             else:
-                found.problems.append(_unknown(f"customer.{target.attr}()", place, target.attr, QUESTIONS))
+                found.problems.append(_unknown(f"customer.{target.attr}()", place, target.attr, (QUESTIONS, "", None)))
     read: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
     for node in read:
         name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
@@ -361,9 +363,13 @@ def _sources_of(variants: Mapping[str, Mapping[str, str]], found: Mapping[str, _
     return sorted(seen)
 
 
-def _unknown(shown: str, place: Place, word: str, allowed: Collection[str]) -> Problem:
-    message = f"'{shown}' is not declared anywhere"
-    return Problem(code="unknown-name", message=message, place=place, help=suggest_words(word, allowed))
+def _unknown(
+    shown: str, place: Place, word: str, words: tuple[Collection[str], str, Collection[str] | None]
+) -> Problem:
+    """Return the problem of a name; words: those allowed there, and what else has names, with its own."""
+    allowed, elsewhere, others = words
+    help_text = f"did you mean '{elsewhere}.{word}'?" if word in (others or ()) else suggest_words(word, allowed)
+    return Problem(code="unknown-name", message=f"'{shown}' is not declared anywhere", place=place, help=help_text)
 
 
 def _meant_by(names: Collection[str], properties: Collection[str]) -> dict[str, str]:
