@@ -38,6 +38,8 @@ class ShownFile:
     path: str
     text: str
     is_part: bool
+    #: The page says that it stands for its form alone: names in it belong to another project, or are wrong on purpose.
+    is_fragment: bool
     line: int
 
 
@@ -92,7 +94,9 @@ def file_of(fence: Fence) -> ShownFile | None:
     if named is None or fence.language == "console":
         return None
     text = "\n".join(fence.lines) + "\n"
-    return ShownFile(path=named[1], text=text, is_part=bool(named[2]), line=fence.line)
+    return ShownFile(
+        path=named[1], text=text, is_part=bool(named[2]), is_fragment=fence.note == "fragment", line=fence.line
+    )
 
 
 def commands_of(fence: Fence) -> Iterator[Command]:
