@@ -8,6 +8,7 @@ customer's log: so a decision reads nothing but the customer's own log. Without 
 from __future__ import annotations
 
 from functools import partial
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Protocol
 
 from relight.base.instants import INSTANT_MAX, INSTANT_MIN
@@ -73,9 +74,14 @@ class Accounts:
         #: customer -> places in the caps, and how many global records they have seen.
         self._places: dict[str, list[Place]] = {}
         self._seen: dict[str, int] = {}
-        #: account -> instant of the last record of its people, and before which nobody of them is due (µs).
+        #: account -> its people who hold places.
+        self._holders: dict[str, set[str]] = {}
+        #: account -> instant of the last record of its people (µs).
         self._last: dict[str, int] = {}
-        self._next: dict[str, int] = {}
+        #: account -> (wake, customer), a heap; what another wake has taken the place of stays until it comes up.
+        self._wakes: dict[str, list[tuple[int, str]]] = {}
+        #: customer -> the wake that stands in the heap.
+        self._wake: dict[str, int] = {}
         #: account -> `asked` when its people last came to an instant.
         self._up_to: dict[str, int] = {}
         #: Global records up to the last that everybody is visited for.
@@ -129,23 +135,40 @@ class Accounts:
         customer = profile.customer
         before = self._account.get(customer)
         if before is not None and before != account:
-            self._people[before].discard(customer)
-            del self._account[customer]
+            for known in (self._account, self._wake, self._places, self._seen):
+                del known[customer]
+            for kept in (self._people, self._holders):
+                kept[before].discard(customer)
         if account is None:
             return
         self._account[customer] = account
         self._people.setdefault(account, set()).add(customer)
-        self._places[customer], self._seen[customer] = profile.places, profile.world
+        self._holders.setdefault(account, set())
         self._last.setdefault(account, INSTANT_MIN)
-        self._next[account] = min(self._next.get(account, INSTANT_MAX), profile.wake)
         self._up_to[account] = min(self._up_to.get(account, self.asked), profile.world)
+        self._stand(profile, account)
+
+    def _stand(self, profile: Profile, account: str) -> None:
+        """Take note of what a customer holds, and when to look at them next."""
+        customer, wake = profile.customer, profile.wake
+        self._places[customer], self._seen[customer] = profile.places, profile.world
+        if profile.places:
+            self._holders[account].add(customer)
+        else:
+            self._holders[account].discard(customer)
+        if wake != self._wake.get(customer):
+            self._wake[customer] = wake
+            if wake < INSTANT_MAX:
+                heappush(self._wakes.setdefault(account, []), (wake, customer))
 
     def _account_of(self, profile: Profile) -> str | None:
         return None if self._key is None else account_of(profile, self._key.trait)
 
     def _forget(self) -> None:
-        for known in (self._account, self._people, self._places, self._seen, self._last, self._next, self._up_to):
-            known.clear()
+        for by_account in (self._people, self._holders, self._last, self._wakes, self._up_to):
+            by_account.clear()
+        for by_customer in (self._account, self._places, self._seen, self._wake):
+            by_customer.clear()
 
     # ------------------------------------------------------------ up to an instant
     def come_to(self, work: Work, record: Event | Control) -> None:
@@ -164,10 +187,9 @@ class Accounts:
         return True
 
     def _bring(self, work: Work, account: str, until: int, rank: Rank) -> None:
-        engine, people, wakes = self._engine, self._people.get(account, set()), self._engine.timers.wake_of
-        if self._up_to.get(account, 0) >= self.asked and self._next.get(account, INSTANT_MAX) >= until:
+        engine, due = self._engine, self._due(account, until)
+        if not due:
             return
-        due = [one for one in sorted(people) if wakes(one) < until or self._seen[one] < self.asked]
         here = {one: engine.profile(one) for one in due}
         live_together(
             engine.world,
@@ -180,9 +202,20 @@ class Accounts:
         )
         for customer, profile in here.items():
             engine.timers.arm(customer, profile.wake)
-            self._places[customer], self._seen[customer] = profile.places, profile.world
-        self._next[account] = min((wakes(one) for one in people), default=INSTANT_MAX)
-        self._up_to[account] = self.asked
+            self._stand(profile, account)
+
+    def _due(self, account: str, until: int) -> list[str]:
+        """Return the people of an account for whom something falls due before an instant, or that are to be visited."""
+        wakes, due = self._wakes.get(account, []), set()
+        while wakes and wakes[0][0] < until:
+            wake, customer = heappop(wakes)
+            if self._account.get(customer) == account and self._wake.get(customer) == wake:
+                due.add(customer)
+                self._wake[customer] = INSTANT_MAX  # out of the heap
+        if self._up_to.get(account, self.asked) < self.asked:
+            self._up_to[account] = self.asked
+            due.update(one for one in self._people.get(account, ()) if self._seen[one] < self.asked)
+        return sorted(due)
 
     def _tell(self, work: Work, here: Mapping[str, Profile], turn: Turn, entry: Entry, key: str) -> None:
         """Put what the others of an account had into the customer's log, for one message before the gate."""
@@ -192,7 +225,7 @@ class Accounts:
             return
         places = [
             place
-            for one in self._people[account]
+            for one in {*self._holders[account], *here}
             if one != customer
             for place in (here[one].places if one in here else self._places[one])
             if place.message_class == rule.message_class.value

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relight.base.errors import BackpressureError
 from relight.base.instants import DAY, HOUR, MINUTE
 from relight.engine.engine import Engine
 from relight.engine.explain_history import retell
@@ -22,6 +23,7 @@ from relight.stores.memory import MemoryStore
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control, Event
 from tests.support.story import caps, make_plan
+from tests.unit.engine.test_engine import StubbornStore
 
 T0 = 1_767_225_600_000_000
 """2026-01-01 00:00 UTC."""
@@ -269,6 +271,24 @@ def test_a_store_that_is_closed_and_opened_again_changes_nothing(happened: Happe
         assert ledger(replay_log([PLAN], map(copy, log), reached=END)) == plain
         assert ledger(simulate_log(PLAN, map(copy, log), reached=END)) == plain
         store.close()
+
+
+@settings(max_examples=12)
+@given(happened=HAPPENED, size=st.integers(1, 7), refused=st.sets(st.integers(0, 12), min_size=1))
+def test_a_batch_that_is_lost_is_decided_again_the_same(happened: Happened, size: int, refused: set[int]) -> None:
+    """I8: a batch that did not become durable leaves nothing of an account behind: handed in again it is decided alike."""
+    records = records_of(happened)
+    store = StubbornStore()
+    engine = begun(store, cached_profiles=2)
+    for number, start in enumerate(range(0, len(records), size)):
+        batch = records[start : start + size]
+        if number in refused:
+            store.refuse = 1
+            with pytest.raises(BackpressureError):
+                engine.take([copy(record) for record in batch])
+        engine.take([copy(record) for record in batch])
+    engine.advance(END)
+    assert ledger(engine) == ledger(decided(records))
 
 
 @settings(max_examples=20)
