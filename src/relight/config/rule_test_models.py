@@ -24,6 +24,7 @@ class GivenCustomer(FileModel):
     email: LooseText | None = Field(default=None, description="Address.")
     timezone: LooseText | None = Field(default=None, description="Time zone.")
     locale: LooseText | None = Field(default=None, description="Language.")
+    account: LooseText | None = Field(default=None, description="The account they belong to, where accounts are named.")
     traits: dict[str, Any] = Field(default_factory=dict, description="Other traits.")
     consent: list[LooseText] = Field(default_factory=list, description="Topics given.")
 

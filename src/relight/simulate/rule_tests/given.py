@@ -37,17 +37,33 @@ def read_customer(setting: Setting, name: str, told: GivenCustomer, path: Path) 
             _read_value(setting, kinds, (*path, key), value, traits)
     for key, value in told.traits.items():
         _read_value(setting, kinds, (*path, "traits", key), value, traits)
+    account = _read_account(setting, told, path, traits)
     consent = {}
     for number, topic in enumerate(told.consent):
         if is_topic(setting, topic, (*path, "consent", number)):
             consent[topic] = True
     event = Event(
         stream=CUSTOMERS_STREAM, id=name, customer=name, name=IDENTIFY, event_time=setting.start,
-        ingest_time=setting.start, traits=traits, consent=consent,
+        ingest_time=setting.start, traits=traits, consent=consent, account=account,
     )  # fmt: skip
     words = ", ".join([*(f"{k}: {v}" for k, v in traits.items() if k != "email"), *(f"consent: {t}" for t in consent)])
     text = "exists" + (f" ({words})" if words else "")
     return Given(instant=setting.start, text=text, place=setting.place_of(path, key=True), customer=name, record=event)
+
+
+def _read_account(setting: Setting, told: GivenCustomer, path: Path, traits: dict[str, object]) -> str | None:
+    """Return the account of somebody where streams say it in a field; one that a trait names goes among the traits."""
+    key = setting.plan.policy.account
+    if told.account is None or key is None:
+        if told.account is not None:
+            place = setting.place_of((*path, "account"), key=True)
+            message = "nothing says which account somebody belongs to"
+            setting.report("no-accounts", message, place, "`accounts: {key: …}` in config/default.yaml")
+        return None
+    if key.trait is None:
+        return told.account
+    traits[key.trait] = told.account
+    return None
 
 
 def is_topic(setting: Setting, topic: str, path: Path) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from relight.cli.init import make_project
 from relight.simulate.rule_tests.comparing import compare_case
 from relight.simulate.rule_tests.running import run_case
 from tests.unit.simulate.rule_tests.kit import read_folder_tests, run_folder, words
@@ -232,3 +233,27 @@ def test_measures_are_given(write_tests: Write) -> None:
     given = "{at: 1d, customer: elif, event: measures, properties: {clv: 12}}"
     problems = read_folder_tests(write_tests(_test(f"{ORDER}, {given}", SENT)))[1].problems
     assert [one.message for one in problems] == ["'measures': no rule reads the measure 'clv'"]
+
+
+@pytest.mark.parametrize("field", ["account: company\n", ""], ids=["field", "trait"])
+def test_people_of_one_account(tmp_path: Path, field: str) -> None:
+    """G2: a test says who belongs to which account, and sees what the account's cap keeps back."""
+    folder = tmp_path / "shop"
+    make_project(folder)
+    for path in (folder / "tests" / "rules").glob("*.yaml"):
+        path.unlink()
+    config, stream = folder / "config/default.yaml", folder / "streams/shop.yaml"
+    capped = config.read_text().replace("3 per 7 days]", "3 per 7 days], account_caps: [1 per 7 days]")
+    config.write_text(capped + "accounts: {key: company}\n")
+    text = stream.read_text()
+    stream.write_text(field + text if field else text.replace("traits:\n", "traits:\n  company: text\n"))
+    someone = "email: {0}@books.example, account: books, traits: {{first_name: Elif, plan: club}}, consent: [offers]"
+    (folder / "tests/rules/some.yaml").write_text(
+        "rules: [winback_30d]\nstart: 2026-03-02 10:00 Europe/Istanbul\nuntil: 40d\ncustomers:\n"
+        + "".join(f"  {one}: {{{someone.format(one)}}}\n" for one in ("elif", "mert"))
+        + _test(
+            f"{ORDER}, {{at: 1h, customer: mert, event: order_placed}}",
+            f"{SENT}, {{at: 30d 1h, customer: mert, suppressed: winback_30d, reason: account_cap}}",
+        )
+    )
+    assert words(run_folder(folder)) == ["it: passed"]
