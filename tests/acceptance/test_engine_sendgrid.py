@@ -214,3 +214,53 @@ def _free_port() -> int:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         return int(held.getsockname()[1])
+
+
+def test_a_restored_backup_sends_nothing_again(tmp_path: Path) -> None:
+    """I3, I14: the store of before the mails left is put back: what may have left is unknown and held, and in the
+    stand-in's log nobody has a second mail; what is decided later leaves.
+    """
+    with standing_in(tmp_path / "log") as (url, _):
+        folder = project_of(tmp_path / "desk", url, PEOPLE[:3])
+        lines = (folder / "data/app.ndjson").read_text().splitlines(keepends=True)
+        (folder / "data/app.ndjson").write_text("".join(lines[:3]))
+        run(folder, T0)
+        backup = (folder / "data/relight.db").read_bytes()
+        (folder / "data/app.ndjson").write_text("".join(lines))
+        run(folder, T0 + HOUR)
+        assert Counter(states(folder).values()) == {"accepted": 3}
+        for name in ("relight.db-wal", "relight.db-shm"):
+            (folder / "data" / name).unlink(missing_ok=True)
+        (folder / "data/relight.db").write_bytes(backup)
+        add(folder, *(line(500 + n, "later", event, T0 + 2 * HOUR + n * MINUTE, arrives=T0 + 2 * HOUR + n * MINUTE,
+                           **({"email": "later@mail.example"} if event == "identify" else {}))
+                      for n, event in ((0, "identify"), (1, "used"), (9, "identify"))))  # fmt: skip
+        for hour in (3, 4):
+            run(folder, T0 + hour * HOUR)
+    assert states(folder) == {**dict.fromkeys(PEOPLE[:3], "unknown"), "later": "accepted"}
+    kept = [json.loads(one) for one in (tmp_path / "log").read_bytes().splitlines()]
+    assert Counter(one["to"][0].partition("@")[0] for one in kept) == {**dict.fromkeys(PEOPLE[:3], 1), "later": 1}
+
+
+def test_a_batch_loses_nobody_and_repeats_nobody(tmp_path: Path) -> None:
+    """I3, I6, I19: mails that say the same share a request: one that is refused leaves the others alone, a lost answer
+    makes its request unknown, and in the stand-in's log each has their own address, key and unsubscribe link, once.
+    """
+    people = ("ada", "bob", "refused1", "cem", "ege")
+    with standing_in(tmp_path / "log") as (url, _):
+        folder = project_of(tmp_path / "desk", url, people, more=", batch: 10")
+        for hour in (1, 2):
+            run(folder, T0 + hour * HOUR)
+        assert states(folder) == {who: "rejected" if who == "refused1" else "accepted" for who in people}
+    lines = [json.loads(one) for one in (tmp_path / "log").read_bytes().splitlines()]
+    assert Counter(one["to"][0].partition("@")[0] for one in lines) == dict.fromkeys(set(people) - {"refused1"}, 1)
+    assert len({one["id"] for one in lines}) < len(lines)  # some shared a request
+    keys = {one["custom_args"]["relight_key"] for one in lines}
+    links = {one["payload"]["personalizations"][0]["headers"]["List-Unsubscribe"] for one in lines}
+    assert (len(keys), len(links)) == (4, 4)
+    with standing_in(tmp_path / "lost", "--fault", "close") as (url, _):
+        folder = project_of(tmp_path / "other", url, people[:2], more=", batch: 10")
+        for hour in (1, 2):
+            run(folder, T0 + hour * HOUR)
+        assert set(states(folder).values()) == {"unknown"}
+    assert len((tmp_path / "lost").read_bytes().splitlines()) == 2
