@@ -4,6 +4,7 @@
 #   make test     the tests
 #   make site     docs/ as pages for a browser, in build/site
 #   make bench    how fast it is, each figure beside its baseline
+#   make bench-kafka  the same for a cluster
 #   make check    what CI runs: format, lint, types, floors, tests
 #   make faults   the whole fault suite, of which `make check` runs a part; ends with the table of docs/reliability.md
 
@@ -22,7 +23,7 @@ export PIP_NO_INPUT := 1
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run run test site pictures bench check lock format format-check lint types floors clean
+.PHONY: help setup setup-run run test site pictures bench bench-kafka cluster faults check lock format format-check lint types floors clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -45,6 +46,12 @@ pictures: setup run  ## the pictures of README.md, drawn anew from the demo (nee
 
 bench: setup  ## each figure of docs/performance.md beside its baseline (ARGS="--row live")
 	$(BIN)/python -m bench $(ARGS)
+
+bench-kafka: setup  ## the figures of a cluster beside theirs (needs java, mvn and PostgreSQL)
+	$(BIN)/python -m bench.cluster $(ARGS)
+
+cluster: setup  ## every test of a cluster, with every number of workers on every recorded set
+	RELIGHT_SWEEP=full PYTHONHASHSEED=0 $(BIN)/python -m pytest tests/cluster $(ARGS)
 
 faults: setup  ## the whole fault suite, half of it on each of two cores
 	$(BIN)/python -m tests.faults.summary

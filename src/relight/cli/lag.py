@@ -69,7 +69,7 @@ def _partitions(found: Project, worked: list[GroupPlace]) -> list[dict[str, obje
         partitions.append(
             {
                 "partition": place.partition,
-                "undecided": place.end - max(following, place.committed, 0),
+                "undecided": max(0, place.end - max(following, place.committed)),
                 "since_checkpoint": place.lag,
                 "reached": iso_utc(reached) if reached > 0 else None,
                 "owner": owner or None,
