@@ -25,7 +25,7 @@ from relight.stores.sqlite import SqliteStore
 from relight.streams.decode import decode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from relight.config.loader import LoadedProject
     from relight.customers.profile import Profile
@@ -42,19 +42,19 @@ def known(folder: str, customers: int) -> dict[str, float]:
     """Fill a new store with so many customers that were here long ago, as checkpoints."""
     project = load(folder)
     assert project.plan is not None
-    pattern = _dormant(project)
+    pattern = dormant(project)
     store = SqliteStore.open(Path(folder) / "relight.db")
     engine = Engine(store)
     keep_plan(store, project, project.plan)
     engine.follow_plan(project.plan, BEGIN - DORMANT - DAY)
     engine.advance(BEGIN)
     for start in range(0, customers, KNOWN_AT_ONCE):
-        store.save_checkpoints(_copies(pattern, range(start, min(customers, start + KNOWN_AT_ONCE))), position=1)
+        store.save_checkpoints(copies(pattern, range(start, min(customers, start + KNOWN_AT_ONCE))), position=1)
     store.close()
     return {"events": customers}
 
 
-def _dormant(project: LoadedProject) -> Profile:
+def dormant(project: LoadedProject) -> Profile:
     """Return a profile of somebody with a dozen events, decided by the engine itself."""
     assert project.plan is not None
     engine = Engine(MemoryStore(), cached_profiles=2**31)
@@ -72,7 +72,8 @@ def _dormant(project: LoadedProject) -> Profile:
     return profile
 
 
-def _copies(pattern: Profile, numbers: range) -> Iterator[StoredProfile]:
+def copies(pattern: Profile, numbers: Iterable[int]) -> Iterator[StoredProfile]:
+    """Yield the pattern as so many customers, each as a checkpoint."""
     for number in numbers:
         pattern.customer = f"c{number:07d}"
         yield StoredProfile(customer=pattern.customer, position=1, blob=encode_profile(pattern))

@@ -35,8 +35,8 @@ def find_binaries() -> Path | None:
 class PostgresServer:
     """One server; `kill` and `start` model its death."""
 
-    def __init__(self, binaries: Path) -> None:
-        self._binaries = binaries
+    def __init__(self, binaries: Path, *, fsync: bool = False) -> None:
+        self._binaries, self._fsync = binaries, fsync
         # A socket's path has at most 107 bytes: never pytest's own folder.
         self.folder = Path(tempfile.mkdtemp(prefix="rkpg-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,7 +68,8 @@ class PostgresServer:
         return f"postgresql://postgres@/postgres?host={self.folder}"
 
     def start(self) -> None:
-        settings = ("listen_addresses=", f"unix_socket_directories={self.folder}", "fsync=off", "max_connections=200")
+        fsync = f"fsync={'on' if self._fsync else 'off'}"  # a test is not kept over a power cut, a figure counts it
+        settings = ("listen_addresses=", f"unix_socket_directories={self.folder}", fsync, "max_connections=200")
         arguments = [part for setting in settings for part in ("-c", setting)]
         self._process = self._run("postgres", "-D", str(self.folder / "data"), *arguments)
         deadline = time.monotonic() + START_SECONDS
@@ -81,6 +82,12 @@ class PostgresServer:
                 time.sleep(0.02)
             else:
                 return
+
+    @property
+    def pid(self) -> int:
+        """The server's main process."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """End the server as a crash would; `start` recovers it."""
