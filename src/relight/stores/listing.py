@@ -75,8 +75,11 @@ class Listing(Protocol):
     def newest_rows(self, wish: RowWish, *, before: int | None = None, limit: int) -> list[tuple[int, LedgerRow]]:
         """Return (number, row) of the newest rows that fit, newest first; `before`: older than that number."""
 
-    def row_counts(self, *, since: int | None = None) -> list[RowCount]:
-        """Return how many rows there are, by (rule, step, state, reason, day); `since`: from that ordinal on."""
+    def row_counts(self, *, since: int | None = None, state: str | None = None) -> list[RowCount]:
+        """Return how many rows there are, by (rule, step, state, reason, day).
+
+        since: from that ordinal on; state: only those.
+        """
 
     def row_totals(self) -> list[RowCount]:
         """Return the same of all days together."""

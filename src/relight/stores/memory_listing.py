@@ -47,9 +47,11 @@ class MemoryListing:
         )
         return list(islice(found, limit))
 
-    def row_counts(self, *, since: int | None = None) -> list[RowCount]:
+    def row_counts(self, *, since: int | None = None, state: str | None = None) -> list[RowCount]:
         keys = Counter(
-            (r.rule, r.step, str(r.state), r.reason or "", utc_ordinal(r.judged)) for r in self._rows.values()
+            (r.rule, r.step, str(r.state), r.reason or "", utc_ordinal(r.judged))
+            for r in self._rows.values()
+            if state in {None, r.state}
         )
         return [row_count(*key, count) for key, count in sorted(keys.items()) if since is None or key[-1] >= since]
 

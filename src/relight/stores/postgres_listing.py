@@ -39,11 +39,14 @@ class PostgresListing:
             found = cursor.execute(query, values).fetchall()
         return [(seq, open_row(key, body, crc)) for seq, key, body, crc in found]
 
-    def row_counts(self, *, since: int | None = None) -> list[RowCount]:
-        where, values = ("", ()) if since is None else ("WHERE day >= %s", (since,))
+    def row_counts(self, *, since: int | None = None, state: str | None = None) -> list[RowCount]:
+        wishes = {"day >= %s": since, "state = %s": state}
+        values = [value for value in wishes.values() if value is not None]
+        where = " AND ".join(["true", *(clause for clause, value in wishes.items() if value is not None)])
         with self._connection.reading() as cursor:
             found = cursor.execute(
-                f"SELECT rule, step, state, reason, day, sum(count) FROM ledger_counts {where} GROUP BY 1, 2, 3, 4, 5",  # noqa: S608  # constants
+                "SELECT rule, step, state, reason, day, sum(count) FROM ledger_counts"  # noqa: S608  # constants
+                f" WHERE {where} GROUP BY 1, 2, 3, 4, 5",
                 values,
             ).fetchall()
         return [row_count(*one) for one in sorted(found)]

@@ -30,11 +30,13 @@ class SqliteListing:
         with self._connection.reading() as cursor:
             return _newest_rows(cursor, wish, _NUMBER_MAX if before is None else before, limit)
 
-    def row_counts(self, *, since: int | None = None) -> list[RowCount]:
-        where, values = ("", ()) if since is None else ("WHERE day >= ?", (since,))
+    def row_counts(self, *, since: int | None = None, state: str | None = None) -> list[RowCount]:
+        wishes = {"day >= ?": since, "state = ?": state}
+        values = [value for value in wishes.values() if value is not None]
+        where = " AND ".join(["true", *(clause for clause, value in wishes.items() if value is not None)])
         with self._connection.reading() as cursor:
             found = cursor.execute(
-                f"SELECT rule, step, state, reason, day, count FROM ledger_counts {where}",  # noqa: S608  # constants
+                f"SELECT rule, step, state, reason, day, count FROM ledger_counts WHERE {where}",  # noqa: S608  # constants
                 values,
             ).fetchall()
         return [row_count(*one) for one in sorted(found)]

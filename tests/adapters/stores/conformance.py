@@ -170,6 +170,10 @@ class StoreConformance(abc.ABC):
         assert store.row_counts(since=EPOCH_ORDINAL + first + 3) == [
             one for one in store.row_counts() if one.day >= EPOCH_ORDINAL + first + 3
         ]
+        assert store.row_counts(state="entered") == []
+        assert store.row_counts(since=EPOCH_ORDINAL + first + 3, state="pending") == store.row_counts(
+            since=EPOCH_ORDINAL + first + 3
+        )
         totals = {(one.rule, one.state, one.day - EPOCH_ORDINAL): one.count for one in store.row_totals()}
         assert totals == {("q", "pending", first + 4): 4, ("r", "pending", first + 3): 2}
 

@@ -64,7 +64,7 @@ def count_rules(
 
     Args:
         totals: rows of all days together.
-        daily: rows by day, of as many days as charts show, and MONTH_DAYS at least.
+        daily: messages by day, of as many days as charts show, and MONTH_DAYS at least.
         tallies: (rule, reason) -> how many occurrences got no row.
         today: ordinal of the day that the store has come to.
     """
@@ -72,11 +72,10 @@ def count_rules(
     for one in totals:
         _count(found.setdefault(one.rule, RuleCounts()), one)
     for one in daily:
-        if one.state == RowState.PENDING:
-            rule = found.setdefault(one.rule, RuleCounts())
-            rule.days[one.day] += one.count
-            rule.sent_week += one.count if today - one.day < WEEK_DAYS else 0
-            rule.sent_month += one.count if today - one.day < MONTH_DAYS else 0
+        rule = found.setdefault(one.rule, RuleCounts())
+        rule.days[one.day] += one.count
+        rule.sent_week += one.count if today - one.day < WEEK_DAYS else 0
+        rule.sent_month += one.count if today - one.day < MONTH_DAYS else 0
     for (name, reason), count in tallies.items():
         rule = found.setdefault(name, RuleCounts())
         rule.before[reason] += count

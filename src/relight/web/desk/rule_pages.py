@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relight.base.problems import Place
+from relight.messages.reasons import RowState
 from relight.simulate.pages.charts import day_chart
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.ledger_figures import MONTH_DAYS, RuleCounts, by_size, count_rules, messages_by_day
@@ -26,7 +27,8 @@ OVERVIEW_MEASURES_MAX = 6
 def counts_of(store: Store, today: int) -> dict[str, RuleCounts]:
     """Return the numbers of every rule that has any."""
     days = max(CHART_DAYS, MONTH_DAYS)
-    return count_rules(store.row_totals(), store.row_counts(since=today - days + 1), store.tally_totals(), today)
+    daily = store.row_counts(since=today - days + 1, state=RowState.PENDING.value)
+    return count_rules(store.row_totals(), daily, store.tally_totals(), today)
 
 
 def overview(desk: Desk) -> Page:
