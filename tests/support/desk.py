@@ -53,6 +53,11 @@ def desk_project(
     return folder
 
 
+def run_again(folder: Path) -> None:
+    """Let an engine read what the inbox holds."""
+    _relight("run", "--project", str(folder), DESK_TOKEN=TOKEN)
+
+
 def until(pages: Pages, path: str, is_there: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Return a page's facts once something in the background has come."""
     ends = time.monotonic() + 120

@@ -9,16 +9,16 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from relight.stores.sqlite import SqliteStore
 from relight.web.desk import texts
 from relight.web.desk.session import SIGN_INS_PER_MINUTE_MAX
-from tests.support.desk import TOKEN, await_figures, desk_project, until
+from tests.support.desk import TOKEN, await_figures, desk_project, run_again, until
+from tests.support.naughty import NAUGHTY_EACH, Markup, naughty
 from tests.support.pages import FORM, Pages, serving
 
 HOSTILE = "=cmd|' /C calc'!A0\"><script>alert(1)</script>"
@@ -35,36 +35,9 @@ PATHS = (
 )
 
 
-#: Naughty strings of one customer; a page shows that many in its time line.
-NAUGHTY_EACH = 40
-
-
-def naughty() -> list[str]:
-    """Return the big list of naughty strings, where recorded data is at hand."""
-    folder = os.environ.get("RELIGHT_DATA")
-    return [] if not folder else json.loads((Path(folder) / "suites/blns/blns.json").read_text(encoding="utf-8"))
-
-
-class Markup(HTMLParser):
-    """The tags and attributes of a page, without what they say."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: set[tuple[str, str]] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found |= {(tag, name) for name, _ in attrs} | {(tag, "")}
-
-    @classmethod
-    def of(cls, page: str) -> set[tuple[str, str]]:
-        reader = cls()
-        reader.feed(page)
-        return reader.found
-
-
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
-    more = [
+    more: list[dict[str, object]] = [
         {"id": f"n{n}", "event": "order_placed", "customer": f"naughty{n // NAUGHTY_EACH}", "order_id": text, "title": text,
          "total": 1, "at": f"2026-03-03T{n // 60:02d}:{n % 60:02d}:00Z"}
         for n, text in enumerate(naughty())
@@ -344,7 +317,59 @@ def test_a_form_of_another_session_is_refused(locked: Pages) -> None:
     assert locked.post("/desk/order/pause", body, FORM, cookie=one).status == 200
 
 
-@pytest.mark.parametrize(("order", "subject"), [("pause", "none"), ("replay", "x"), ("replay", ""), ("erase_all", "a")])
+def ordered(pages: Pages, page: str, order: str, **form: str) -> tuple[str, str]:
+    """Give an order as a browser does, and return the page that asks and the one that tells."""
+    cookie = sign_in(pages, TOKEN)[1].split(";")[0]
+    mark = re.search(r'name="mark" value="([0-9a-f]+)"', pages.ask(page, accept="text/html", cookie=cookie).text)
+    assert mark is not None
+    told = []
+    for sure in ({}, {"sure": "yes"}):
+        body = urlencode({**form, "mark": mark[1], **sure}).encode()
+        answer = pages.post(f"/desk/order/{order}", body, FORM, cookie=cookie)
+        assert answer.status == 200
+        told.append(answer.text)
+    return told[0], told[1]
+
+
+def test_a_customer_is_erased_by_hand(locked: Pages) -> None:
+    """Asked for twice, through the inbox; the audit log says that it was, not who. The next run takes them out."""
+    path = "/desk/customers/b00020.json"
+    token = f"Bearer {TOKEN}"
+    assert locked.ask(path, authorization=token).status == 200
+    asked, told = ordered(locked, "/desk/customers?id=b00020", "erase", subject="b00020")
+    assert "Erase b00020 for ever?" in asked
+    assert 'role="status"' in told
+    assert [entry.name for entry in locked.inbox()][-1] == "erase"
+    audit = (locked.folder / "data/audit.ndjson").read_text()
+    assert '"order": "erase"' in audit
+    assert "b00020" not in audit
+    run_again(locked.folder)
+    assert locked.ask(path, authorization=token).status == 404
+    assert json.loads(locked.ask("/desk/messages.json?customer=b00020", authorization=token).text)["rows"] == []
+
+
+def test_a_test_mail_is_sent_by_hand(locked: Pages) -> None:
+    """It goes by the project's own way out, marked in its subject; the audit log masks the address."""
+    _, told = ordered(locked, "/desk/rules/welcome", "send-test", subject="welcome", to="team@shop.example")
+    assert 'role="status"' in told
+    mails = [path.read_text() for path in (locked.folder / "outbox").rglob("*.eml")]
+    assert any("To: team@shop.example" in mail and "Subject: [test] " in mail for mail in mails)
+    audit = (locked.folder / "data/audit.ndjson").read_text()
+    assert '"order": "send-test"' in audit
+    assert "team@shop.example" not in audit
+
+
+@pytest.mark.parametrize(
+    ("order", "subject"),
+    [
+        ("erase", "nobody"),
+        ("send-test", "welcome"),
+        ("pause", "none"),
+        ("replay", "x"),
+        ("replay", ""),
+        ("erase_all", "a"),
+    ],
+)
 def test_an_order_that_makes_no_sense_is_refused(locked: Pages, order: str, subject: str) -> None:
     """A rule that does not exist, a number that is none, an order that is none."""
     cookie = sign_in(locked, TOKEN)[1].split(";")[0]

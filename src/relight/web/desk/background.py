@@ -33,6 +33,8 @@ class Background(Generic[_Made]):
     _known: _Made | None = None
     #: When it has aged.
     _until: float = 0.0
+    #: Grows where what was made is to be forgotten.
+    _generation: int = 0
     _thread: threading.Thread | None = None
     _done: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -48,7 +50,15 @@ class Background(Generic[_Made]):
             self._done.wait(FIRST_WAIT_SECONDS)
         return self._known
 
+    def forget(self) -> None:
+        """Make it anew; until then there is nothing."""
+        with self._lock:
+            self._known, self._until = None, 0.0
+            self._generation += 1
+            self._done.clear()
+
     def _run(self) -> None:
+        generation = self._generation
         began = self.seconds()
         try:
             made = self.make()
@@ -58,7 +68,9 @@ class Background(Generic[_Made]):
             raise
         with self._lock:
             ended = self.seconds()
+            self._thread = None
+            if generation != self._generation:  # made of what was to be forgotten
+                return
             self._known = made
             self._until = ended + max(FRESH_SECONDS, FRESH_TIMES * (ended - began))
-            self._thread = None
-        self._done.set()
+            self._done.set()

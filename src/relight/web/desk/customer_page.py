@@ -14,7 +14,7 @@ from relight.stores.listing import RowWish
 from relight.streams.envelope import Control, Event
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.message_pages import ROWS_A_PAGE, row_facts
-from relight.web.desk.orders import ORDERS
+from relight.web.desk.orders import may_erase
 from relight.web.desk.times import zoned, zoned_or_none
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class _Known:
     rows: list[LedgerRow]
     states: Mapping[str, MessageState]
     attempts: list[Attempt]
+    can_erase: bool
 
 
 def customer(desk: Desk, name: str) -> Page | None:
@@ -72,7 +73,7 @@ def customer(desk: Desk, name: str) -> Page | None:
         columns=("at", "what", "detail"),
         rows=[(one["at"], one["what"], one["detail"]) for one in lines],  # type: ignore[misc]  # of these values
     )
-    return Page(name="customer", facts=facts, table=table, drawn={"can_erase": "erase" in ORDERS}, subject=name)
+    return Page(name="customer", facts=facts, table=table, drawn={"can_erase": found.can_erase}, subject=name)
 
 
 def _read(desk: Desk, store: Store, name: str) -> _Known | None:
@@ -97,7 +98,9 @@ def _read(desk: Desk, store: Store, name: str) -> _Known | None:
             )
         except RelightError:
             told = None  # nothing was decided yet
-    return _Known(own=own, told=told, rows=rows, states=states, attempts=store.attempts_of(name))
+    return _Known(
+        own=own, told=told, rows=rows, states=states, attempts=store.attempts_of(name), can_erase=may_erase(store)
+    )
 
 
 def _address_hashes(own: Iterable[Record]) -> set[str]:

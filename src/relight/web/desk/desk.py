@@ -55,7 +55,10 @@ class Desk:
             try:
                 if self._store is None:
                     self._store = self.open_store()
+                before = self.everybody.erasures
                 self.everybody.read_store(self._store)
+                if self.everybody.erasures != before:
+                    self.figures.forget()
                 return ask(self._store)
             except OSError as error:
                 self._close()

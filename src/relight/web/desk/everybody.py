@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import RelightError
 from relight.engine.plan_versions import plan_of_version
+from relight.stores.erasure import CAUSE
 from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Everybody:
     #: Hash of an address -> what was said of it.
     _suppressions: dict[str, list[_Placed]] = field(default_factory=dict)
     _paused: set[str] = field(default_factory=set)
+    #: How often somebody with an address was erased: who keeps names forgets them.
+    erasures: int = 0
     #: Versions that the log names -> their plans; None for one that cannot be compiled any more.
     _plans: dict[str, Plan | None] = field(default_factory=dict)
 
@@ -49,6 +52,7 @@ class Everybody:
     def _take(self, store: Store, position: int, record: Record) -> None:
         if isinstance(record, Control) and record.kind == "suppression":
             self._suppressions.setdefault(record.subject, []).append((position, record))
+            self.erasures += record.detail.get("cause") == CAUSE
             return
         self._records.append((position, record))
         if not isinstance(record, Control):

@@ -72,12 +72,20 @@ class Figures:
         #: Reading goes on where it stopped: what is new is all that is decoded. Of the computing thread alone.
         self._log: MeasureLog | None = None
         self._exposures: Exposures | None = None
+        self._is_stale = False
 
     def latest(self) -> Computed:
         """Return what was computed last."""
         return self._background.latest() or Computed(trouble=PENDING)
 
+    def forget(self) -> None:
+        """Show nothing of what was read before: somebody was erased."""
+        self._is_stale = True
+        self._background.forget()
+
     def _compute(self) -> Computed:
+        if self._is_stale:
+            self._is_stale, self._log, self._exposures = False, None, None
         if self._measure_plan is None:
             return Computed(trouble="config/measures.yaml declares no measures")
         try:

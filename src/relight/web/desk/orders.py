@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from relight.base.instants import iso_utc
 from relight.base.masking import mask_addresses
 from relight.delivery.addresses import normalise_address
+from relight.engine.erasing import EraseOrder, erase_entry
+from relight.engine.inbox import ERASE
 from relight.engine.operator_commands import ReplayOrder, replay_entry
 from relight.engine.trial import FIXTURES, fixture_mails, send_trial
 from relight.messages.addresses import address_hash
@@ -22,6 +24,7 @@ from relight.templates import Rendered
 
 if TYPE_CHECKING:
     from relight.stores.inbox_interface import NewEntry
+    from relight.stores.interface import Store
     from relight.web.desk.desk import Desk
 
 #: Name of the audit log beside the store.
@@ -86,12 +89,26 @@ def _replay(subject: str, now: int) -> NewEntry:
     return replay_entry(ReplayOrder(numbers=[int(subject)]), now)
 
 
+def _erase(subject: str, now: int) -> NewEntry:
+    return erase_entry(EraseOrder(customer=subject), now)
+
+
 def _is_rule_or_all(desk: Desk, said: Said) -> bool:
     return said.subject == "*" or said.subject in desk.plan.rules
 
 
 def _is_number(_desk: Desk, said: Said) -> bool:
     return said.subject.isascii() and said.subject.isdigit()
+
+
+def _is_customer(desk: Desk, said: Said) -> bool:
+    return desk.ask(lambda store: may_erase(store) and next(store.customer_log(said.subject), None) is not None)
+
+
+def may_erase(store: Store) -> bool:
+    """Return whether a customer can be taken out of a store: not on a cluster, whose log is in Kafka."""
+    partitions = getattr(store, "partitions", None)
+    return partitions is None or not partitions()
 
 
 # ---------------------------------------------------------------- a test mail
@@ -119,6 +136,10 @@ def _to_system(_said: Said) -> str:
     return "/desk/system"
 
 
+def _to_search(_said: Said) -> str:
+    return "/desk/customers"
+
+
 def _to_rule(said: Said) -> str:
     return "/desk/system" if said.subject == "*" else f"/desk/rules/{said.subject}"
 
@@ -131,6 +152,7 @@ ORDERS: Mapping[str, Order] = {
             name="resume", question="ask_resume", is_sound=_is_rule_or_all, give=_through_inbox(_resume), back=_to_rule
         ),
         Order(name="replay", question="ask_replay", is_sound=_is_number, give=_through_inbox(_replay), back=_to_system),
+        Order(name="erase", question="ask_erase", is_sound=_is_customer, give=_through_inbox(_erase), back=_to_search),
         Order(name="send-test", question="ask_send_test", is_sound=_is_trial, give=_send_test, back=_to_rule),
     )
 }
@@ -145,7 +167,8 @@ def is_sound(desk: Desk, order: Order, said: Said) -> bool:
 
 def note_order(desk: Desk, order: Order, said: Said) -> None:
     """Write an order into the audit log, before it is given: addresses masked, and who was erased left out."""
-    line = {"at": iso_utc(desk.clock()), "order": order.name, "subject": mask_addresses(said.subject), "by": "desk"}
+    subject = "a customer" if order.name == ERASE else mask_addresses(said.subject)
+    line = {"at": iso_utc(desk.clock()), "order": order.name, "subject": subject, "by": "desk"}
     if said.to:
         line["to"] = mask_addresses(said.to)
     with desk.audit.open("a", encoding="utf-8") as file:

@@ -198,9 +198,10 @@ ENGLISH: Final = {
     "their_data": "Their data",
     "export": "Export everything",
     "erase": "Erase this customer",
-    "erase_by_hand": "A customer is erased where the store is, while no engine runs:",
+    "erase_by_hand": "This store belongs to a cluster, whose log is in Kafka: nobody is erased from here, nor by",
     "ask_erase": (
-        "Erase {subject} for ever? Events, traits, decisions and mails go; what stays are keyed hashes. Export first."
+        "Erase {subject} for ever? Events, traits, decisions and mails go as soon as the engine reads its inbox;"
+        " what stays are keyed hashes. Export first."
     ),
     "go_on": "Go on",
     "times_in": "Times are in {zone}.",

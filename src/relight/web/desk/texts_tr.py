@@ -196,10 +196,10 @@ TURKISH: Final = {
     "their_data": "Verileri",
     "export": "Her şeyi dışa aktar",
     "erase": "Bu müşteriyi sil",
-    "erase_by_hand": "Bir müşteri, motor çalışmazken deponun bulunduğu yerde silinir:",
+    "erase_by_hand": "Bu depo, günlüğü Kafka'da olan bir kümeye ait: müşteri buradan silinemez, şununla da silinemez:",
     "ask_erase": (
-        "{subject} sonsuza dek silinsin mi? Olaylar, özellikler, kararlar ve iletiler gider; yalnız anahtarlı özetler"
-        " kalır. Önce dışa aktarın."
+        "{subject} sonsuza dek silinsin mi? Motor gelen kutusunu okuyunca olaylar, özellikler, kararlar ve iletiler"
+        " gider; yalnız anahtarlı özetler kalır. Önce dışa aktarın."
     ),
     "go_on": "Devam",
     "times_in": "Saatler {zone} saatidir.",
