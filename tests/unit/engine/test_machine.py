@@ -24,7 +24,7 @@ from relight.engine.outcomes import OutcomeInput
 from relight.messages.ledger import LedgerRow
 from relight.messages.life import MessageState
 from relight.messages.reasons import RowState
-from relight.rules.plan import Cap, Plan
+from relight.rules.plan import AccountKey, Cap, Plan
 from relight.stores.interface import Appended, Batch, Claimed, LookAgain, Settlement
 from relight.stores.memory import MemoryStore
 from relight.stores.sqlite import SqliteStore
@@ -56,7 +56,14 @@ WALKS = (
 SILENT = "{trigger: {inactive: %s}, group: g, %ssend: third}"
 
 
-def edited(walk: int, *, patience: str = "4 hours", silence: str = "[2 days, 5 days]", backfill: str = "") -> Plan:
+def edited(
+    walk: int,
+    *,
+    patience: str = "4 hours",
+    silence: str = "[2 days, 5 days]",
+    backfill: str = "",
+    together: bool = False,
+) -> Plan:
     """Return one of the plans that the team may put in force."""
     rules = {
         "cart": CART % patience,
@@ -69,11 +76,13 @@ def edited(walk: int, *, patience: str = "4 hours", silence: str = "[2 days, 5 d
     return make_plan(
         rules, definitions="{segments: {pros: 'plan == \"pro\" and count(order, 3 days) < 3', news: 'count(shipped, 1 day) > 0 and silent > 1 hour'}}", quiet=(21 * 60, 9 * 60), salt="7",
         caps=caps(marketing=(Cap(most=2, window=None, calendar="day"), Cap(most=5, window=7 * DAY))),
+        account=AccountKey(trait=None), account_caps=caps(marketing=(Cap(most=3, window=5 * DAY),)) if together else {},
     )  # fmt: skip
 
 
 PLANS = [
-    edited(0), edited(1), edited(2, patience="30 minutes"), edited(3, silence="[1 day, 5 days]"), edited(4),
+    edited(0), edited(1, together=True), edited(2, patience="30 minutes"), edited(3, silence="[1 day, 5 days]"),
+    edited(4, together=True),
     edited(2, silence="[3 days]", backfill="backfill: {ramp: 12 hours}, "),
 ]  # fmt: skip
 
@@ -188,7 +197,7 @@ class Shop(RuleBasedStateMachine):
         declared = PLANS[0].schema.events.get(name)
         event = Event(
             stream=declared.streams[0] if declared else "app", id=f"e{self.number}", customer=customer, name=name,
-            event_time=self.now - ago, ingest_time=self.now, properties=dict(properties or {}), traits=dict(traits or {}), late=ago > 72 * HOUR,
+            event_time=self.now - ago, ingest_time=self.now, properties=dict(properties or {}), traits=dict(traits or {}), account="acme", late=ago > 72 * HOUR,
         )  # fmt: skip
         self.events.append(event)
         self.engine.take([event])
