@@ -66,6 +66,7 @@ class Runner:
         (folder / "data").mkdir(parents=True)
         for path in (self.project / "data").iterdir():
             (folder / "data" / path.name).symlink_to(path)
+        (folder / "codes").symlink_to(self.project / "codes")
         return Shop(folder)
 
     def run(self, shop: Shop, *, batch: int = BATCH, until: int | None = None, **env: str) -> int:
@@ -93,7 +94,7 @@ class Runner:
 
 def copy_project(folder: Path) -> Path:
     """Return a copy of the shop that ships, with a few customers of its own, some lines twice and some broken."""
-    for name in ("config", "rules", "streams", "templates"):
+    for name in ("config", "rules", "streams", "templates", "codes"):
         shutil.copytree(ROOT / name, folder / name)
     write_demo(folder, customers=CUSTOMERS)
     app = folder / "data/app.ndjson"

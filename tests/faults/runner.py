@@ -24,6 +24,7 @@ from typing import Any
 
 from relight.cli.exit_codes import ExitCode
 from relight.cli.faults import report
+from relight.cli.project import day_maker_of
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.run import run_project
 from relight.stores import crash, sqlite_connection
@@ -44,7 +45,7 @@ def run_job(project: LoadedProject, job: dict[str, Any]) -> int:
     there = replace(project, folder=Path(job["folder"]), settings=settings)
     clock = job.get("clock", 0)
     try:
-        summary = run_project(there, clock=lambda: clock, until=job["until"])
+        summary = run_project(there, clock=lambda: clock, until=job["until"], day_maker=day_maker_of(there))
     except Exception as error:
         if not job.get("told"):
             raise

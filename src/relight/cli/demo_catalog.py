@@ -187,6 +187,30 @@ PRODUCTS: tuple[tuple[str, int, bool], ...] = (
     ("Wall kit", 1190, False),
 )
 
+#: Product -> (what some of its buyers buy beside it, price in TRY).
+COMPANIONS: dict[str, tuple[str, int]] = {
+    "Automation pack, 1,000 runs": ("Recipe book: automations", 290),
+    "Automation pack, 5,000 runs": ("Recipe book: automations", 290),
+    "Card refill, 500 cards": ("Card box, oak", 520),
+    "Template collection: agencies": ("Workshop seat", 1450),
+    "Workshop seat": ("Facilitator’s handbook", 380),
+    "Wall kit": ("Magnets, set of 40", 190),
+}
+
+#: Releases that were announced before, so many days.
+ANNOUNCED: dict[str, int] = {
+    "dark_theme": 62, "card_templates": 36, "bulk_edit": 40, "report_schedule": 34, "mobile_offline": 45,
+    "form_intake": 38, "webhooks": 40, "workload_view": 55, "voice_notes": 41, "board_roles": 45,
+}  # fmt: skip
+#: Announced, and not there when the year ends: (day, feature, English, Turkish, one sentence each, expected day).
+PROMISED: tuple[tuple[str, str, str, str, str, str, str], ...] = (
+    (
+        "2026-09-15", "gantt", "Gantt chart", "Gantt çizelgesi",
+        "A board as bars on a line of time, with what waits for what.",
+        "Pano zaman çizgisinde çubuklar olarak, neyin neyi beklediğiyle.", "2026-12-01",
+    ),
+)  # fmt: skip
+
 #: (zone, region, locales by share, share of customers).
 PLACES: tuple[tuple[str, str, tuple[str, ...], float], ...] = (
     ("Europe/Istanbul", "tr", ("tr-TR", "tr-TR", "tr-TR", "tr", "tr-TR", "en-GB"), 0.46),

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from relight.cli.demo_catalog import INCIDENTS, RELEASES
+from relight.cli.demo_catalog import ANNOUNCED, INCIDENTS, PROMISED, RELEASES
 from relight.cli.demo_life import live, release_instant
 from relight.cli.demo_people import Person, draw_person
-from relight.cli.demo_tape import MINUTE, SECOND, TILL_HEADER, Tape, record_app, record_desk_clock, utc_text
+from relight.cli.demo_tape import DAY, MINUTE, SECOND, TILL_HEADER, Tape, record_app, record_desk_clock, utc_text
 
 #: Share of lines that a collector delivers twice, byte for byte, and how many lines later at most.
 REPEATED_SHARE = 0.005
@@ -112,6 +112,7 @@ def write_demo(folder: Path, *, seed: int = 2026, customers: int = 5000) -> Demo
 
 
 def _record_product(tape: Tape) -> None:
+    _record_announcements(tape)
     for release in RELEASES:
         record_app(
             tape, release_instant(release.day), None, "feature_released",
@@ -124,6 +125,22 @@ def _record_product(tape: Tape) -> None:
             tape, _instant(began) + minutes * MINUTE, None, "incident_opened",
             region=region, title=title, title_tr=title_tr, began=utc_text(_instant(began)),
             url=f"https://status.tidewater.example/{began[:10]}-{region}",
+        )  # fmt: skip
+
+
+def _record_announcements(tape: Tape) -> None:
+    told = [
+        (release_instant(release.day) - ANNOUNCED[release.feature] * DAY, release.feature, release.title,
+         release.summary, release.day)
+        for release in RELEASES if release.feature in ANNOUNCED
+    ] + [
+        (release_instant(day), feature, (title, title_tr), (summary, summary_tr), expected)
+        for day, feature, title, title_tr, summary, summary_tr, expected in PROMISED
+    ]  # fmt: skip
+    for at, feature, titles, summaries, expected in told:
+        record_app(
+            tape, at, None, "feature_announced", feature=feature, title=titles[0], title_tr=titles[1],
+            summary=summaries[0], summary_tr=summaries[1], expected=expected,
         )  # fmt: skip
 
 

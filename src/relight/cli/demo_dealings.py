@@ -3,9 +3,12 @@
 Decides events and their instants from a person and random numbers. Knows nothing of files, arrival or rules.
 """
 
-from relight.cli.demo_catalog import PRODUCTS, SUBJECTS
+from relight.cli.demo_catalog import COMPANIONS, PRODUCTS, SUBJECTS
 from relight.cli.demo_people import Person, happens, local_instant
 from relight.cli.demo_tape import DAY, HOUR, MINUTE, Property, Tape, record_app, record_desk, record_till
+
+#: After so many orders some buyers need much less.
+SLOWS_AFTER_ORDERS = 5
 
 
 def order(tape: Tape, person: Person, last: int) -> None:
@@ -14,22 +17,41 @@ def order(tape: Tape, person: Person, last: int) -> None:
     product, price, consumed = rng.choice(PRODUCTS)
     gap = rng.uniform(14, 60) if consumed else rng.uniform(40, 120)
     usual = rng.choice((1, 1, 1, 2, 3))
+    slows_after = SLOWS_AFTER_ORDERS if happens(rng, 0.15) else None
+    companion = COMPANIONS[product] if happens(rng, 0.35) else None
+    placed = 0
     at = local_instant(rng, person.zone, person.joined + rng.randint(8, 60) * DAY)
     while at < last:
-        amount = f"{price * usual}.00"
-        cart_id = _fill_cart(tape, person, at, product=product, items=usual, amount=amount)
+        bought, cost = product, price
+        if companion is not None and placed == 1:
+            bought, cost = companion
+        amount = f"{cost * usual}.00"
+        cart_id = _fill_cart(tape, person, at, product=bought, items=usual, amount=amount)
         order_id = f"TB-{tape.number:06d}"
         quantity = "" if usual == 1 and happens(rng, 0.1) else str(usual)
-        shown = "" if happens(rng, 0.007) else product
+        shown = "" if happens(rng, 0.007) else bought
         record_till(tape, at, person.key, "placed", (order_id, cart_id, shown, quantity, amount))
         if happens(rng, 0.04):
             back = at + rng.randint(6 * HOUR, 12 * DAY)
             record_till(tape, back, person.key, "refunded", (order_id, "", "", "", amount))
         if happens(rng, 0.11):
             return
+        placed += 1
+        if placed == slows_after:
+            gap *= 2.4
+        if happens(rng, 0.3):
+            _look(tape, person, at + rng.randint(2, 12) * DAY, last, own=product)
         at = local_instant(rng, person.zone, at + int(gap * rng.uniform(0.82, 1.2) * DAY))
         if not consumed:
             product, price, _ = rng.choice(PRODUCTS)
+
+
+def _look(tape: Tape, person: Person, at: int, last: int, *, own: str) -> None:
+    """Look at something in the shop without ordering it: mostly at what goes with what they have."""
+    rng = tape.rng
+    seen = COMPANIONS[own][0] if happens(rng, 0.6) else rng.choice(PRODUCTS)[0]
+    if at < last:
+        record_app(tape, local_instant(rng, person.zone, at), person.key, "product_viewed", product=seen)
 
 
 def _fill_cart(tape: Tape, person: Person, at: int, *, product: str, items: int, amount: str) -> str:

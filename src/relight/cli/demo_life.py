@@ -71,6 +71,7 @@ def live(tape: Tape, person: Person) -> None:
     if happens(rng, 0.75 if course.subscribes is not None else 0.02):
         order(tape, person, last)
     open_tickets(tape, person, last)
+    _connect(tape, person, last)
     _wish(tape, person, last)
 
 
@@ -126,7 +127,7 @@ def _spend_days(tape: Tape, person: Person, course: Course) -> None:
             chance *= 0.05
         if rng.random() < chance:
             _visit(tape, person, course, max(local_instant(rng, person.zone, day), person.joined + 2 * MINUTE))
-        if program_since is not None and course.mood > 0 and happens(rng, 0.6):
+        if program_since is not None and course.mood > 0 and happens(rng, 0.13):
             called = max(day + rng.randint(0, DAY - 1), program_since)
             record_app(tape, called, person.key, "api_called", calls=rng.randint(1, 900))
 
@@ -203,6 +204,18 @@ def _grow_team(tape: Tape, person: Person, first: int, last: int) -> None:
         size += -1 if leaves else 1
         record_app(tape, at, person.key, "teammate_left" if leaves else "teammate_joined", team_size=size)
         _identify(tape, person, at, team_size=size)
+
+
+def _connect(tape: Tape, person: Person, last: int) -> None:
+    """Make it part of the day: the app on a phone or a desk, another program connected."""
+    rng = tape.rng
+    for event, share, name, values in (
+        ("app_installed", 0.3, "platform", ("ios", "android", "android", "desktop")),
+        ("integration_connected", 0.15, "integration", ("calendar", "calendar", "chat", "mail")),
+    ):
+        at = person.joined + int(rng.expovariate(1 / 30) * DAY) + HOUR
+        if happens(rng, share) and at < last:
+            record_app(tape, local_instant(rng, person.zone, at), person.key, event, **{name: rng.choice(values)})
 
 
 def _wish(tape: Tape, person: Person, last: int) -> None:

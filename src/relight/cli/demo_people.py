@@ -14,13 +14,13 @@ from relight.cli.demo_tape import DAY, END, HOUR, MINUTE, SECOND, START
 #: Relative number of sign-ups in each month, January first.
 SEASON = (1.5, 1.1, 1.1, 1.0, 0.9, 0.8, 0.6, 0.6, 1.4, 0.9, 0.9, 0.7)
 #: Share of people who allow each topic.
-CONSENT = {"product_news": 0.70, "offers": 0.40, "service": 0.80, "summary": 0.2}
+CONSENT = {"product_news": 0.62, "offers": 0.40, "service": 0.70, "summary": 0.2}
 
 #: People who left the name empty, and people whose name is hard on careless programs.
 NAMELESS_SHARE = 0.06
 HARD_NAME_SHARE = 0.02
 #: Share of people who come on most working days.
-HABITUAL_SHARE = 0.025
+HABITUAL_SHARE = 0.022
 #: One customer in so many lives in the product.
 HEAVY_EVERY = 800
 #: First day of the weekend, counted from Monday = 0.
@@ -86,7 +86,7 @@ def _draw_keen(rng: Random, *, heavy: bool) -> float:
         return 0.97
     if happens(rng, HABITUAL_SHARE):
         return rng.uniform(0.7, 0.92)
-    return 0.03 + 0.5 * rng.betavariate(1.1, 4.2)
+    return 0.03 + 0.31 * rng.betavariate(1.1, 4.2)
 
 
 def happens(rng: Random, share: float) -> bool:

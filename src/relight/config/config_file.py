@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from relight.base.problems import Problem
+from relight.base.problems import Place, Problem
 from relight.config.model_problems import read_model
 from relight.config.model_shapes import shape_at
 from relight.config.models import ConfigModel
@@ -40,9 +40,18 @@ def read_config(base: YamlNode, overlay: YamlNode | None, env: Mapping[str, str]
     model, found = read_model(ConfigModel, node, "the config", value=value)
     # What a variable that is missing would have been is not judged.
     missing = {problem.place for problem in problems}
+    uncalled = _uncalled_places(node, model)
+    problems = [problem for problem in problems if problem.place not in uncalled]
     problems += [problem for problem in found if problem.place not in missing]
     problems += [_plain_secret(path, node) for path, scalar in _scalars(node) if _is_plain_secret(path, scalar)]
     return ConfigFile(model=model, node=node, problems=problems)
+
+
+def _uncalled_places(node: YamlNode, model: ConfigModel | None) -> frozenset[Place]:
+    """Return the places of web addresses that nobody calls: while mails go to files, web requests do, too."""
+    calls = model is None or (model.delivery is not None and model.delivery.files is None)
+    found = None if calls or node.entries is None else node.entries.get("webhooks")
+    return frozenset() if found is None else frozenset(scalar.place for _, scalar in _scalars(found))
 
 
 def _scalars(node: YamlNode, path: Path = ()) -> Iterator[tuple[Path, YamlNode]]:

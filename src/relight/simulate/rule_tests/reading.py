@@ -21,6 +21,7 @@ from relight.simulate.rule_tests.case import Case, Expected, Given, Kind
 from relight.simulate.rule_tests.edits import Editing, edited_plan
 from relight.simulate.rule_tests.given import read_customer, read_given
 from relight.simulate.rule_tests.moments import START_DEFAULT, read_moment, read_time
+from relight.simulate.rule_tests.own_streams import with_own_streams
 from relight.simulate.rule_tests.setting import Setting
 from relight.streams.envelope import Rank, rank_of
 
@@ -118,8 +119,8 @@ class _File:
             return plan
 
         setting = Setting(
-            plan=self.plan, streams=self.project.streams, start=start, zone=zone, place_of=self.node.place_of,
-            report=self.report, edit=edit,
+            plan=self.plan, streams=with_own_streams(self.project.streams, self.plan.schema), start=start, zone=zone,
+            place_of=self.node.place_of, report=self.report, edit=edit,
         )  # fmt: skip
         given = self._given(setting, test, path)
         known = {one.customer for one in given if one.customer is not None}
