@@ -113,6 +113,21 @@ def test_all_missing_variables_are_told_at_once(good: FolderFiles) -> None:
     assert told == [("missing-variable", place) for place in missing]
 
 
+def test_an_address_that_nobody_calls_needs_no_variable(good: FolderFiles) -> None:
+    """While mails go to files, requests do, too: the variable of a web address may be missing then, and only then."""
+    config = good.config["config/default.yaml"] + "webhooks: {slack: '${SLACK_URL}'}\n"
+    called = load_files(put(good, "config/default.yaml", config), env=ENV)
+    assert [problem.code for problem in called.problems] == ["missing-variable"]
+    smtp = next(line for line in config.splitlines() if line.startswith("delivery"))
+    for delivery in ("", "delivery: {files: outbox/}"):
+        uncalled = load_files(put(good, "config/default.yaml", config.replace(smtp, delivery)), env=ENV)
+        assert [problem.code for problem in uncalled.problems] == []
+        assert set(settings_of(uncalled).webhooks) == {"slack"}
+    stray = config.replace(smtp, "").replace("name: shop,", "name: '${SHOP_NAME}',")
+    left = load_files(put(good, "config/default.yaml", stray), env=ENV)
+    assert [problem.code for problem in left.problems] == ["missing-variable"]
+
+
 def test_a_stream_file_from_the_environment(good: FolderFiles) -> None:
     """The file of a stream may begin with a variable."""
     stream = good.streams["streams/shop.yaml"].replace("data/shop.ndjson", "${DATA}/shop.ndjson")
