@@ -77,7 +77,7 @@ def open_tickets(tape: Tape, person: Person, last: int) -> None:
     rng = tape.rng
     at = person.joined
     while True:
-        at += int(rng.expovariate(1 / 240) * DAY)
+        at += int(rng.expovariate(1 / 290) * DAY)
         if at > last:
             break
         ticket = f"T{tape.number:06d}"

@@ -68,7 +68,7 @@ def live(tape: Tape, person: Person) -> None:
     last = min(course.cancels or END, END)
     if course.subscribes is not None:
         _grow_team(tape, person, course.subscribes, last)
-    if happens(rng, 0.75 if course.subscribes is not None else 0.02):
+    if happens(rng, 0.64 if course.subscribes is not None else 0.02):
         order(tape, person, last)
     open_tickets(tape, person, last)
     _connect(tape, person, last)

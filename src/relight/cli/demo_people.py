@@ -14,7 +14,7 @@ from relight.cli.demo_tape import DAY, END, HOUR, MINUTE, SECOND, START
 #: Relative number of sign-ups in each month, January first.
 SEASON = (1.5, 1.1, 1.1, 1.0, 0.9, 0.8, 0.6, 0.6, 1.4, 0.9, 0.9, 0.7)
 #: Share of people who allow each topic.
-CONSENT = {"product_news": 0.62, "offers": 0.40, "service": 0.70, "summary": 0.2}
+CONSENT = {"product_news": 0.60, "offers": 0.42, "service": 0.66, "summary": 0.2}
 
 #: People who left the name empty, and people whose name is hard on careless programs.
 NAMELESS_SHARE = 0.06
@@ -86,7 +86,7 @@ def _draw_keen(rng: Random, *, heavy: bool) -> float:
         return 0.97
     if happens(rng, HABITUAL_SHARE):
         return rng.uniform(0.7, 0.92)
-    return 0.03 + 0.31 * rng.betavariate(1.1, 4.2)
+    return 0.03 + 0.33 * rng.betavariate(1.1, 4.2)
 
 
 def happens(rng: Random, share: float) -> bool:
