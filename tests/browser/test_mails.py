@@ -34,11 +34,15 @@ POLICY = RenderPolicy(
     },
     base_url="https://mail.tidewater.example", surveys={"csat": range(1, 6), "nps": range(11)},
 )  # fmt: skip
-KINDS = {"last(order_placed.product)": Kind.TEXT, "last(order_placed.total)": Kind.MONEY}
+KINDS = {
+    "last(order_placed.product)": Kind.TEXT,
+    "last(order_placed.total)": Kind.MONEY,
+    "recommended": Kind.LIST,
+}
 TRAITS = {"first_name": Kind.TEXT, "plan": Kind.TEXT, "team_size": Kind.INTEGER, "trial_ends_at": Kind.TIME}
 PROPERTIES = {
     "cards": Kind.INTEGER, "quantity": Kind.INTEGER, "items": Kind.INTEGER, "total": Kind.MONEY, "began": Kind.TIME,
-    "score": Kind.INTEGER, "url": Kind.URL,
+    "score": Kind.INTEGER, "url": Kind.URL, "expected": Kind.DATE, "left": Kind.INTEGER,
 }  # fmt: skip
 
 
@@ -83,7 +87,7 @@ def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         f"--user-data-dir={folder / 'profile'}", f"--blink-settings=preferredColorScheme={SCHEMES[request.param]}",
         "--virtual-time-budget=20000", "--dump-dom", page.as_uri(),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     result = re.search(r'<pre id="result">(.*?)</pre>', done.stdout, re.DOTALL)
     assert result, done.stderr[-2000:]
     measured: list[dict[str, Any]] = json.loads(html.unescape(result[1]))
