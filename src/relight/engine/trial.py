@@ -58,7 +58,7 @@ def fixture_mails(plan: Plan, rule: str, fixture: str, locale: str | None = None
         template = plan.letters[step.template or ""]
         assert isinstance(template, CompiledLetter | CompiledBody)
         letter = template if isinstance(template, CompiledLetter) else template.letter
-        kinds = _answer_kinds(letter, properties)
+        kinds = {**plan.layout.measures, **_answer_kinds(letter, properties)}
         for sample in sample_letter(letter, locale or plan.policy.locale, kinds=kinds, properties=properties):
             if sample.name == fixture:
                 shown = replace(template, letter=sample.letter) if isinstance(template, CompiledBody) else sample.letter
