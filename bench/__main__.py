@@ -50,17 +50,19 @@ class Sizes:
     killed: tuple[int, int]
     #: (customers, ledger rows) of the two stores that pages are served from.
     desk: tuple[tuple[int, int], tuple[int, int]]
+    #: How often each page is asked for.
+    asked: int
 
 
 FULL = Sizes(
     events=500_000, customers=100_000, days=30, few_events=100_000, rules=1_000, known=(100_000, 1_000_000),
     timers=10_000_000, mails=5_000, starts=15, checked_rules=400, lag=50_000, killed=(130, 480),
-    desk=((10_000, 100_000), (100_000, 1_000_000)),
+    desk=((10_000, 100_000), (100_000, 1_000_000)), asked=40,
 )  # fmt: skip
 QUICK = Sizes(
     events=6_000, customers=1_500, days=8, few_events=3_000, rules=100, known=(500, 3_000),
     timers=20_000, mails=100, starts=2, checked_rules=20, lag=5_000, killed=(2, 4),
-    desk=((100, 1_000), (400, 4_000)),
+    desk=((100, 1_000), (400, 4_000)), asked=2,
 )  # fmt: skip
 
 
@@ -233,14 +235,15 @@ class Bench:
     def desk(self) -> Row:
         """Every page of the desk, from a large store beside a small one."""
         few, many = self.sizes.desk
-        found = measure_pages(str(self.folder / "desk"), few, many)
+        found = measure_pages(str(self.folder / "desk"), few, many, asked=self.sizes.asked)
+        tick = TICK_MS / self.sizes.asked
         cpu = {name: (ours.cpu, base.cpu) for name, (base, ours) in found.items()}
-        name, (ours, base) = max(cpu.items(), key=lambda page: page[1][0] / max(page[1][1], TICK_MS))
+        name, (ours, base) = max(cpu.items(), key=lambda page: page[1][0] / max(page[1][1], tick))
         size = "{:,} customers and {:,} ledger rows"
         return Row(
             name="desk", what=f"{len(found)} pages at {size.format(*many)} beside {size.format(*few)}",
             events=len(found) * 1_000, wall=0, cpu=sum(ours for ours, _ in cpu.values()),
-            baseline=f"small store, worst page: {name}", ratio=ours / max(base, TICK_MS), target="≤ 2",
+            baseline=f"small store, worst page: {name}", ratio=ours / max(base, tick), target="≤ 2",
             more=f"CPU µs is of a page in the mean; {name}: {base:.1f} and {ours:.1f} ms",
         )  # fmt: skip
 
