@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relight.base.instants import to_instant
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.lines import line_chart
+from relight.web.desk.times import zoned
 
 if TYPE_CHECKING:
     from relight.metrics import BoardPart, CohortTable, Measure, RuleEffect, TargetStatus
@@ -77,10 +80,22 @@ def simulation(desk: Desk) -> Page:
     rows = [(one.get("rule"), _now(one), one.get("messages"), one.get("people")) for one in listed]
     return Page(
         name="simulation",
-        facts={"simulation": told, "rules": listed},
+        facts={"simulation": None if told is None else told | _span(desk, told), "rules": listed},
         table=Table(columns=("rule", "now", "new", "people"), rows=rows),
         drawn={"compared": any(one.get("now") for one in listed)},
     )
+
+
+def _span(desk: Desk, told: Mapping[str, object]) -> dict[str, object]:
+    """Return when the simulated time began and ended, on the wall clock of the project's zone."""
+    found = {}
+    for name in ("began", "ended"):
+        try:
+            instant = to_instant(dt.datetime.fromisoformat(str(told.get(name))))
+        except ValueError:
+            continue
+        found[name] = zoned(instant, desk.zone)
+    return {"began": None, "ended": None, **found}
 
 
 def _now(one: Mapping[str, object]) -> int | None:

@@ -140,6 +140,7 @@ ENGLISH: Final = {
         "Each number leads to its people. Occurrences that get no row of their own are counted without a link."
     ),
     "decision": "Decision",
+    "events": "events",
     "undeclared": "What config/measures.yaml does not declare",
     "line_note": "From {first} in {first_period} to {last} in {last_period}; most {most}.",
     "chart_note": "{count} messages.",

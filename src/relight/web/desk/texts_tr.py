@@ -138,6 +138,7 @@ TURKISH: Final = {
     "arm": "Taraf",
     "funnel_note": "Her sayı kendi kişilerine götürür. Kendi satırı olmayanlar bağlantısız sayılır.",
     "decision": "Karar",
+    "events": "olay",
     "undeclared": "config/measures.yaml içinde tanımlanmayanlar",
     "line_note": "{first_period} içinde {first}, {last_period} içinde {last}; en çok {most}.",
     "chart_note": "{count} ileti.",
