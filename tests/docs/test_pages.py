@@ -205,6 +205,9 @@ def test_a_wrong_text_is_found() -> None:
     assert is_as_shown(
         ["Read 3 events in 0.1 s.", "…", "Done, version …"], "Read 3 events in 12 s.\na\nb\nDone, version 5\n"
     )
+    assert is_as_shown(
+        ["folded, less than a second here."], "  3,689 records (100%), 1 row, 5 s\nfolded, about 2 s here.\n"
+    )
     assert not is_as_shown(["Read 3 events in 0.1 s."], "Read 4 events in 0.1 s.\n")
     assert not is_as_shown(["Read 3 events"], "Read 3 events\nand more\n")
 
