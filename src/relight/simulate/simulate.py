@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import ProjectError
 from relight.config.loader import LoadedProject, load_project
+from relight.engine.accounts import capped_accounts
 from relight.engine.daily import DayMaker, days_of, wanted_by
 from relight.engine.engine import Engine
 from relight.engine.feed import BATCH_RECORDS_DEFAULT, Feed, feed_finished
@@ -75,12 +76,13 @@ def simulate(  # noqa: PLR0913 - one simulation, all of it by keyword
 
     streams: read these instead of the project's own; until: ends time here (µs); day_maker: makes what each local day
     begins with (measures of customers), as the live run does; jobs: processes that share the customers: the result is
-    the same but for the order of rows of different customers. Measures are made of all customers, by one process.
+    the same but for the order of rows of different customers. Measures are made of all customers, and people of capped
+    accounts are decided together, so that these are one process's.
     """
     plan = project.plan
     assert plan is not None
     streams = project.streams if streams is None else streams
-    if jobs > 1 and not wanted_by(plan):
+    if jobs > 1 and not wanted_by(plan) and capped_accounts(plan) is None:
         try:
             return _in_shares(plan, streams, project.folder, jobs=jobs, until=until, on_progress=on_progress)
         except ShareRefusedError:

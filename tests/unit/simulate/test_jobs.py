@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,6 +143,22 @@ def test_shares_decide_what_one_process_decides(project: LoadedProject, jobs: in
     assert mails[0] == mails[1]
     letters = [sorted(k.letter.source for k in r.store.dead_letters()) for r in (one, several)]
     assert letters[0] == letters[1]
+
+
+def test_people_of_one_capped_account_are_not_cut_apart(project: LoadedProject, tmp_path: Path) -> None:
+    """I8: where accounts are capped `--jobs` changes nothing either: one process decides about all their people."""
+    folder = Path(shutil.copytree(project.folder, tmp_path / "capped"))
+    for name, old, new in (
+        ("streams/app.yaml", "customer: customer\n", "customer: customer\naccount: feature\n"),
+        ("config/default.yaml", "caps: [1 per day]", "caps: [1 per day], account_caps: [2 per 7 days]"),
+        ("config/default.yaml", "holdout:", "accounts: {key: feature}\nholdout:"),
+    ):
+        path = folder / name
+        path.write_text(path.read_text().replace(old, new, 1))
+    loaded = load_project(folder, env={}, lint=False)
+    one, several = simulate(loaded), simulate(loaded, jobs=2)
+    assert ordered(several) == ordered(one)
+    assert sum(row.reason == "account_cap" for row in one.rows) > 20
 
 
 def test_shares_end_time_together(project: LoadedProject) -> None:
