@@ -18,6 +18,7 @@ from relight.simulate.shares import owner_of
 
 DAY = 86_400
 BEGIN = 1_767_225_600
+ENV = {"LINK_SECRET": "a secret of a test, long enough"}
 FILES = {
     "config/default.yaml": """\
 project: {name: Shares, zone: Europe/Berlin, locale: en, currency: EUR}
@@ -27,6 +28,7 @@ classes: {marketing: {topic: service, caps: [1 per day]}}
 holdout: {share: 10%, salt: 7}
 store: {sqlite: data/relight.db}
 delivery: {files: outbox/}
+web: {base_url: "https://mail.example", secret: "${LINK_SECRET}"}
 """,
     "streams/app.yaml": """\
 source: {file: app.ndjson}
@@ -116,7 +118,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> LoadedProject:
     (folder / "shop.csv").write_text("id,at,buyer,kind,amount\n" + "\n".join(rows) + "\n", encoding="utf-8")
     rows = [f"c{draw.randrange(60)},{shown(BEGIN + n // 9 * DAY)[:10]},{draw.randrange(40)}" for n in range(200)]
     (folder / "till.csv").write_text("buyer,day,amount\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    loaded = load_project(folder, env={}, lint=False)
+    loaded = load_project(folder, env=ENV, lint=False)
     assert [str(p) for p in loaded.problems if p.severity == "error"] == []
     return loaded
 
@@ -155,7 +157,7 @@ def test_people_of_one_capped_account_are_not_cut_apart(project: LoadedProject, 
     ):
         path = folder / name
         path.write_text(path.read_text().replace(old, new, 1))
-    loaded = load_project(folder, env={}, lint=False)
+    loaded = load_project(folder, env=ENV, lint=False)
     one, several = simulate(loaded), simulate(loaded, jobs=2)
     assert ordered(several) == ordered(one)
     assert sum(row.reason == "account_cap" for row in one.rows) > 20
