@@ -45,6 +45,7 @@ class Cluster:
         source_partitions: int = 3,
         recorded: bool = True,
         env: dict[str, str] | None = None,
+        standbys: int = 0,
     ) -> None:
         self.folder, self.partitions = folder, partitions
         self.url = postgres.new_schema()
@@ -53,7 +54,7 @@ class Cluster:
         self._commands: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {}
         self._logs = folder / "logs"
         self._logs.mkdir()
-        to_kafka(folder, self.name, broker.address, partitions)
+        to_kafka(folder, self.name, broker.address, partitions, standbys=standbys)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("RELIGHT_W")} | {
             "DATABASE_URL": self.url,
             "PYTHONWARNINGS": "ignore",
@@ -112,6 +113,21 @@ class Cluster:
         process = self._processes.pop(name)
         process.kill()
         process.wait()
+
+    def stop(self, name: str) -> None:
+        """End a process as whoever runs it does: it finishes what is at hand."""
+        process = self._processes.pop(name)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+    def repartition(self, partitions: int, generation: int) -> str:
+        """Move the log to another number of partitions; nothing runs meanwhile."""
+        config = self.folder / "config/default.yaml"
+        text = re.sub(r"partitions: \d+", f"generation: {generation}, partitions: {partitions}", config.read_text())
+        config.write_text(text)
+        self.partitions = partitions
+        vars(self).pop("loaded", None)
+        return self.relight("topics", "repartition", "--yes")
 
     def is_running(self, name: str) -> bool:
         return name in self._processes and self._processes[name].poll() is None
@@ -224,13 +240,14 @@ class Cluster:
                 process.wait()
 
 
-def to_kafka(folder: Path, name: str, address: str, partitions: int) -> None:
+def to_kafka(folder: Path, name: str, address: str, partitions: int, *, standbys: int = 0) -> None:
     """Make a project read topics instead of files, and keep its ledger in PostgreSQL."""
     config = folder / "config/default.yaml"
     text = re.sub(r"^store: .*$", 'store: {postgres: "${DATABASE_URL}"}', config.read_text(), flags=re.MULTILINE)
     text = re.sub(r"(project: \{name: )([^,]+)", rf"\g<1>{name}", text)
     text = re.sub(r"^engine: .*$", "", text, flags=re.MULTILINE)
-    text += f"\nkafka: {{brokers: ['{address}'], partitions: {partitions}}}\nengine: {{checkpoint_every: 1 second}}\n"
+    text += f"\nkafka: {{brokers: ['{address}'], partitions: {partitions}, standbys: {standbys}}}\n"
+    text += "engine: {checkpoint_every: 1 second}\n"
     config.write_text(text)
     for stream in (folder / "streams").glob("*.yaml"):
         text = stream.read_text()

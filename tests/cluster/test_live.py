@@ -40,12 +40,13 @@ def wait(what: Callable[[], object], cluster: Cluster) -> None:
 
 def test_one_command_runs_a_cluster(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
     """Events of now lead to mails, an idle stream holds nobody's deadline back, what cannot be read is a dead letter,
-    a second worker started by `faust -A streams.app worker` shares the partitions, and Ctrl-C ends all of it.
+    a second worker started by `faust -A streams.app worker` shares the partitions and stands by for those of the first,
+    and Ctrl-C ends all of it.
     """
     folder = write_project(tmp_path / "project", RULES, follow=True)
     shutil.copy(folder / "streams/app.yaml", folder / "streams/idle.yaml")
     shutil.copy(ROOT / "streams/app.py", folder / "streams/app.py")
-    cluster = Cluster(folder, broker, postgres, partitions=4, recorded=False, env={"LINK_SECRET": SECRET})
+    cluster = Cluster(folder, broker, postgres, partitions=4, recorded=False, env={"LINK_SECRET": SECRET}, standbys=1)
     try:
         assert "as they must be" in cluster.relight("doctor")
         assert cluster.relight("topics", "check").startswith("5 topics looked at, 0 problems")
@@ -73,6 +74,10 @@ def test_one_command_runs_a_cluster(tmp_path: Path, broker: KafkaBroker, postgre
         cluster.start_program("faust", str(Path(sys.executable).with_name("faust")), "-A", "streams.app", "worker")
         wait(lambda: len({one[4] for one in cluster.partitions_now()}) == 2, cluster)
         assert "0 records not routed" in cluster.relight("lag")
+        # Whoever stood by has the checkpoints at hand when the other leaves.
+        cluster.wait_for_checkpoints()
+        cluster.stop("faust")
+        cluster.wait_for("run", "whose checkpoint stood by here", seconds=SECONDS)
         run = cluster.process("run")
         os.kill(run.pid, signal.SIGINT)
         assert run.wait(timeout=40) == 130

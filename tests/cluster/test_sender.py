@@ -13,19 +13,25 @@ from kafka import KafkaConsumer, TopicPartition
 from relight.base.instants import DAY
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.cluster_sender import run_sender
+from relight.engine.guard_commands import release_entry
+from relight.engine.operator_commands import ReplayOrder, SettleOrder, replay_entry, settle_entry
 from relight.messages.addresses import address_hash
 from relight.messages.identity import occurrence_digest
-from relight.messages.life import MessageState
-from relight.stores.inbox_words import Word, word_entry
+from relight.messages.life import MessageCause, MessageState
+from relight.stores.inbox_interface import InboxKind, NewEntry
+from relight.stores.inbox_words import Reply, Word, reply_entry, word_entry
 from relight.stores.interface import Batch
 from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_inbox import PostgresInbox
-from relight.streams.envelope import Control
+from relight.stores.postgres_turns import take_relay_turn
+from relight.streams.envelope import Control, DeadLetter, Event
 from relight.transports.kafka_clients import control_topic, open_admin
+from relight.transports.kafka_publish import EVENT_HEADER
 from relight.transports.kafka_topics import create_topics, needed_topics
+from tests.adapters.stores.conformance import settlement
 from tests.adapters.stores.examples import T0, make_message
 from tests.cluster.cluster_kit import to_kafka
-from tests.faults.small_project import QUIET, SECRET, write_project
+from tests.faults.small_project import QUIET, SECRET, line, write_project
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.postgres_server import PostgresServer
 
@@ -34,15 +40,7 @@ def test_words_of_readers_are_relayed_and_respected(
     tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer
 ) -> None:
     """A mail to somebody who used the link in another mail stays; the word is relayed once; others leave."""
-    folder = write_project(tmp_path / "project", {"quiet": QUIET}, follow=True)
-    name, url = broker.new_name("sent"), postgres.new_schema()
-    to_kafka(folder, name, broker.address, 2)
-    project = load_project(folder, env={"LINK_SECRET": SECRET, "DATABASE_URL": url})
-    assert project.settings is not None
-    assert project.settings.kafka is not None
-    with closing(open_admin(project.settings.kafka)) as admin:
-        needs = needed_topics(name, project.settings.kafka, project.streams)
-        create_topics(admin, project.settings.kafka, needs, source_partitions=1)
+    name, url, project = _project(tmp_path, broker, postgres)
     told, next_one = make_message(1, address="ann@mail.example"), make_message(2, address="ann@mail.example")
     link = {"List-Unsubscribe": "https://mail.small.example/u/x"}
     other = msgspec.structs.replace(make_message(3, address="bo@mail.example"), headers=link)
@@ -63,22 +61,118 @@ def test_words_of_readers_are_relayed_and_respected(
         (letter,) = store.dead_letters()
         assert "'merge' is not carried out on a cluster" in letter.letter.reason
     found = _read(broker, control_topic(name))
-    assert (found[0].kind, found[0].subject) == ("suppression", address_hash("ann@mail.example"))
-    outcomes = [one.subject for one in found[1:]]
+    controls = [one for one in found if isinstance(one, Control)]
+    assert (controls[0].kind, controls[0].subject) == ("suppression", address_hash("ann@mail.example"))
+    outcomes = [one.subject for one in controls[1:]]
     assert sorted(outcomes) == sorted([told.occurrence_key, next_one.occurrence_key])
+
+
+def test_commands_are_carried_out(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
+    """An unknown message is settled; a dead letter that can be read now and a click become events of the log; what cannot
+    be done on a cluster is a dead letter that says why; each once, by whichever of two senders has the turn.
+    """
+    clicks = "  link_clicked: {properties: {url: text}}\n"
+    name, url, project = _project(tmp_path, broker, postgres, stream=clicks)
+    unknown, clicked = make_message(1, address="ann@mail.example"), make_message(2, address="bo@mail.example")
+    now_good = DeadLetter(
+        stream="app", position=7, source="app:0:7", code="unknown-event", reason="", ingest_time=T0,
+        raw=line(7, "cy", "used", T0).encode(),
+    )  # fmt: skip
+    with closing(PostgresStore.open(url, exclusive=False)) as store, closing(PostgresInbox.open(url)) as inbox:
+        store.append(Batch(outbox=[unknown, clicked], dead=[now_good]))
+        claims = store.claim(T0, 2, owner="earlier", lease=DAY).ready
+        for claim in claims:
+            is_unknown = claim.message.occurrence_key == unknown.occurrence_key
+            store.settle([settlement(claim, _CAUSES[is_unknown])])
+        (letter,) = store.dead_letters()
+        link = occurrence_digest(clicked.occurrence_key)
+        reply = Reply(event="link_clicked", properties={"url": "https://shop.example/x"})
+        inbox.put(
+            [
+                settle_entry(SettleOrder(message=unknown.occurrence_key, word="accepted"), T0),
+                replay_entry(ReplayOrder(numbers=[letter.number]), T0),
+                reply_entry(reply, received=T0 + DAY // 2, token=link, key="click"),
+                NewEntry(kind=InboxKind.EVENT, name="app", body=b"{}", received=T0),
+                NewEntry(kind=InboxKind.COMMAND, name="dance", body=b"{}", received=T0),
+            ]
+        )
+        assert take_relay_turn(store)
+        _sender(project)()
+        assert _read(broker, control_topic(name)) == []  # another has the turn
+        store.reconnect()
+        _sender(project)()
+        _sender(project)()
+        found = [one for one in _read(broker, control_topic(name)) if isinstance(one, Event)]
+        assert [(one.stream, one.customer, one.name) for one in found] == [
+            ("app", "cy", "used"),
+            ("clicks", clicked.customer, "link_clicked"),
+        ]
+        assert found[1].properties["url"] == "https://shop.example/x"
+        settled = store.message(unknown.occurrence_key)
+        assert settled is not None
+        assert settled.state is MessageState.ACCEPTED
+        reasons = [one.letter.reason for one in store.dead_letters() if one.number != letter.number]
+        assert reasons == [
+            "on a cluster, events come by topics, not over HTTP",
+            "the command 'dance' is not carried out on a cluster",
+        ]
+        again = store.dead_letter(letter.number)
+        assert again is not None
+        assert again.replayed_at is not None
+
+
+def test_the_volume_guard_pauses_the_workers(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
+    """S5: the guard stops both arms by a record in the log, they go on once an operator releases it, and stop again where
+    as many leave at once.
+    """
+    name, url, project = _project(tmp_path, broker, postgres, config="volume: {per_hour: 1}\n")
+    link = {"List-Unsubscribe": "https://mail.small.example/u/x"}
+    mails = [msgspec.structs.replace(make_message(n, address=f"c{n}@mail.example"), headers=link) for n in range(3)]
+    with closing(PostgresStore.open(url, exclusive=False)) as store, closing(PostgresInbox.open(url)) as inbox:
+        store.append(Batch(outbox=mails))
+        assert _sender(project)() == 1
+        assert _sender(project)() == 0
+        inbox.put([release_entry(T0 + DAY)])
+        _sender(project)()
+    told = [one for one in _read(broker, control_topic(name)) if isinstance(one, Control)]
+    assert [(one.kind, one.subject) for one in told] == [("pause", "*"), ("resume", "*"), ("pause", "*")]
+
+
+#: What became of the two messages.
+_CAUSES = {True: MessageCause.NO_ANSWER, False: MessageCause.PROVIDER_ACCEPTED}
+
+
+def _project(
+    tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer, *, config: str = "", stream: str = ""
+) -> tuple[str, str, LoadedProject]:
+    folder = write_project(tmp_path / "project", {"quiet": QUIET}, follow=True)
+    name, url = broker.new_name("sent"), postgres.new_schema()
+    to_kafka(folder, name, broker.address, 2)
+    for file, more in (("config/default.yaml", config), ("streams/app.yaml", stream)):
+        with (folder / file).open("a") as text:
+            text.write(more)
+    project = load_project(folder, env={"LINK_SECRET": SECRET, "DATABASE_URL": url})
+    assert project.settings is not None
+    assert project.settings.kafka is not None
+    with closing(open_admin(project.settings.kafka)) as admin:
+        needs = needed_topics(name, project.settings.kafka, project.streams)
+        create_topics(admin, project.settings.kafka, needs, source_partitions=1)
+    return name, url, project
 
 
 def _sender(project: LoadedProject) -> Callable[[], int]:
     return lambda: run_sender(project, clock=lambda: T0 + DAY, stop=threading.Event(), once=True)
 
 
-def _read(broker: KafkaBroker, topic: str) -> list[Control]:
+def _read(broker: KafkaBroker, topic: str) -> list[Control | Event]:
     with closing(KafkaConsumer(bootstrap_servers=broker.address, auto_offset_reset="earliest")) as consumer:
         place = TopicPartition(topic, 0)
         consumer.assign([place])
         end = consumer.end_offsets([place])[place]
-        found: list[Control] = []
+        found: list[Control | Event] = []
         while len(found) < end:
             for records in consumer.poll(timeout_ms=500).values():
-                found += [msgspec.msgpack.decode(one.value, type=Control) for one in records]
+                for one in records:
+                    kind: type[Event | Control] = Event if EVENT_HEADER in dict(one.headers) else Control
+                    found.append(msgspec.msgpack.decode(one.value, type=kind))
         return found

@@ -114,7 +114,7 @@ def replay_letters(
     """
     found = open_project(project, environment)
     _known_stream(found, stream)
-    if engine_runs(found):
+    if found.settings.kafka is not None or engine_runs(found):
         return _replay_there(found, numbers, stream, as_json=as_json)
     taken, left, events = _replay(found, numbers, stream)
     if as_json:

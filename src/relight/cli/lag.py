@@ -37,9 +37,12 @@ def command(*, as_json: bool, project: Path | None, environment: str | None) -> 
     topics = sorted({s.source.channel for s in found.loaded.streams.values()} | {control_topic(name)})
     admin = open_admin(kafka)
     try:
-        routed = group_lag(admin, router_group(name), topics)
-        worked = group_lag(admin, worker_group(name), [log_topic(name)])
-        routers, workers = group_members(admin, router_group(name)), group_members(admin, worker_group(name))
+        routed = group_lag(admin, router_group(name, kafka.generation), topics)
+        worked = group_lag(admin, worker_group(name, kafka.generation), [log_topic(name, kafka.generation)])
+        routers, workers = (
+            group_members(admin, router_group(name, kafka.generation)),
+            group_members(admin, worker_group(name, kafka.generation)),
+        )
     finally:
         admin.close()
     partitions = _partitions(found, worked)

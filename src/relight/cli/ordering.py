@@ -52,6 +52,8 @@ def put_in_force(found: Project, order: PlanOrder) -> Answer:
     """Put a version in force and return what became of it."""
     from relight.stores.opening import open_store
 
+    if found.settings.kafka is not None:
+        return _through_inbox(found, order)  # the log is in Kafka; a sender passes the order on
     try:
         store = open_store(found.settings.store, found.folder)
     except StoreError as error:
@@ -86,7 +88,7 @@ def _write(store: Store, order: PlanOrder) -> Answer:
 def _through_inbox(found: Project, order: PlanOrder) -> Answer:
     from relight.cli.history import reading
     from relight.cli.run import wall_clock
-    from relight.engine.inbox import INBOX_POSITION, INBOX_STREAM
+    from relight.engine.inbox import INBOX_STREAM, taken_position
     from relight.engine.plan_commands import order_entry
     from relight.stores.opening import open_inbox
 
@@ -98,7 +100,7 @@ def _through_inbox(found: Project, order: PlanOrder) -> Answer:
     ends = time.monotonic() + ANSWER_SECONDS_MAX
     while time.monotonic() < ends:
         with reading(found) as store:
-            taken = int(store.positions().get(INBOX_POSITION, "0")) >= place
+            taken = taken_position(store) >= place
             letters = store.dead_letters(stream=INBOX_STREAM) if taken else ()
             refused = next((one.letter for one in letters if one.letter.position == place), None)
         if refused is not None:

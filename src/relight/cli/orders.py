@@ -75,9 +75,12 @@ def reading_or_empty(project: Project) -> Iterator[Store]:
 
 
 def engine_runs(project: Project) -> bool:
-    """Return whether an engine has the store's lock; only a store that is a file can tell."""
-    if project.settings.store.sqlite is None:
-        return False
+    """Return whether an engine has the store's lock; on a cluster, whether a sender relays what is put."""
+    if project.settings.store.postgres is not None:
+        from relight.stores.postgres_turns import Turn, is_taken
+
+        turn = Turn.ENGINE if project.settings.kafka is None else Turn.RELAY
+        return is_taken(project.settings.store.postgres.reveal(), turn)
     try:
         holder = int(project.store_path.with_name(project.store_path.name + ".lock").read_text(encoding="ascii"))
         os.kill(holder, 0)
@@ -88,12 +91,12 @@ def engine_runs(project: Project) -> bool:
 
 def was_read(project: Project, position: int) -> bool:
     """Wait for a running engine to read the inbox up to a position; return whether it did."""
-    from relight.engine.inbox import INBOX_POSITION
+    from relight.engine.inbox import taken_position
 
     until = time.monotonic() + ANSWER_SECONDS_MAX
     while engine_runs(project):
         with reading(project) as store:
-            if int(store.positions().get(INBOX_POSITION, "0")) >= position:
+            if taken_position(store) >= position:
                 return True
         if time.monotonic() > until:
             return False
@@ -103,10 +106,10 @@ def was_read(project: Project, position: int) -> bool:
 
 def say_when(project: Project, position: int) -> bool:
     """Say when what was put takes effect, in one line; return whether a running engine has read it already."""
-    taken = was_read(project, position)
-    say(
-        "The running engine has read it."
-        if taken
-        else "It holds for every mail that has not left; `relight run` reads it."
-    )
+    taken, is_cluster = was_read(project, position), project.settings.kafka is not None
+    if taken:
+        say("A sender has passed it on to the workers." if is_cluster else "The running engine has read it.")
+    else:
+        reader = "`relight sender` passes it on" if is_cluster else "`relight run` reads it"
+        say(f"It holds for every mail that has not left; {reader}.")
     return taken

@@ -85,3 +85,38 @@ def check(*, as_json: bool, project: Path | None, environment: str | None) -> in
             say(f"{marked('FAIL')}  {text}")
         say(f"{count_of(len(needs), 'topic')} looked at, {count_of(len(wrong), 'problem')}")
     return ExitCode.PROBLEMS if wrong else ExitCode.FINE
+
+
+@command.command("repartition", short_help="Write the log into a topic with another number of partitions.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; needs --yes.")
+@project_options
+def repartition(*, yes: bool, as_json: bool, project: Path | None, environment: str | None) -> int:
+    """Write the log into a topic with another number of partitions, and let the store follow it.
+
+    The config names the new number, and a generation one higher than before. Routers and workers must have finished and
+    be stopped. What was decided stays; the workers of the new generation read the log from its beginning once.
+    """
+    from relight.base.instants import iso_utc
+    from relight.cli.ordering import confirm
+    from relight.cli.progress import Progress
+    from relight.engine.cluster_move import move_log
+
+    found = open_project(project, environment)
+    kafka = kafka_of(found)
+    if as_json and not yes:
+        raise UsageError("--json cannot ask", help_text="say --yes too")
+    if not confirm(f"Move to generation {kafka.generation} with {kafka.partitions} partitions?", yes=yes):
+        say("Nothing was changed.")
+        return ExitCode.PROBLEMS
+    with Progress("Writing the log anew", unit="packs") as progress:
+        moved = move_log(found.loaded, on_packs=lambda number: progress.update(number, ""))
+    if as_json:
+        say_json(
+            "topics-repartition",
+            {"ok": True, "topic": moved.topic, "old": moved.old, "new": moved.new, "packs": moved.packs},
+        )
+        return ExitCode.FINE
+    say(f"{count_of(moved.packs, 'pack')} written to {moved.topic}: {moved.old} partitions before, {moved.new} now")
+    say(f"time stands at {iso_utc(moved.reached)}; start routers and workers again")
+    return ExitCode.FINE

@@ -204,6 +204,15 @@ class KafkaModel(FileModel):
     brokers: list[str] = Field(min_length=1, description="Addresses of brokers.")
     partitions: int = Field(default=12, ge=1, le=1000, description="Partitions of the topics that relight makes.")
     replication: int = Field(default=1, ge=1, le=10, description="Copies of each of those topics; 3 in production.")
+    standbys: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="Other workers that keep each partition's checkpoint at hand, to take it over without reading it.",
+    )
+    generation: int = Field(
+        default=1, ge=1, le=1000, description="Of the log topic: one more each time that `partitions` changes."
+    )
     max_wait: ElapsedField | None = Field(
         default=None, description="How long a silent partition may hold time back; 15 minutes if left out."
     )

@@ -158,6 +158,9 @@ class KafkaSettings:
     partitions: int
     #: Copies of each topic that relight makes.
     replication: int
+    #: Other workers with a partition's checkpoint at hand; generation of the log topic that is followed.
+    standbys: int
+    generation: int
     #: µs.
     max_wait: int
     user: str | None
@@ -318,6 +321,8 @@ def _kafka(model: ConfigModel) -> KafkaSettings | None:
         brokers=tuple(found.brokers),
         partitions=found.partitions,
         replication=found.replication,
+        standbys=found.standbys,
+        generation=found.generation,
         max_wait=found.max_wait.elapsed if found.max_wait else MAX_WAIT_DEFAULT,
         user=found.user,
         password=found.password,

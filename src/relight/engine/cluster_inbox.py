@@ -1,33 +1,41 @@
-"""What readers said by their links, from the inbox of `relight web` to the control topic, by a sender beside it (S4).
+"""What people and programs said, from the inbox to the control topic, by one sender at a time (S4).
 
-A word is relayed at least once; said twice, it says the same. Until the workers have folded it, the sender's second
-look finds it in the inbox itself. What a cluster cannot carry out becomes a dead letter that says so.
+Words become control records, replies become events, and commands are carried out here: on the store, or as records.
+An entry is relayed once; again only where a fault falls between the topic's answer and the store's. Until the workers
+have folded a word, the sender's second look finds it in the inbox itself. What a cluster cannot carry out becomes a
+dead letter that says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from relight.base.errors import RejectError
-from relight.engine.inbox import INBOX_STREAM, resolve_word, source_of
+from relight.engine.inbox import INBOX_STREAM, RELAYED_POSITION, resolve_word, source_of
+from relight.engine.replies import event_of_reply
 from relight.stores.inbox_interface import InboxEntry, InboxKind
 from relight.stores.inbox_words import read_word
 from relight.stores.interface import Batch
-from relight.streams.envelope import Control, DeadLetter
+from relight.streams.envelope import Control, DeadLetter, Event
+from relight.streams.schema import Schema
 
 if TYPE_CHECKING:
+    from relight.engine.inbox import CommandHandler
     from relight.stores.inbox_interface import DurableInbox
     from relight.stores.interface import Store
+    from relight.streams.surveys import Survey
 
-#: Name under which the store keeps the position of the last entry that was relayed. Another one than the engine's own,
-#: so that the second look goes on asking every word: on a cluster relayed is not yet folded.
-RELAYED_POSITION = "inbox relayed"
 #: Entries of one look.
 ENTRIES_MAX = 200
-#: Words that workers fold; the others need a customer's whole history, or an engine that is asked.
+#: Words that workers fold; the others need a customer's whole history.
 RELAYED_KINDS: Final = frozenset({"consent", "suppression", "pause", "resume", "trait", "outcome"})
+#: Why the other words are refused.
+_REFUSED: Final = {
+    "erase": "the log is in Kafka, where a record cannot be taken out",
+    "merge": "it needs the whole history of the anonymous customer, which workers do not read again",
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,35 +44,64 @@ class InboxRelay:
 
     inbox: DurableInbox
     store: Store
-    #: Writes control records to the control topic, durably.
-    tell: Callable[[Sequence[Control]], object]
+    #: Writes records to the control topic, durably.
+    tell: Callable[[Sequence[Control | Event]], object]
+    #: Name of a command -> who carries it out.
+    commands: Mapping[str, CommandHandler] = field(default_factory=dict)
+    #: What may be the event of a reply.
+    schema: Schema = field(default_factory=Schema)
+    surveys: Mapping[str, Survey] = field(default_factory=dict)
 
     def relay(self, now: int) -> int:
-        """Relay what is new and return how many words; now: µs."""
+        """Relay what is new and return how many records that gave; now: µs."""
         told = 0
         while True:
             place = int(self.store.positions().get(RELAYED_POSITION, "0"))
             entries = self.inbox.read_after(place, ENTRIES_MAX)
             if not entries:
                 return told
-            words: list[Control] = []
+            records: list[Control | Event] = []
             dead: list[DeadLetter] = []
-            for entry in entries:
-                try:
-                    words.append(self._word(entry, now))
-                except RejectError as error:
-                    dead.append(_dead(entry, str(error), now))
-            if words:
-                self.tell(words)
+            for number, entry in enumerate(entries):
+                if entry.kind is InboxKind.COMMAND and number:
+                    entries = entries[:number]  # what comes before a command is durable before it is carried out
+                    break
+                for one in self._read(entry, now):
+                    (dead if isinstance(one, DeadLetter) else records).append(one)  # type: ignore[arg-type]  # by its kind
+                if entry.kind is InboxKind.COMMAND:
+                    entries = entries[: number + 1]
+                    break
+            if records:
+                self.tell(records)
             self.store.append(Batch(dead=dead, positions={RELAYED_POSITION: str(entries[-1].position)}))
-            told += len(words)
+            told += len(records)
+
+    def _read(self, entry: InboxEntry, now: int) -> Sequence[Control | Event | DeadLetter]:
+        try:
+            return self._carry_out(entry, now)
+        except RejectError as error:
+            return [_dead(entry, str(error), now)]
+
+    def _carry_out(self, entry: InboxEntry, now: int) -> Sequence[Control | Event | DeadLetter]:
+        match entry.kind:
+            case InboxKind.WORD:
+                return [self._word(entry, now)]
+            case InboxKind.REPLY:
+                event = event_of_reply(self.schema, self.surveys, self.store, entry, now)
+                return [] if event is None else [event]
+            case InboxKind.COMMAND:
+                handler = self.commands.get(entry.name)
+                if handler is None:
+                    raise RejectError(f"the command '{entry.name}' is not carried out on a cluster")
+                return handler(entry, now)
+            case InboxKind.EVENT:
+                raise RejectError("on a cluster, events come by topics, not over HTTP")
 
     def _word(self, entry: InboxEntry, now: int) -> Control:
-        if entry.kind is not InboxKind.WORD:
-            raise RejectError(f"an entry of kind '{entry.kind.value}' is not carried out on a cluster by this version")
         word = read_word(entry.body)
         if word.kind not in RELAYED_KINDS:
-            raise RejectError(f"'{word.kind}' is not carried out on a cluster by this version")
+            why = _REFUSED.get(word.kind, "workers do not know it")
+            raise RejectError(f"'{word.kind}' is not carried out on a cluster: {why}")
         return resolve_word(self.store, word, entry.token, now)
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from relight.base.errors import ProjectError
 from relight.decide.decide import needs_history
-from relight.engine.cluster_worker import needs_of_cluster
+from relight.engine.cluster_plans import HISTORY_WORDS, version_told
+from relight.engine.cluster_worker import check_generation, needs_of_cluster
 from relight.engine.feed import Feed
-from relight.engine.plan_versions import keep_plan, plan_of_version
+from relight.engine.plan_versions import keep_plan, note_told, plan_of_version, told_versions
 from relight.streams.envelope import Control, Event
 from relight.transports.kafka_clients import control_topic, open_admin, open_consumer
 from relight.transports.kafka_publish import publish_control
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from relight.stores.interface import Store
     from relight.stores.postgres import PostgresStore
 
-#: Note of the plan version that the control topic was told last.
-PLAN_TOLD_NOTE = "cluster plan"
 #: Seconds between two looks for a first record.
 LOOK_SECONDS = 1.0
 #: Seconds in which every partition of a source topic brings its first record, before the router connects anew.
@@ -68,6 +67,7 @@ def run_router(
     assert settings.store.postgres is not None
     store = PostgresStore.open(settings.store.postgres.reveal(), exclusive=False)
     try:
+        check_generation(store, kafka)
         if not _tell_plan(project, plan, kafka, store, stop=stop, clock=clock):
             return
         feed = Feed(streams=project.streams, folder=project.folder)
@@ -110,25 +110,27 @@ def _tell_plan(  # noqa: PLR0913  # the project, where it runs, and when to stop
 ) -> bool:
     """Put the plan in force where another or none is; return False where it was stopped before a record came."""
     assert project.settings is not None
-    told = store.note(PLAN_TOLD_NOTE)
+    told = version_told(store)
     if told == plan.version:
         return True
+    if any(version == plan.version for _, version in told_versions(store)):
+        # A router of the version before that starts again in the middle of a change must not turn it round.
+        _LOG.warning(
+            "plan %s was in force before %s, which stays; `relight apply` puts it in force again", plan.version, told
+        )
+        return True
     at: int | None = None
-    if told is None:
+    if not told:
         at = _first_instant(project, kafka, stop=stop, clock=clock)
         if at is None:
             return False
     elif needs_history(plan_of_version(store, told), plan):
-        raise ProjectError(
-            [],
-            "the plan keeps more of customers than the one in force, and workers on Kafka do not read their history "
-            "again; start a new log topic and store for it, or keep what the rules read as it was",
-        )
+        raise ProjectError([], HISTORY_WORDS)
     keep_plan(store, project, plan)
     # Said twice after a crash here, which the worker passes over.
     record = Control(kind="plan", ingest_time=at or 0, subject=plan.version)
     publish_control(kafka, control_topic(project.settings.project), [record], at=at)
-    store.set_note(PLAN_TOLD_NOTE, plan.version)
+    note_told(store, plan.version, clock() if at is None else at)
     _LOG.info("plan %s put in force", plan.version)
     return True
 

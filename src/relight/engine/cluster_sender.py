@@ -1,4 +1,4 @@
-"""A sender on a cluster: several share the outbox in PostgreSQL; what they learn goes to the control topic."""
+"""A sender on a cluster: several share the outbox in PostgreSQL; what they learn, cluster_telling tells the log."""
 
 from __future__ import annotations
 
@@ -6,27 +6,20 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from relight.base.errors import ServiceError
-from relight.engine.cluster_inbox import InboxRelay
+from relight.engine.cluster_telling import Telling
 from relight.engine.cluster_worker import needs_of_cluster
 from relight.engine.code_pools import PoolWatch, load_codes
-from relight.engine.outcomes import JOURNAL_LINES_MAX, OUTCOMES_POSITION, code_records, outcome_records
 from relight.engine.second_look import SecondLook
 from relight.engine.sending import make_dispatcher, open_limits
 from relight.engine.way_out import open_ways
-from relight.stores.interface import Batch
 from relight.stores.opening import open_inbox
-from relight.streams.envelope import Control
-from relight.transports.kafka_clients import control_topic
-from relight.transports.kafka_publish import publish_control
 
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject
-    from relight.config.settings import KafkaSettings
     from relight.engine.telemetry.cluster_parts import SenderWatch
     from relight.stores.postgres import PostgresStore
 
@@ -49,7 +42,7 @@ def run_sender(
     """
     from relight.stores.postgres import PostgresStore
 
-    _, settings, kafka = needs_of_cluster(project)
+    _, settings, _ = needs_of_cluster(project)
     assert settings.store.postgres is not None
     store = PostgresStore.open(settings.store.postgres.reveal(), exclusive=False)
     load_codes(store, project.folder, settings.codes)
@@ -58,9 +51,7 @@ def run_sender(
     dispatcher = make_dispatcher(store, transport, settings, owner=owner, clock=clock, is_stopped=stop.is_set)
     open_limits(dispatcher, settings.delivery, clock())
     inbox = open_inbox(settings.store, project.folder)
-    relay = InboxRelay(
-        inbox=inbox, store=store, tell=partial(_tell, kafka=kafka, topic=control_topic(settings.project))
-    )
+    telling = Telling(project, inbox, store)
     # What the log knows of consent and pauses was the gate's to see; here it is what the inbox says beyond.
     dispatcher.look = SecondLook(
         inbox=inbox, store=store, was_withdrawn=lambda _customer, _topic: False, is_paused=lambda _rule: False
@@ -70,12 +61,12 @@ def run_sender(
     try:
         while not stop.is_set():
             try:
-                relay.relay(clock())
+                telling.before_sending(clock())
                 left = dispatcher.drain(clock())
                 _tell_pools(dispatcher.empty_pools, told)
                 pools.settle(pools.look(dispatcher.used_pools, clock()))
                 dispatcher.used_pools.clear()
-                tell_outcomes(store, kafka, settings.project)
+                telling.after_sending(clock())
             except ServiceError as error:
                 if once:
                     raise
@@ -97,10 +88,6 @@ def run_sender(
     return sent
 
 
-def _tell(records: Sequence[Control], *, kafka: KafkaSettings, topic: str) -> None:
-    publish_control(kafka, topic, list(records))
-
-
 def _tell_pools(empty: Iterable[str], told: set[str]) -> None:
     """Say once of each pool of codes that it is empty (S6)."""
     for pool in set(empty) - told:
@@ -113,21 +100,3 @@ def _connect_again(store: PostgresStore) -> None:
         store.reconnect()
     except ServiceError as error:
         _LOG.warning("%s", error)
-
-
-def tell_outcomes(store: PostgresStore, kafka: KafkaSettings, project: str) -> int:
-    """Hand what the journal says since last time to the control topic, each once at least; return how many records.
-
-    Two senders may tell the same line; the second says nothing new.
-    """
-    told = 0
-    while True:
-        place = int(store.positions().get(OUTCOMES_POSITION, "0"))
-        lines = list(store.attempts(place, limit=JOURNAL_LINES_MAX))
-        if not lines:
-            return told
-        records = [*outcome_records(lines, now=0), *code_records(lines, now=0, code_of=store.code_of)]
-        if records:
-            publish_control(kafka, control_topic(project), list(records))
-        store.append(Batch(positions={OUTCOMES_POSITION: str(lines[-1].number)}))
-        told += len(records)

@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from relight.config.settings import KafkaSettings, Settings
     from relight.rules.plan import Plan
     from relight.stores.checkpoint_blobs import Writing
+    from relight.stores.interface import Store
     from relight.stores.postgres import PostgresStore
     from relight.stores.postgres_connection import Connection
 
 #: Variable that names a worker: it keeps the name over restarts, and no two share it.
 WORKER_VARIABLE = "RELIGHT_WORKER"
+#: Note of the generation of the log topic that a store follows.
+GENERATION_NOTE = "log generation"
 _LOG = logging.getLogger("relight.worker")
 
 
@@ -45,12 +48,13 @@ class ClusterWorker:
         from relight.stores.postgres import PostgresStore
         from relight.stores.postgres_connection import Connection
 
-        plan, settings, _ = needs_of_cluster(project)
+        plan, settings, kafka = needs_of_cluster(project)
         url = settings.store.postgres
         assert url is not None
         self._plan, self._mails_expire = plan, mails_expire
         self._connection: Connection = Connection(url.reveal())
         self._store: PostgresStore = PostgresStore.open(url.reveal(), exclusive=False)
+        check_generation(self._store, kafka)
         keep_plan(self._store, project, plan)
         self._plans: dict[str, Plan] = {plan.version: plan}
         self._partitions: dict[int, LogPartition] = {}
@@ -125,6 +129,26 @@ class ClusterWorker:
         if found is None:
             found = self._plans[version] = plan_of_version(self._store, version)
         return found
+
+
+def generation_of(store: Store) -> int:
+    """Return the generation of the log topic that a store follows."""
+    return int(store.note(GENERATION_NOTE) or 1)
+
+
+def note_generation(store: Store, generation: int) -> None:
+    """Let a store follow another generation of the log topic."""
+    store.set_note(GENERATION_NOTE, str(generation))
+
+
+def check_generation(store: Store, kafka: KafkaSettings) -> None:
+    """Raise UsageError where the config names another generation of the log topic than the store follows."""
+    followed = generation_of(store)
+    if followed != kafka.generation:
+        raise UsageError(
+            f"the store follows generation {followed} of the log topic, and the config names {kafka.generation}",
+            help_text=f"kafka: {{generation: {followed}}}; `relight topics repartition` moves to the next",
+        )
 
 
 def needs_of_cluster(project: LoadedProject) -> tuple[Plan, Settings, KafkaSettings]:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 INBOX_POSITION = "inbox"
 #: Name of the command that takes a customer out of the store.
 ERASE = "erase"
+#: Name under which the store keeps the position of the last entry that a cluster's sender relayed. Another one than an
+#: engine's own, so that the second look goes on asking every word: on a cluster relayed is not yet folded.
+RELAYED_POSITION = "inbox relayed"
 #: Stream of the dead letters of entries that are no events.
 INBOX_STREAM = "inbox"
 
@@ -148,6 +151,12 @@ class InboxInput:
 
 def _unknown_command(entry: InboxEntry, _now: int) -> Sequence[InboxRecord]:
     raise RejectError(f"this engine does not know the command '{entry.name}'")
+
+
+def taken_position(store: Store) -> int:
+    """Return the position of the last entry that an engine took, or a cluster's sender relayed."""
+    places = store.positions()
+    return max(int(places.get(name, "0")) for name in (INBOX_POSITION, RELAYED_POSITION))
 
 
 def source_of(entry: InboxEntry) -> str:

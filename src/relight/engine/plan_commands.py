@@ -76,7 +76,7 @@ def plan_commands(
             return []
         if in_force != order.base:
             raise RejectError(stale_words(order.base, in_force))
-        loaded = _load(order)
+        loaded = load_order(order)
         reason = needs_restart(project, loaded)
         if reason is not None:
             raise RejectError(reason)
@@ -90,7 +90,8 @@ def plan_commands(
     return {APPLY: apply}
 
 
-def _load(order: PlanOrder) -> LoadedProject:
+def load_order(order: PlanOrder) -> LoadedProject:
+    """Return an order's project, compiled from its sources; raises RejectError where that gives another version."""
     files = FolderFiles.of_texts(order.sources)
     loaded = load_files(files, environment=order.environment, env=dict(os.environ), lint=False)
     if loaded.plan is None:

@@ -30,6 +30,8 @@ PLAN_NOTE = "plan:"
 PROGRAM_KEY = "#relight"
 #: Note of the version that was rolled back from; empty for none.
 ROLLED_BACK_NOTE = "rolled back"
+#: Note of the plan versions that a cluster's control topic was told, and when.
+TOLD_NOTE = "cluster plans"
 #: Config files that are no overlays of an environment.
 _NO_OVERLAYS = frozenset({"config/default.yaml", MEASURES_FILE})
 
@@ -60,8 +62,21 @@ def _split(kept: str) -> tuple[dict[str, str], str]:
 
 
 def versions_in_log(store: Store) -> list[tuple[int, str]]:
-    """Return (ingest time, version) of every plan record, oldest first."""
-    return [(r.ingest_time, r.subject) for _, r in store.global_log() if isinstance(r, Control) and r.kind == "plan"]
+    """Return (ingest time, version) of every plan record, oldest first; on a cluster as its store remembers them."""
+    found = [(r.ingest_time, r.subject) for _, r in store.global_log() if isinstance(r, Control) and r.kind == "plan"]
+    return found or told_versions(store)
+
+
+def told_versions(store: Store) -> list[tuple[int, str]]:
+    """Return (instant, version) of every plan that a cluster's control topic was told, oldest first."""
+    return [(int(at), str(version)) for at, version in json.loads(store.note(TOLD_NOTE) or "[]")]
+
+
+def note_told(store: Store, version: str, at: int) -> None:
+    """Remember that the control topic was told a version at an instant (µs); said twice, it is remembered once."""
+    told = told_versions(store)
+    if not told or told[-1][1] != version:
+        store.set_note(TOLD_NOTE, json.dumps([*told, (at, version)]))
 
 
 def note_rollback(store: Store, version: str | None) -> None:

@@ -66,6 +66,11 @@ class PostgresStore(PostgresCodes, PostgresListing, PostgresErasure):
             connection.close()
             raise
 
+    @property
+    def connection(self) -> Connection:
+        """For what else is done at this store: turns, and another generation of a cluster's log."""
+        return self._connection
+
     def close(self) -> None:
         self._connection.close()
 

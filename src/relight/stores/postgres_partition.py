@@ -118,6 +118,20 @@ def _state(cursor: Cursor, partition: int, *, lock: bool = False) -> tuple[int, 
     return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
 
+def replace_partitions(cursor: Cursor, durable: list[int], reached: int) -> None:
+    """Put the partitions of another generation of the log in the place of those there are: decided up to `durable`.
+
+    Nobody has them yet; whoever had one of before is fenced off.
+    """
+    row = cursor.execute("SELECT coalesce(max(epoch), 0) FROM partitions").fetchone()
+    epoch = int(row[0]) + 1
+    cursor.execute("DELETE FROM partitions")
+    cursor.executemany(
+        "INSERT INTO partitions VALUES (%s, %s, %s, %s, '')",
+        [(number, epoch, offset, reached) for number, offset in enumerate(durable)],
+    )
+
+
 def partition_states(cursor: Cursor) -> list[tuple[int, int, int, int, str]]:
     """Return (partition, epoch, next offset, reached, owner) of every partition."""
     found = cursor.execute("SELECT part, epoch, next_offset, reached, owner FROM partitions ORDER BY part").fetchall()

@@ -84,13 +84,14 @@ def make_app(  # noqa: PLR0913  # the project's words, and whom they are for
     import faust
 
     app = faust.App(
-        worker_group(project),
+        worker_group(project, kafka.generation),
         broker=[f"kafka://{address}" for address in kafka.brokers],
         broker_credentials=_credentials(kafka),
         store="memory://",
         datadir=tempfile.mkdtemp(prefix="relight-faust-"),
         topic_partitions=kafka.partitions,
         topic_replication_factor=kafka.replication,
+        table_standby_replicas=kafka.standbys,
         topic_allow_declare=True,
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
@@ -105,7 +106,11 @@ def make_app(  # noqa: PLR0913  # the project's words, and whom they are for
         web_enabled=False,
     )
     topic = app.topic(
-        log_topic(project), partitions=kafka.partitions, key_serializer="raw", value_serializer="raw", internal=False
+        log_topic(project, kafka.generation),
+        partitions=kafka.partitions,
+        key_serializer="raw",
+        value_serializer="raw",
+        internal=False,
     )
     table = app.Table(
         "checkpoints",
@@ -163,6 +168,8 @@ class _Worker:
         self._seconds, self._pulse = checkpoint_seconds, pulse
         self._is_told = False
         self._owned: dict[int, _Owned] = {}
+        #: Partitions of others whose checkpoints are read here as they are written.
+        self._standing_by: set[int] = set()
         self._lock: asyncio.Lock | None = None
         self._checkpointed = time.monotonic()
         self._standstill: Standstill[int] = Standstill()
@@ -231,7 +238,9 @@ class _Worker:
                 blobs = {k: v for k, v in dict(self._table.data).items() if k.startswith(prefix) and v is not None}
                 following = await self._call(lambda reader: reader.open, partition, blobs)
                 self._owned[partition] = _Owned(following)
-                _LOG.info("partition %d taken over at offset %d", partition, following)
+                how = ", whose checkpoint stood by here" if partition in self._standing_by else ""
+                _LOG.info("partition %d taken over at offset %d%s", partition, following, how)
+            self._standing_by = {tp.partition for tp in self._app.assignor.assigned_standbys()}
             self._checkpointed = time.monotonic()
             self._pulse.ready()
 

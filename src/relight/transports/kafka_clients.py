@@ -27,9 +27,13 @@ def topic_prefix(project: str) -> str:
     return "relight." + re.sub(r"[^a-z0-9_-]+", "-", project.casefold()).strip("-")
 
 
-def log_topic(project: str) -> str:
+def log_topic(project: str, generation: int = 1) -> str:
     """Return the topic that holds every customer's log."""
-    return f"{topic_prefix(project)}.log"
+    return f"{topic_prefix(project)}.log{_of(generation)}"
+
+
+def _of(generation: int) -> str:
+    return "" if generation == 1 else f".{generation}"
 
 
 def control_topic(project: str) -> str:
@@ -42,14 +46,14 @@ def dead_letter_topic(project: str) -> str:
     return f"{topic_prefix(project)}.dead-letters"
 
 
-def router_group(project: str) -> str:
+def router_group(project: str, generation: int = 1) -> str:
     """Return the consumer group of the routers."""
-    return f"{topic_prefix(project)}.router"
+    return f"{topic_prefix(project)}.router{_of(generation)}"
 
 
-def worker_group(project: str) -> str:
+def worker_group(project: str, generation: int = 1) -> str:
     """Return the name of the Faust app, which is the consumer group of the workers."""
-    return f"{topic_prefix(project)}.worker"
+    return f"{topic_prefix(project)}.worker{_of(generation)}"
 
 
 def client_settings(kafka: KafkaSettings) -> dict[str, Any]:

@@ -6,7 +6,7 @@ What the router makes of such a record is what an embedded engine makes of the r
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import msgspec
 
 from relight.base.errors import ServiceError
 from relight.base.instants import INSTANT_MIN
-from relight.streams.envelope import Control, DeadLetter
+from relight.streams.envelope import Control, DeadLetter, Event
 from relight.transports.errors import InputError
 from relight.transports.files import SORT_ROWS_MAX
 from relight.transports.formats import Unreadable, read_rows
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 PUBLISHED_HEADER = "relight-published"
 #: Header of a mark: every record of the partition before this instant (µs) has come.
 UNTIL_HEADER = "relight-until"
+#: Header of a record of the control topic that is an event; without it, it is a control record.
+EVENT_HEADER = "relight-event"
 #: Records that are on their way to the broker at once.
 IN_FLIGHT_MAX = 5_000
 
@@ -107,14 +109,26 @@ def publish(kafka: KafkaSettings, topic: str, rows: list[Row], *, until: int | N
     return len(rows)
 
 
-def publish_control(kafka: KafkaSettings, topic: str, records: list[Control], *, at: int | None = None) -> None:
-    """Write control records to the control topic; at: their ingest time (µs), where the broker does not set it."""
+def publish_control(
+    kafka: KafkaSettings, topic: str, records: Sequence[Control | Event], *, at: int | None = None
+) -> None:
+    """Write records of our own to the control topic; at: their ingest time (µs), where the broker does not set it."""
     producer = open_producer(kafka)
     try:
         headers = [] if at is None else [(PUBLISHED_HEADER, msgspec.msgpack.encode(Published(at, 0, "")))]
+        event = [(EVENT_HEADER, b"")]
         _send_all(
             producer,
-            iter([{"topic": topic, "value": msgspec.msgpack.encode(one), "headers": headers} for one in records]),
+            iter(
+                [
+                    {
+                        "topic": topic,
+                        "value": msgspec.msgpack.encode(one),
+                        "headers": headers + (event if isinstance(one, Event) else []),
+                    }
+                    for one in records
+                ]
+            ),
         )
     finally:
         producer.close()

@@ -106,14 +106,20 @@ class Router:
         topics = list(self._streams_of)
         admin = open_admin(kafka)
         try:
-            counts = partition_counts(admin, [*topics, log_topic(project)])
+            counts = partition_counts(admin, [*topics, log_topic(project, kafka.generation)])
             missing = [name for name, number in counts.items() if not number]
             if missing:
                 raise InputError(f"topic {missing[0]} is missing", help_text="`relight topics create` makes it")
             self._live = live_topics(admin, topics)
         finally:
             admin.close()
-        self._partitions = counts[log_topic(project)]
+        self._partitions = counts[log_topic(project, kafka.generation)]
+        if self._partitions != kafka.partitions:
+            raise InputError(
+                f"topic {log_topic(project, kafka.generation)} has {self._partitions} partitions, and the config names "
+                f"{kafka.partitions}",
+                help_text=f"kafka: {{partitions: {self._partitions}}}; `relight topics repartition` changes the number",
+            )
         self.sources = sorted(
             (stream, number)
             for topic in topics
@@ -134,7 +140,9 @@ class Router:
 
     def _open_consumer(self) -> Any:
         extra = {"group_instance_id": self._member} if self._member else {}
-        return open_consumer(self._kafka, list(self._streams_of), group_id=router_group(self._project), **extra)
+        return open_consumer(
+            self._kafka, list(self._streams_of), group_id=router_group(self._project, self._kafka.generation), **extra
+        )
 
     def close(self) -> None:
         """Leave the group and close the connections."""
@@ -225,8 +233,10 @@ class Router:
 
     def _decode(self, state: SourceState, records: list[Any]) -> list[Routed]:
         found = state.read(records)
+        if state.reader is None:
+            return found  # our own, read before
         kept = {id(one) for one in self._admit([one for _, one in found if not isinstance(one, Control)])}
-        return [(offset, one) for offset, one in found if isinstance(one, Control) or id(one) in kept]
+        return [(offset, one) for offset, one in found if id(one) in kept]
 
     # ------------------------------------------------------------ time of idle sources
     def _beat_when_due(self) -> None:
@@ -293,7 +303,7 @@ class Router:
         return (partition_of(record.customer, self._partitions),)
 
     def _write_all(self, packs: Mapping[int, list[Pack]]) -> None:
-        topic = log_topic(self._project)
+        topic = log_topic(self._project, self._kafka.generation)
         self._settle(
             [
                 self._producer.send(topic, value=encode_pack(pack), partition=number)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from relight.base.instants import INSTANT_MIN
-from relight.streams.envelope import Control
+from relight.streams.envelope import Control, Event
 from relight.transports.errors import InputError
-from relight.transports.kafka_publish import PUBLISHED_HEADER, UNTIL_HEADER, Published
+from relight.transports.kafka_publish import EVENT_HEADER, PUBLISHED_HEADER, UNTIL_HEADER, Published
 
 if TYPE_CHECKING:
-    from relight.streams.envelope import DeadLetter, Event
+    from relight.streams.envelope import DeadLetter
     from relight.transports.log_pack import Routed, Source
     from relight.transports.records import RecordReader
 
@@ -25,7 +25,7 @@ class SourceState:
     """One source while it is assigned to this router."""
 
     source: Source
-    #: Decodes its records; None for control records.
+    #: Decodes its records; None for the control topic, whose records are our own.
     reader: RecordReader | None
     #: Its topic stamps records as they arrive.
     live: bool
@@ -58,7 +58,8 @@ class SourceState:
                 told = headers.get(PUBLISHED_HEADER)
                 said = None if told is None else msgspec.msgpack.decode(told, type=Published)
                 if self.reader is None:
-                    found.append((record.offset, self._control(record, said)))
+                    kind = Event if EVENT_HEADER in headers else Control
+                    found.append((record.offset, self._our_own(record, said, kind)))
                 else:
                     found.extend((record.offset, one) for one in self._events(self.reader, record, said))
             self.next = record.offset + 1
@@ -79,11 +80,13 @@ class SourceState:
         where = f"{record.topic}:{record.partition}:{record.offset}"
         return reader.read(value, position=record.offset, source=where, ingest_time=self.until)
 
-    def _control(self, record: Any, said: Published | None) -> Control:
-        control = msgspec.msgpack.decode(record.value, type=Control)
+    def _our_own(self, record: Any, said: Published | None, kind: type[Control | Event]) -> Control | Event:
+        found = msgspec.msgpack.decode(record.value, type=kind)
         if said is not None:
-            control.ingest_time = said.ingest_time
+            found.ingest_time = said.ingest_time
         else:
             self.until = max(self.until, record.timestamp * 1_000)
-            control.ingest_time = self.until
-        return control
+            found.ingest_time = self.until
+        if isinstance(found, Event):
+            found.event_time = min(found.event_time, found.ingest_time)
+        return found

@@ -49,7 +49,9 @@ def needed_topics(
     """Return every topic of a project; source_time: how source topics that are not there yet are to stamp records."""
     own = [
         TopicNeed(
-            name=log_topic(project), partitions=kafka.partitions, settings=_FOR_EVER | _LARGE | {TIME_SETTING: LIVE}
+            name=log_topic(project, kafka.generation),
+            partitions=kafka.partitions,
+            settings=_FOR_EVER | _LARGE | {TIME_SETTING: LIVE},
         ),
         TopicNeed(name=control_topic(project), partitions=1, settings=_FOR_EVER | _LARGE | {TIME_SETTING: LIVE}),
         TopicNeed(name=dead_letter_topic(project), partitions=1, settings=_LARGE),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from relight.base.errors import RelightError
 from relight.customers.codec import read_consent
-from relight.engine.inbox import INBOX_POSITION
+from relight.engine.inbox import taken_position
 
 if TYPE_CHECKING:
     from relight.stores.interface import Store
@@ -52,7 +52,7 @@ class StoreLook:
 
     def taken_position(self) -> int | None:
         """Return how far an engine has read the inbox, None where the store is not there."""
-        return self._ask(lambda store: int(store.positions().get(INBOX_POSITION, "0")))
+        return self._ask(taken_position)
 
     def _ask(self, ask: Callable[[Store], _Answer | None]) -> _Answer | None:
         with self._lock:

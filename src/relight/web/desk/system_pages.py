@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relight.base.instants import SECOND
-from relight.engine.inbox import INBOX_POSITION
+from relight.engine.inbox import taken_position
 from relight.messages.life import MessageState
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.times import zoned_or_none
@@ -23,7 +23,7 @@ def system(desk: Desk, newest: int | None) -> Page:
 
     def read(store: Store) -> dict[str, object]:
         counts = store.message_counts()
-        taken = int(store.positions().get(INBOX_POSITION, "0"))
+        taken = taken_position(store)
         letters = store.waiting_letters(LETTERS_SHOWN)
         reached = store.reached()
         return {
