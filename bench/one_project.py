@@ -17,7 +17,7 @@ import msgspec
 
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.engine import Engine
-from relight.simulate import simulate
+from relight.simulate.simulate import simulate
 from relight.stores.memory import MemoryStore
 from relight.streams.envelope import Event
 from relight.transports.files import find_files

@@ -13,7 +13,7 @@ from bench.workload import BEGIN, DAY
 
 from relight.config.loader import load_project
 from relight.engine.run import run_project
-from relight.simulate import simulate
+from relight.simulate.simulate import simulate
 
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject

@@ -19,7 +19,7 @@ from relight.base.instants import HOUR
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.run import RunProgress, run_project
 from relight.messages.ledger import LedgerRow
-from relight.simulate import SimulationResult, simulate
+from relight.simulate.simulate import SimulationResult, simulate
 from relight.stores.listing import Tally
 from relight.stores.sqlite import SqliteStore
 from tests.faults.small_project import SECRET, T0, line, write_project

@@ -18,7 +18,7 @@ import msgspec
 
 from relight.config.loader import LoadedProject, load_project
 from relight.messages.ledger import LedgerRow
-from relight.simulate import SimulationResult, simulate_folder
+from relight.simulate.simulate import SimulationResult, simulate_folder
 from relight.stores.postgres import PostgresStore
 from relight.transports.kafka_clients import log_topic, open_admin, worker_group
 from relight.transports.kafka_publish import Row, publish, read_published

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from relight.base.instants import DAY
-from relight.simulate import simulate_folder
+from relight.simulate.simulate import simulate_folder
 from relight.transports.kafka_clients import worker_group
 from tests.cluster.cluster_kit import cluster_of, embedded_rows, without_version
 from tests.recorded.generated import HORIZON, generate, write_project

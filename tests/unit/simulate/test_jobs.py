@@ -13,8 +13,8 @@ import pytest
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.feed import BrakeError
 from relight.messages.ledger import LedgerRow
-from relight.simulate import SimulationResult, simulate
 from relight.simulate.shares import owner_of
+from relight.simulate.simulate import SimulationResult, simulate
 
 DAY = 86_400
 BEGIN = 1_767_225_600
