@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from relight import simulate
+from relight.simulate import simulate
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 

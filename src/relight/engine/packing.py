@@ -28,7 +28,8 @@ class Packing:
     def pack(self, blob: bytes) -> bytes:
         """Return the bytes of a profile packed, or as they are while there is no pattern."""
         if self._packer is not None:
-            return self._packer.compress(blob)
+            # A copy: the packer's own bytes stand in a block for the longest that it could have become.
+            return bytes(memoryview(self._packer.compress(blob)))
         self._seen.append(blob)
         self._seen_bytes += len(blob)
         if self._seen_bytes >= PATTERN_BYTES:

@@ -20,9 +20,7 @@ MAPPING = "<mapping>"
 class FileModel(BaseModel):
     """A mapping of a file: every key is declared, nothing is converted silently."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=False, defer_build=True
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=False)
 
     #: What people call it, with its article.
     noun: ClassVar[str] = "this mapping"
