@@ -10,7 +10,7 @@ import pytest
 from relight.base.ids import hash_bytes
 from relight.base.instants import MINUTE
 from relight.messages.ledger import LedgerRow
-from relight.simulate import simulate_folder
+from relight.simulate.simulate import simulate_folder
 from relight.stores.record_codec import encode_row
 from relight.transports.kafka_publish import Row
 from tests.cluster.cluster_kit import Cluster, cluster_of, embedded, without_version
