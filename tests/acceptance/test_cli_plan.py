@@ -21,10 +21,11 @@ from relight.base.errors import StoreError
 from relight.engine.plan_versions import versions_in_log
 from relight.stores.sqlite import SqliteStore
 from tests.acceptance.cli_kit import ENVIRONMENT, copy_project, edit, ledger_of, relight, relight_json
+from tests.support.pages import free_port
 from tests.support.postgres_server import PostgresServer
 
 #: Longest wait for an engine (s).
-ENGINE_SECONDS = 60
+ENGINE_SECONDS = 120
 
 
 @pytest.fixture
@@ -247,6 +248,7 @@ def test_a_running_engine_takes_a_version_and_gives_it_back(new_project: Path, t
     """Plan, apply and rollback beside a running engine: what comes after is decided by the version in force then."""
     folder = copy_project(new_project, tmp_path / "shop", with_store=False)
     edit(folder / "streams/shop.yaml", "{file: events.ndjson}", "{file: events.ndjson, follow: true}")
+    edit(folder / "config/default.yaml", "web: {", f'web: {{listen: "127.0.0.1:{free_port()}", ')
     (folder / "events.ndjson").write_text("", encoding="utf-8")
     for path in (folder / "tests/rules").glob("*.yaml"):
         path.unlink()

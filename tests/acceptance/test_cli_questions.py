@@ -133,6 +133,6 @@ def test_completion_is_valid_shell(run_project: Path, tmp_path: Path) -> None:
         assert "_RELIGHT_COMPLETE" in script.read_text(encoding="utf-8")
         found = shutil.which(shell)
         if found is not None:
-            subprocess.run([found, "-n", str(script)], check=True, timeout=30)
+            subprocess.run([found, "-n", str(script)], check=True, timeout=90)
     asked = {"_RELIGHT_COMPLETE": "bash_complete", "COMP_WORDS": "relight explain b00001 wi", "COMP_CWORD": "3"}
     assert "winback_30d" in relight(cwd=run_project, code=None, env=asked).stdout

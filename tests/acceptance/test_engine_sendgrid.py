@@ -37,7 +37,7 @@ def standing_in(log: Path, *options: str) -> Iterator[tuple[str, subprocess.Pope
         yield process.stdout.readline().split(" at ")[1].split(";")[0], process
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
 
 def project_of(folder: Path, url: str, people: tuple[str, ...] = PEOPLE, more: str = "") -> Path:
@@ -195,7 +195,7 @@ def test_reports_move_messages_and_suppress_addresses(tmp_path: Path) -> None:
                 time.sleep(0.5)  # the programs are real, and so is the time that posts take
         finally:
             web.terminate()
-            web.wait(timeout=20)
+            web.wait(timeout=90)
     assert states(folder) == wanted
     store = SqliteStore.open(folder / "data/relight.db", read_only=True)
     scopes = {who: store.suppression(address_hash(f"{who}@mail.example")) for who in PEOPLE}

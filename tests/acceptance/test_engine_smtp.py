@@ -91,10 +91,10 @@ def mailbox() -> Iterator[Mailbox]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
-    found.port = started.result(timeout=10)
+    found.port = started.result(timeout=90)
     yield found
     loop.call_soon_threadsafe(ended.set)
-    thread.join(timeout=10)
+    thread.join(timeout=90)
     loop.close()
 
 

@@ -27,13 +27,10 @@ from relight.engine.run import run_project
 from relight.engine.telemetry.catalogue import CATALOGUE, Part
 from relight.engine.telemetry.tracing import open_tracing
 from tests.acceptance.cli_kit import copy_project, edit, relight
+from tests.support.pages import free_port
 
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+#: Longest that a figure may take to come (s).
+SECONDS = 120
 
 
 def live_project(source: Path, target: Path, port: int) -> Path:
@@ -41,6 +38,7 @@ def live_project(source: Path, target: Path, port: int) -> Path:
     project = copy_project(source, target)
     edit(project / "streams/shop.yaml", "source: {file: events.ndjson}", "source: {file: events.ndjson, follow: true}")
     config = project / "config/default.yaml"
+    edit(config, "web: {", f'web: {{listen: "127.0.0.1:{free_port()}", ')
     lines = [line for line in config.read_text(encoding="utf-8").splitlines() if not line.startswith("engine:")]
     config.write_text("\n".join([*lines, f'engine: {{metrics: "127.0.0.1:{port}"}}', ""]), encoding="utf-8")
     return project
@@ -49,18 +47,20 @@ def live_project(source: Path, target: Path, port: int) -> Path:
 @contextmanager
 def running(project: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     arguments = [sys.executable, "-m", "relight", "run", *options]
-    process = subprocess.Popen(arguments, cwd=project, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(
+        arguments, cwd=project, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def scrape(port: int, until: str) -> str:
     """Return the metrics once a text is among them."""
     text = ""
-    for _ in range(200):
+    ends = time.monotonic() + SECONDS
+    while time.monotonic() < ends:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
                 text = answer.read().decode()

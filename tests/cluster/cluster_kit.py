@@ -234,7 +234,7 @@ class Cluster:
             process.send_signal(signal.SIGTERM)
         for process in self._processes.values():
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=90)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from relight.engine.telemetry.catalogue import CATALOGUE, Part
 from relight.stores.postgres import PostgresStore
 from tests.faults.checker import mails_in
 from tests.support.kafka_broker import KafkaBroker
+from tests.support.pages import free_port
 from tests.support.postgres_server import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,13 +46,6 @@ def filled(text: str) -> str:
         return SECRETS[found[1]]
 
     return _VARIABLE.sub(value, text)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 class Composed:

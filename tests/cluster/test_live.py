@@ -61,7 +61,7 @@ def test_one_command_runs_a_cluster(tmp_path: Path, broker: KafkaBroker, postgre
         ]
         with closing(KafkaProducer(bootstrap_servers=broker.address)) as producer:
             for value in [*(json.dumps(row).encode() for row in rows), b"no row"]:
-                producer.send(f"{cluster.name}.app", value=value, key=b"ann").get(timeout=30)
+                producer.send(f"{cluster.name}.app", value=value, key=b"ann").get(timeout=90)
         # Marketing waits for the whole minute, and so may its row; what is transactional leaves at once.
         wait(lambda: len(mails_in(folder / "outbox")) >= 1, cluster)
         wait(lambda: any(row.rule == "quiet" for row in cluster.ledger()), cluster)

@@ -61,7 +61,7 @@ class Setting:
     def produce(self, *values: bytes) -> None:
         with closing(KafkaProducer(bootstrap_servers=self.address)) as producer:
             for value in values:
-                producer.send(f"{self.name}.app", value=value).get(timeout=30)
+                producer.send(f"{self.name}.app", value=value).get(timeout=90)
 
     def read(self, topic: str) -> list[Any]:
         found: list[Any] = []
@@ -85,7 +85,7 @@ def row(number: int) -> bytes:
 
 def steps(router: Router, wanted: int) -> None:
     """Step until so many records were routed."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     while router.routed < wanted:
         router.step()
         assert time.monotonic() < deadline

@@ -82,7 +82,7 @@ def test_entries_become_records_exactly_once(tmp_path: Path, point: str) -> None
     entries.insert(5, consent("ada", T0 + 4 * SECOND + 1, given=True))
     put(folder, *entries)
     with live(folder, T0 + HOUR, RELIGHT_CRASH_AT=point) as killed:
-        assert killed.process.wait(timeout=30) == -signal.SIGKILL
+        assert killed.process.wait(timeout=90) == -signal.SIGKILL
     with live(folder, T0 + HOUR) as second:
         second.wait(lambda done: done["reached"] >= T0 + HOUR)
         second.stop()

@@ -49,7 +49,7 @@ class Live:
         self.process.send_signal(signal.SIGINT)
         assert self.process.stdout is not None
         last: dict[str, Any] = json.loads(list(self.process.stdout)[-1])
-        assert self.process.wait(timeout=30) == 0
+        assert self.process.wait(timeout=90) == 0
         return last
 
 
@@ -103,7 +103,7 @@ def test_a_killed_live_run_loses_no_line(tmp_path: Path) -> None:
     add(folder, *(line(n, f"c{n % 7}", "used", T0) for n in range(40)))
     for point in ("inside_append:3", "after_append_commit:4"):
         with live(folder, T0, RELIGHT_CRASH_AT=point) as killed:
-            assert killed.process.wait(timeout=30) == -signal.SIGKILL
+            assert killed.process.wait(timeout=90) == -signal.SIGKILL
     with live(folder, T0) as last:
         last.wait(lambda _: len(logged(folder)) == 40)
         last.stop()

@@ -91,12 +91,12 @@ def serving(ending: str) -> Iterator[Server]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
-    found.port = started.result(timeout=10)
+    found.port = started.result(timeout=90)
     try:
         yield found
     finally:
         loop.call_soon_threadsafe(ended.set)
-        thread.join(timeout=10)
+        thread.join(timeout=90)
         loop.close()
 
 

@@ -60,12 +60,12 @@ def listening(port: int) -> Iterator[Sink]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
-    started.result(timeout=30)
+    started.result(timeout=90)
     try:
         yield sink
     finally:
         loop.call_soon_threadsafe(ended.set)
-        thread.join(timeout=30)
+        thread.join(timeout=90)
         loop.close()
 
 
@@ -83,7 +83,7 @@ def waiting_project(folder: Path, mail_port: int) -> Path:
         engine.set_clock(T0 + 7 * DAY + HOUR)
         engine.wait(lambda done: done["mails"] == len(PEOPLE))
         engine.process.send_signal(signal.SIGKILL)
-        assert engine.process.wait(timeout=30) == -signal.SIGKILL
+        assert engine.process.wait(timeout=90) == -signal.SIGKILL
     return folder
 
 

@@ -21,7 +21,7 @@ from tests.faults.conftest import Runner, Shop
 #: What puts something on a disk.
 WRITING_CALLS = ("pwrite64", "write", "fdatasync", "fsync", "sync", "ftruncate", "unlink", "rename", "mkdir")
 #: Seconds to wait for a process to stop, for strace to attach.
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 _LINE = re.compile(r"^(\d+) +(\w+)\((.*)$")
 
 has_strace = shutil.which("strace") is not None

@@ -17,7 +17,7 @@ import pytest
 
 POM = Path(__file__).parent / "broker" / "pom.xml"
 #: Longest that the broker may take to answer, and that Maven may take to fetch its jars (s).
-START_SECONDS = 60
+START_SECONDS = 120
 FETCH_SECONDS = 300
 JAVA = ("java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 #: A small, fast broker: sessions may be short, a rebalance does not wait, and after a kill it comes back in 6 s.
@@ -136,7 +136,7 @@ class KafkaBroker:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(timeout=15)
+                self._process.wait(timeout=90)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

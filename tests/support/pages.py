@@ -100,7 +100,7 @@ class Pages:
 
     def ask(self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as client:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)) as client:
             client.request(method, path, body=body, headers=given)
             answer = client.getresponse()
             found = {name.lower(): value for name, value in answer.getheaders()}
@@ -115,7 +115,7 @@ class Pages:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=90)
 
 
 def port_of(folder: Path) -> int:
@@ -142,7 +142,7 @@ def serving(folder: Path, **env: str) -> Iterator[Pages]:
 
 
 def await_pages(pages: Pages) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while time.monotonic() < until and pages.process.poll() is None:
         try:
             assert pages.ask("/-/healthy").status == 200

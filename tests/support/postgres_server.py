@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 #: Longest that the server may take to answer (s).
-START_SECONDS = 30
+START_SECONDS = 90
 
 
 def find_binaries() -> Path | None:

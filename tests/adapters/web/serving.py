@@ -11,7 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 #: Seconds in which a server of a test is up.
-UP_SECONDS = 10
+UP_SECONDS = 90
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Place:
         return [json.loads(one.body) for one in self.inbox.words_after(0)]
 
     def post(self, path: str, body: bytes, **headers: str) -> tuple[int, dict[str, Any], dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request("POST", path, body, {"Content-Type": "application/json", **named})
