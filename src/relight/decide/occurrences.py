@@ -10,7 +10,7 @@ from relight.base.instants import INSTANT_MIN
 from relight.customers.profile import Entry, Reach
 from relight.decide.entries import exit_by_condition, exit_by_trace, leave_entry, walk
 from relight.decide.standing import first_trace_after, priority_of
-from relight.messages.gate import blame
+from relight.messages.gate import blame, paused_reason
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import InactiveTrigger, ReentryKind
 
@@ -129,8 +129,8 @@ def _early_reason(turn: Turn, rule: Rule, what: Happening) -> Reason | None:
     due = what.instant + rule.settle
     if what.is_deadline and turn.state.past_gaps(due) - due > rule.grace:
         return Reason.EXPIRED
-    if rule.paused or turn.state.is_paused(rule.id):
-        return Reason.RULE_PAUSED
+    if (paused := paused_reason(rule, turn.state)) is not None:
+        return paused
     if (rule.starts is not None and what.instant < rule.starts) or (rule.ends is not None and what.instant > rule.ends):
         return Reason.OUTSIDE_DATES
     return None

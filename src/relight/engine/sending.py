@@ -19,7 +19,7 @@ from relight.engine.outcomes import OutcomeInput
 from relight.engine.pace import Pace, PaceSettings
 from relight.engine.send_mark import SendMark, open_mark
 from relight.engine.volume_guard import VolumeGuard
-from relight.rules.world import ALL_RULES
+from relight.rules.world import ALL_RULES, VOLUME_GUARD
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control
 
@@ -151,7 +151,8 @@ class Sending:
             self.store.set_note(PAUSED_NOTE, "")
 
     def _control(self, kind: str) -> Control:
-        return Control(kind=kind, ingest_time=self.engine.progress.reached, subject=ALL_RULES)
+        detail: dict[str, object] = {"cause": VOLUME_GUARD} if kind == "pause" else {}
+        return Control(kind=kind, ingest_time=self.engine.progress.reached, subject=ALL_RULES, detail=detail)
 
 
 def make_dispatcher(  # noqa: PLR0913 - one sender, by keyword

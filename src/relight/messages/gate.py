@@ -99,9 +99,17 @@ def blame(condition: Condition, reading: Reading, reason: Reason, state: RowStat
 
 def check_active(case: Case) -> Verdict | None:
     """Refuse while the rule is paused."""
-    if case.rule.paused or case.state.is_paused(case.rule.id):
-        return _refuse(Reason.RULE_PAUSED, place=case.rule.place)
-    return None
+    reason = paused_reason(case.rule, case.state)
+    return None if reason is None else _refuse(reason, place=case.rule.place)
+
+
+def paused_reason(rule: Rule, state: WorldState) -> Reason | None:
+    """Return why a rule starts and sends nothing: its pause, that of everything, or the volume guard (S5)."""
+    if rule.paused or rule.id in state.paused:
+        return Reason.RULE_PAUSED
+    if not state.is_paused(rule.id):
+        return None
+    return Reason.VOLUME_GUARD if state.is_guarded else Reason.RULE_PAUSED
 
 
 def check_exit(case: Case) -> Verdict | None:

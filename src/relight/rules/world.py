@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _LIFTED, _UNSUBSCRIBED = "none", "unsubscribe"
 #: Cause of a suppression after soft bounces, and how long it holds (µs): then the address is tried again.
 SOFT_BOUNCES, SOFT_SUPPRESSED_SPAN = "soft_bounces", 30 * DAY
+#: Cause of a pause of everything that the volume guard made.
+VOLUME_GUARD = "volume_guard"
 #: Pauses everything.
 ALL_RULES = "*"
 
@@ -66,6 +68,8 @@ class WorldState:
     #: activity key -> the least length of its thresholds (µs); INSTANT_MIN where one is no fixed length.
     soonest_of: Mapping[str, int] = field(default_factory=dict)
     paused: frozenset[str] = frozenset()
+    #: The volume guard, not an operator, paused everything (S5).
+    is_guarded: bool = False
     #: (from, until) of gaps (H9).
     gaps: tuple[tuple[int, int], ...] = ()
     #: Number of global events among the records.
@@ -157,10 +161,12 @@ class World:
             case "plan":
                 return _apply_plan(state, self._plans[record.subject], record.ingest_time)
             case "pause":
-                return replace(state, paused=state.paused | {record.subject})
+                by_guard = record.detail.get("cause") == VOLUME_GUARD
+                guarded = by_guard if record.subject == ALL_RULES else state.is_guarded
+                return replace(state, paused=state.paused | {record.subject}, is_guarded=guarded)
             case "resume":
                 left = frozenset() if record.subject == ALL_RULES else state.paused - {record.subject}
-                return replace(state, paused=left)
+                return replace(state, paused=left, is_guarded=state.is_guarded and ALL_RULES in left)
             case "gap":
                 return replace(state, gaps=(*state.gaps, (record.ingest_time, int(str(record.detail["until"])))))
             case _:

@@ -15,7 +15,7 @@ from relight.messages.addresses import ADDRESS_LENGTH_MAX, address_hash, fold_ad
 from relight.messages.gate import CHECKS, SKIPS
 from relight.messages.reasons import Reason
 from relight.rules.plan import Cap, MessageClass
-from relight.rules.world import SOFT_BOUNCES
+from relight.rules.world import SOFT_BOUNCES, VOLUME_GUARD
 from tests.support.story import Story, caps, make_plan, story
 
 CART = "{trigger: {event: cart}, reentry: every, send: hello%s}"
@@ -32,10 +32,10 @@ def last(told: Story) -> tuple[str, str | None, str | None, str | None]:
 
 # ---------------------------------------------------------------- G1, G6
 def test_the_order_is_fixed() -> None:
-    """G1: Rule active, exit, audience, address, suppression, consent, sunset, sensitive, render, quiet hours, expires, cap, holdout."""
+    """G1: Rule active, exit, audience, address, suppression, consent, sunset, sensitive, render, quiet hours, expires, caps, holdout."""
     assert [name for name, _ in CHECKS] == [
         "rule active", "exit", "audience", "address", "suppression", "consent", "sunset", "sensitive", "render",
-        "quiet hours", "expires", "frequency cap", "holdout",
+        "quiet hours", "expires", "frequency cap", "account cap", "holdout",
     ]  # fmt: skip
 
 
@@ -70,6 +70,21 @@ def test_the_audience_must_still_be_true() -> None:
     )
     told.event("order", "2026-01-05 23:00").event("order", "2026-01-05 23:30")
     assert last(told) == ("suppressed", "audience_false", "count(order, 30 days) < 2", "2")
+
+
+def test_what_the_volume_guard_stopped_says_so() -> None:
+    """G6, S5: while the guard has paused everything its own reason stands; an operator's pause of the rule, or of everything
+    afterwards, says rule_paused.
+    """
+    told = carted().control("pause", "2026-01-06", "*", cause=VOLUME_GUARD).event("cart", "2026-01-07")
+    assert last(told)[:2] == ("suppressed", "volume_guard")
+    told.control("pause", "2026-01-08", "r").event("cart", "2026-01-09")
+    told.control("resume", "2026-01-10", "r").event("cart", "2026-01-11")
+    told.control("pause", "2026-01-12", "*").event("cart", "2026-01-13")
+    told.control("resume", "2026-01-14", "*").event("cart", "2026-01-15")
+    assert [row.reason for row in told.until("2026-02-01").rows() if row.state == "suppressed"] == [
+        "volume_guard", "rule_paused", "volume_guard", "rule_paused",
+    ]  # fmt: skip
 
 
 def test_a_message_needs_an_address() -> None:
@@ -166,7 +181,7 @@ def test_outside_its_dates_a_rule_writes_the_reason() -> None:
 def test_the_reasons_are_a_closed_list() -> None:
     """G6: reasons are a closed list."""
     assert sorted(Reason) == sorted(
-        "audience_false already_entered reentry_gap group holdout suppressed no_consent no_address sensitive_hold frequency_cap "
+        "audience_false already_entered reentry_gap group holdout suppressed no_consent no_address sensitive_hold frequency_cap account_cap "
         "quiet_hours exit goal_met template_error missing_data late_event expired rule_paused rule_removed rejected retries_exhausted "
         "unknown_outcome volume_guard pool_empty sunset unless outside_dates".split()
     )
