@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 RATE = 200
 #: Seconds of calm before each kill.
 CALM_SECONDS = 5.0
+#: Different people whose profiles stand for all: alike, they would be packed to nothing.
+PATTERNS = 1_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,7 +109,7 @@ def _pause(progress: Callable[[], int], kill: Callable[[], None]) -> float:
 
 def fill(cluster: Cluster, partitions: int, profiles: int) -> int:
     """Write checkpoints of so many profiles into the workers' table; return how many bytes."""
-    pattern = dormant(cluster.loaded)
+    patterns = dormant(cluster.loaded, PATTERNS)
     connection = Connection(cluster.url)
     cluster.relight("sender", "--once")  # makes the tables of the server
     cluster.start("w0", "worker")  # makes the topic of the table
@@ -123,7 +125,7 @@ def fill(cluster: Cluster, partitions: int, profiles: int) -> int:
     with closing(KafkaProducer(bootstrap_servers=list(settings.kafka.brokers), max_request_size=8_000_000)) as producer:
         for partition, numbers in names.items():
             store = PartitionStore(PartitionSink.claim(connection, partition, "bench"))
-            store.save_checkpoints(copies(pattern, numbers), position=1)
+            store.save_checkpoints(copies(patterns, numbers), position=1)
             written = store.write_checkpoint()
             for key, value in [*written.parts, written.head]:
                 producer.send(topic, key=key, value=value, partition=partition).get(timeout=120)

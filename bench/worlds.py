@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,39 +43,40 @@ def known(folder: str, customers: int) -> dict[str, float]:
     """Fill a new store with so many customers that were here long ago, as checkpoints."""
     project = load(folder)
     assert project.plan is not None
-    pattern = dormant(project)
+    patterns = dormant(project, 1)
     store = SqliteStore.open(Path(folder) / "relight.db")
     engine = Engine(store)
     keep_plan(store, project, project.plan)
     engine.follow_plan(project.plan, BEGIN - DORMANT - DAY)
     engine.advance(BEGIN)
     for start in range(0, customers, KNOWN_AT_ONCE):
-        store.save_checkpoints(copies(pattern, range(start, min(customers, start + KNOWN_AT_ONCE))), position=1)
+        store.save_checkpoints(copies(patterns, range(start, min(customers, start + KNOWN_AT_ONCE))), position=1)
     store.close()
     return {"events": customers}
 
 
-def dormant(project: LoadedProject) -> Profile:
-    """Return a profile of somebody with a dozen events, decided by the engine itself."""
+def dormant(project: LoadedProject, number: int) -> list[Profile]:
+    """Return profiles of so many people with a dozen events each, decided by the engine itself."""
     assert project.plan is not None
     engine = Engine(MemoryStore(), cached_profiles=2**31)
     engine.follow_plan(project.plan, BEGIN - DORMANT - DAY)
     stream = project.streams["app"]
-    lines = event_lines(Size(events=12, customers=1, days=2), begin=BEGIN - DORMANT)
-    for number, line in enumerate(lines):
-        events = decode_record(stream, line.encode(), position=number, source=f"known:{number}", ingest_time=None)
+    lines = event_lines(Size(events=12 * number, customers=number, days=2), begin=BEGIN - DORMANT)
+    for position, line in enumerate(lines):
+        events = decode_record(stream, line.encode(), position=position, source=f"known:{position}", ingest_time=None)
         assert isinstance(events, list)
         engine.take(events)
     engine.advance(BEGIN)
-    profile = engine.profiles.peek("c0000000")
-    assert profile is not None
-    profile.position = 1
-    return profile
+    found = [engine.profiles.peek(f"c{n:07d}") for n in range(number)]
+    profiles = [profile for profile in found if profile is not None]
+    for profile in profiles:
+        profile.position = 1
+    return profiles
 
 
-def copies(pattern: Profile, numbers: Iterable[int]) -> Iterator[StoredProfile]:
-    """Yield the pattern as so many customers, each as a checkpoint."""
-    for number in numbers:
+def copies(patterns: list[Profile], numbers: Iterable[int]) -> Iterator[StoredProfile]:
+    """Yield the patterns in turn as so many customers, each as a checkpoint."""
+    for pattern, number in zip(cycle(patterns), numbers, strict=False):
         pattern.customer = f"c{number:07d}"
         yield StoredProfile(customer=pattern.customer, position=1, blob=encode_profile(pattern))
 
