@@ -8,7 +8,7 @@ from pathlib import Path
 from relight.base.instants import DAY
 from relight.simulate.simulate import simulate_folder
 from relight.transports.kafka_clients import worker_group
-from tests.cluster.cluster_kit import cluster_of, embedded_rows, without_version
+from tests.cluster.cluster_kit import Cluster, cluster_of, embedded_rows, without_version
 from tests.recorded.generated import HORIZON, generate, write_project
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.postgres_server import PostgresServer
@@ -42,12 +42,31 @@ def test_one_worker(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServe
         cluster.delete_topic(f"{worker_group(cluster.name)}-checkpoints-changelog")
         cluster.start("w3", "worker")
         for stream in ("app", "till"):
-            cluster.publish(stream, [], until=HORIZON_US + 30 * DAY + 1)
-        cluster.wait_until(HORIZON_US + 30 * DAY + 1)
+            cluster.publish(stream, [], until=HORIZON_US + 10 * DAY + 1)
+        cluster.wait_until(HORIZON_US + 10 * DAY + 1)
         assert cluster.log("w3").count("checkpoint none") >= 12
-        later = simulate_folder(here, until=HORIZON_US + 30 * DAY)
+        later = simulate_folder(here, until=HORIZON_US + 10 * DAY)
         assert len(later.rows) > len(rows)
         assert without_version(cluster.ledger()) == without_version(
             sorted(later.rows, key=lambda row: row.occurrence_key)
         )
         assert cluster.tallies() == dict(later.counted)
+        _move_to_fewer_partitions(cluster, here)
+
+
+def _move_to_fewer_partitions(cluster: Cluster, here: Path) -> None:
+    """Five partitions instead of twelve: what was decided stays, and what follows is decided as by one machine."""
+    for name in ("router", "w3"):
+        cluster.stop(name)
+    before = cluster.ledger()
+    assert "12 partitions before, 5 now" in cluster.repartition(5, 2)
+    cluster.start("router", "router")
+    cluster.start("w4", "worker")
+    end = HORIZON_US + 30 * DAY
+    for stream in ("app", "till"):
+        cluster.publish(stream, [], until=end + 1)
+    cluster.wait_until(end + 1)
+    latest = simulate_folder(here, until=end)
+    assert len(latest.rows) > len(before)
+    assert without_version(cluster.ledger()) == without_version(sorted(latest.rows, key=lambda row: row.occurrence_key))
+    assert cluster.tallies() == dict(latest.counted)
