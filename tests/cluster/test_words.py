@@ -90,7 +90,7 @@ def test_what_is_ordered_is_done(
         monkeypatch.setenv(name, cluster.env[name])
     try:
         for name in ("router", "worker", "sender"):
-            cluster.start(name, name)
+            cluster.start(name, name, *(["--member", "r1"] if name == "router" else []))
         words = Words(cluster, broker)
         cluster.wait_for("worker", f"partition {PARTITIONS - 1} taken over", seconds=SECONDS)
         cluster.wait_for("sender", "by this sender", seconds=SECONDS)
@@ -127,7 +127,7 @@ def test_what_is_ordered_is_done(
         assert subjects == ["Once more", "Hello"]
         # A router that starts again on the folder that was rolled back leaves what is in force alone.
         cluster.kill("router")
-        cluster.start("router", "router")
+        cluster.start("router", "router", "--member", "r1")
         cluster.wait_for("router", "which stays", seconds=SECONDS)
         words.pass_by()
         _stop_and_compare(words, first.version)
