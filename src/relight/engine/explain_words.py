@@ -186,7 +186,9 @@ def leaf_finding(leaf: Leaf, reading: Reading, *, decides: bool, reason: str | N
     else:
         mark = Mark.NO if decides else Mark.OFF
     truth_only = value in ("yes", "no") and not any(sign in leaf.text for sign in "<>=")
-    text = leaf.text if truth_only and truth is not UNKNOWN else f"{leaf.text}: it is {value}"
+    # What is true and stands in the way can only stand under a `not`.
+    asked = f"not ({leaf.text})" if truth is True and decides else leaf.text
+    text = asked if truth_only and truth is not UNKNOWN else f"{asked}: it is {value}"
     return Finding(
         mark=mark, text=text, place=str(leaf.place), leaf=leaf.text, number=value, reason=reason if decides else None
     )

@@ -74,6 +74,14 @@ def test_silence_says_when_each_threshold_falls_due() -> None:
     assert after.outcome == "sent"
 
 
+def test_what_is_true_and_must_not_be_is_shown_with_its_not() -> None:
+    """A comparison under a `not` that holds is what stands in the way, and is told as such."""
+    one = story({"r": "{trigger: {event: order}, audience: not count(order) >= 2, send: hello}"})
+    one.known("2026-01-01 08:00").event("order", "2026-01-02 10:00").event("order", "2026-01-03 10:00")
+    texts = [finding.text for finding in told(one, "2026-01-04 10:00").audience]
+    assert "not (count(order) >= 2): it is 2" in texts
+
+
 def test_never_active_is_left_out() -> None:
     """Somebody without any activity is no silence, and explain names the switch that would make them one."""
     one = story({"r": "{trigger: {inactive: 7 days, activity: [order]}, send: hello}"}).known("2026-01-01 08:00")
