@@ -62,8 +62,8 @@ def test_check_reports_everything_at_once(new_project: Path, tmp_path: Path) -> 
 
 
 def test_a_second_run_continues(run_project: Path, tmp_path: Path) -> None:
-    """A second run reads nothing twice, sends nothing twice, and takes what was appended meanwhile; that rows which were put
-    in further up are not read is told.
+    """A second run reads nothing twice, sends nothing twice, and takes what was appended meanwhile, and what was put in
+    further up as arriving now.
     """
     project = copy_project(run_project, tmp_path / "shop")
     before, mails = ledger_of(project), mails_of(project)
@@ -74,13 +74,16 @@ def test_a_second_run_continues(run_project: Path, tmp_path: Path) -> None:
     with (project / "events.ndjson").open("a", encoding="utf-8") as file:
         file.write('{"id": "new1", "event": "order_placed", "customer": "b00001", "at": "2026-08-30T10:00:00Z"}\n')
     more = relight_json("run", cwd=project)
-    assert (more["events"], more["passed_over"]) == (1, False)
+    assert (more["events"], more["caught_up"]) == (1, 0)
     assert more["ledger_rows"] > 0
     text = (project / "events.ndjson").read_text(encoding="utf-8")
     old = '{"id": "old1", "event": "order_placed", "customer": "b00001", "at": "2026-04-01T10:00:00Z"}\n'
     (project / "events.ndjson").write_text(old + text, encoding="utf-8")
-    assert "are new, or can be read now: NOT read" in relight("run", cwd=project).stderr
-    assert relight_json("run", cwd=project)["passed_over"] is False  # it was told
+    told = relight("run", cwd=project)
+    assert "1 row came into the recorded files before the place up to which they were read" in told.stderr
+    assert "Read 1 event in" in told.stdout + told.stderr
+    again = relight_json("run", cwd=project)
+    assert (again["events"], again["duplicates"], again["caught_up"]) == (0, 0, 0)
 
 
 def test_ctrl_c_loses_nothing(new_project: Path, run_project: Path, tmp_path: Path) -> None:

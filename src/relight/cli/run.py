@@ -223,7 +223,7 @@ def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str,
         "held_back_at_sending": summary.held_back,
         "reached": iso_utc(summary.end) if summary.end > MINUTE else None,
         "version": summary.version or None,
-        "passed_over": summary.passed_over,
+        "caught_up": summary.caught_up,
         "unapplied": summary.unapplied or summary.rolled_back,
         "store": project.store_name,
         "trouble": summary.trouble,
@@ -256,9 +256,9 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
     if summary.rolled_back or summary.unapplied:
         why = "The folder's rules were rolled back" if summary.rolled_back else "The folder's rules were not applied"
         say(f"{why}; those before them go on. `relight apply` puts the folder's in force.")
-    if summary.passed_over:
-        note("rows before the place up to which the recorded files were read are new, or can be read now: NOT read")
-        note("mended rows: relight dead-letters replay; a new stream: `follow: true`; or begin with another `store:`")
+    if summary.caught_up:
+        late = count_of(summary.caught_up, "row")
+        note(f"{late} came into the recorded files before the place up to which they were read: taken as arriving now")
     if summary.dead:
         say("See why with: relight dead-letters list")
     note_undeclared(project, summary.counts)

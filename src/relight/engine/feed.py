@@ -14,6 +14,7 @@ from zlib import crc32
 from relight.base.errors import RejectError
 from relight.base.ids import digest, hash_bytes
 from relight.base.instants import INSTANT_MIN
+from relight.engine.catching_up import CatchingUp
 from relight.engine.cycles import keep_batch, rare_collections
 from relight.stores.interface import Batch
 from relight.streams.brake import BrakeState
@@ -33,6 +34,8 @@ BATCH_RECORDS_DEFAULT = 1_000
 FILES_POSITION = "files"
 #: Name under which the store keeps which records those were: the sum of their checksums, whatever their order.
 FILES_SUM_POSITION = "files sum"
+#: Name under which the store keeps up to which instant rows are being caught up with (µs); empty where none are.
+FILES_CATCH_UP_POSITION = "files catch up"
 #: Name under which the store keeps the instant at which the finished files ended (µs).
 FILES_END_POSITION = "files end"
 #: Name under which the store keeps the marks of the dead letters at which brakes stopped.
@@ -54,8 +57,8 @@ class Feed:
     counts: dict[str, Counts] = field(default_factory=dict)
     brakes: dict[str, BrakeState] = field(default_factory=dict)
     taken: int = 0
-    #: Rows came in before the place up to which the files were read, and are not read.
-    has_shifted: bool = False
+    #: Set while files are read again from their beginning: rows came in before the place up to which they were read.
+    catching_up: CatchingUp | None = None
     #: Marks of the dead letters that earlier stops kept; None until the store was asked.
     _kept: set[str] | None = None
 
@@ -131,17 +134,36 @@ def _sum_of(records: Iterable[Event | DeadLetter]) -> int:
     return sum(crc32(f"{record.stream}\0{record.id}".encode()) for record in records if isinstance(record, Event))
 
 
-def _pass_over(feed: Feed, done: int, kept: str | None) -> tuple[Iterator[Event | DeadLetter], int]:
-    """Return the records behind the first `done`, which were taken, and the sum of these.
+def _pass_over(feed: Feed, store: Store) -> tuple[Iterator[Event | DeadLetter], int]:
+    """Return the records behind those that were taken, and the sum of these.
 
-    Notes where they are not those that were taken: rows came in before that place, or can be read now. kept: the sum of
-    those taken; None where an older version of relight took them.
+    Where those at the beginning are not the ones that were taken, because rows came in between or can be read now, all
+    are returned, to be caught up with. A store of an older version of relight has no sum to tell.
     """
+    places = store.positions()
+    feed.taken, kept = int(places.get(FILES_POSITION, "0")), places.get(FILES_SUM_POSITION)
     records = feed.records()
-    total = _sum_of(islice(records, done))
-    # XXX: such rows are not read; to lift it, take them at the time reached.
-    feed.has_shifted = kept is not None and kept != str(total)
-    return records, total
+    total = _sum_of(islice(records, feed.taken))
+    reached, place = store.reached(), places.get(FILES_CATCH_UP_POSITION)
+    has_shifted = kept is not None and kept != str(total)
+    if reached is None or not (has_shifted or place):
+        return records, total
+    feed.catching_up = CatchingUp(
+        store=store, streams=feed.streams, place=reached if has_shifted else int(place or 0), reached=reached
+    )
+    if not has_shifted:
+        return records, total  # it was stopped in the middle of it
+    feed.taken, feed.counts = 0, {name: Counts() for name in feed.counts}
+    return feed.records(), 0
+
+
+def _positions(feed: Feed, total: int) -> dict[str, str]:
+    """Return what the store is to keep with a batch: how far the files are read."""
+    found = {FILES_POSITION: str(feed.taken), FILES_SUM_POSITION: str(total)}
+    if feed.catching_up is not None:
+        place = feed.catching_up.place
+        found[FILES_CATCH_UP_POSITION] = "" if place == INSTANT_MIN else str(place)
+    return found
 
 
 def _first_event(batch: Iterable[Event | DeadLetter]) -> int | None:
@@ -168,9 +190,7 @@ def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
     agree: told the last instant that was read, says how far time came in all that is read beside this.
     """
     places = engine.store.positions()
-    done = int(places.get(FILES_POSITION, "0"))
-    records, total = _pass_over(feed, done, places.get(FILES_SUM_POSITION))
-    feed.taken = done
+    records, total = _pass_over(feed, engine.store)
     reached = engine.store.reached()
     last = INSTANT_MIN if reached is None else reached
     if reached is not None and str(reached - 1) == places.get(FILES_END_POSITION):
@@ -180,17 +200,21 @@ def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
             batch = [r for r in batch if r.ingest_time <= until]
             if not batch:
                 break
-        admitted = feed.admit(engine.store, batch)
-        last = max(last, batch[-1].ingest_time)
-        if begin is not None and (first := _first_event(batch)) is not None:
+        fresh = batch if feed.catching_up is None else feed.catching_up.missing(batch)
+        admitted = feed.admit(engine.store, fresh)
+        last = max(last, batch[-1].ingest_time, *(r.ingest_time for r in fresh if fresh is not batch))
+        if begin is not None and (first := _first_event(fresh)) is not None:
             begin(first)
             begin = None
         feed.taken += len(batch)
         total += _sum_of(batch)
-        engine.take(admitted, positions={FILES_POSITION: str(feed.taken), FILES_SUM_POSITION: str(total)}, reached=last)
+        engine.take(admitted, positions=_positions(feed, total), reached=last)
         if after_batch is not None:
             after_batch()
         keep_batch()
+    else:
+        if feed.catching_up is not None:
+            feed.catching_up.place = INSTANT_MIN  # everything is caught up with
     if agree is not None:
         last = agree(last)
     horizon = until if until is not None else feed.horizon()
@@ -198,5 +222,5 @@ def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
     if begin is not None and last > INSTANT_MIN:
         begin(last)  # nothing new was read, and the plan may be new all the same
     if end > INSTANT_MIN:
-        engine.take([], positions={FILES_END_POSITION: str(end), FILES_SUM_POSITION: str(total)}, reached=end + 1)
+        engine.take([], positions={FILES_END_POSITION: str(end)} | _positions(feed, total), reached=end + 1)
     return end

@@ -104,8 +104,8 @@ class RunSummary:
     rolled_back: bool = False
     #: The folder was edited, and its config leaves it to `relight apply` to put that in force.
     unapplied: bool = False
-    #: Rows of the recorded files came in before the place up to which they were read, and were not read.
-    passed_over: bool = False
+    #: Rows that came into the recorded files before the place up to which they were read, taken as arriving now.
+    caught_up: int = 0
     #: Version that is in force at the end.
     version: str = ""
     #: Why nothing leaves, where our settings are wrong.
@@ -385,7 +385,7 @@ class _Run:
         summary.events, summary.duplicates, summary.differing = done.events, done.duplicates, done.differing
         summary.dead, summary.rows, summary.mails = done.dead, done.rows, done.mails
         summary.outcomes, summary.counts = dict(self.sending.sent), self.feed.counts
-        summary.passed_over = self.feed.has_shifted
+        summary.caught_up = self.feed.catching_up.taken if self.feed.catching_up else 0
         summary.version = self.engine.plan.version if self.engine.plan is not None else ""
         summary.evictions = self.engine.profiles.evictions
         summary.end = max(summary.end, done.reached)
