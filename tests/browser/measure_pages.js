@@ -64,7 +64,7 @@ function measure(frame) {
     needs: page.documentElement.scrollWidth,
     title: page.title,
     headings: [...page.querySelectorAll("h1, h2, h3, h4")].map((heading) => Number(heading.localName[1])),
-    charts: [...page.querySelectorAll("svg[role=img]")].map((svg) => {
+    charts: [...page.querySelectorAll("svg[role=img]")].filter((svg) => svg.checkVisibility()).map((svg) => {
       const box = svg.getBoundingClientRect();
       const shapes = [...svg.querySelectorAll("path")].map((path) => path.getBoundingClientRect());
       return {

@@ -151,8 +151,8 @@ def test_a_rule_is_paused_by_the_keyboard_alone(pages: Pages, browser: Browser) 
         for name in ("Pause this rule", "Yes, do it"):
             while page.evaluate("document.activeElement.textContent") != name:
                 page.keyboard.press("Tab")
-            page.keyboard.press("Enter")
-            page.wait_for_load_state()
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
         page.wait_for_selector("[role=status]")
     assert [entry.name for entry in pages.inbox()[before:]] == ["pause"]
 

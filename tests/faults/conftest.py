@@ -66,7 +66,8 @@ class Runner:
         (folder / "data").mkdir(parents=True)
         for path in (self.project / "data").iterdir():
             (folder / "data" / path.name).symlink_to(path)
-        (folder / "codes").symlink_to(self.project / "codes")
+        if (self.project / "codes").is_dir():
+            (folder / "codes").symlink_to(self.project / "codes")
         return Shop(folder)
 
     def run(self, shop: Shop, *, batch: int = BATCH, until: int | None = None, **env: str) -> int:
