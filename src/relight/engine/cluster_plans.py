@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from relight.base.errors import RejectError
 from relight.decide.decide import needs_history
-from relight.engine.plan_commands import APPLY, PlanOrder, load_order, needs_restart, stale_words
-from relight.engine.plan_versions import keep_sources, note_rollback, note_told, plan_of_version, told_versions
+from relight.engine.plan_commands import APPLY, accept_order, keep_order
+from relight.engine.plan_versions import note_told, plan_of_version, told_versions
 from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
@@ -39,25 +37,14 @@ def cluster_plan_commands(store: Store, project: LoadedProject) -> dict[str, Com
     """Return what carries out orders to put a version in force; `note_plans` once their record is in the topic."""
 
     def apply(entry: InboxEntry, now: int) -> Sequence[InboxRecord]:
-        try:
-            order = msgspec.json.decode(entry.body, type=PlanOrder)
-        except msgspec.MsgspecError as error:
-            raise RejectError(f"the order cannot be read: {error}") from error
         in_force = version_told(store)
-        if in_force == order.version:
+        accepted = accept_order(entry, in_force, project)
+        if accepted is None:
             return []
-        if in_force != order.base:
-            raise RejectError(stale_words(order.base, in_force))
-        loaded = load_order(order)
-        reason = needs_restart(project, loaded)
-        if reason is not None:
-            raise RejectError(reason)
-        assert loaded.plan is not None
-        if needs_history(plan_of_version(store, in_force), loaded.plan):
+        order, plan = accepted
+        if needs_history(plan_of_version(store, in_force), plan):
             raise RejectError(HISTORY_WORDS)
-        keep_sources(store, order.version, order.sources)
-        note_rollback(store, in_force if order.rollback else None)
-        return [Control(kind="plan", ingest_time=now, subject=order.version)]
+        return [keep_order(store, order, now)]
 
     return {APPLY: apply}
 

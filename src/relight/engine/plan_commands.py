@@ -67,27 +67,42 @@ def plan_commands(
     """
 
     def apply(entry: InboxEntry, now: int) -> Sequence[InboxRecord]:
-        try:
-            order = msgspec.json.decode(entry.body, type=PlanOrder)
-        except msgspec.MsgspecError as error:
-            raise RejectError(f"the order cannot be read: {error}") from error
         in_force = engine.plan.version if engine.plan is not None else ""
-        if in_force == order.version:
+        accepted = accept_order(entry, in_force, project)
+        if accepted is None:
             return []
-        if in_force != order.base:
-            raise RejectError(stale_words(order.base, in_force))
-        loaded = load_order(order)
-        reason = needs_restart(project, loaded)
-        if reason is not None:
-            raise RejectError(reason)
-        assert loaded.plan is not None
-        keep_sources(store, order.version, order.sources)
-        note_rollback(store, in_force if order.rollback else None)
-        engine.world.register(loaded.plan)
-        on_applied(loaded.plan)
-        return [Control(kind="plan", ingest_time=now, subject=order.version)]
+        order, plan = accepted
+        record = keep_order(store, order, now)
+        engine.world.register(plan)
+        on_applied(plan)
+        return [record]
 
     return {APPLY: apply}
+
+
+def accept_order(entry: InboxEntry, in_force: str, project: LoadedProject) -> tuple[PlanOrder, Plan] | None:
+    """Return an order and its plan, None where that version is in force already; raises RejectError with the reason."""
+    try:
+        order = msgspec.json.decode(entry.body, type=PlanOrder)
+    except msgspec.MsgspecError as error:
+        raise RejectError(f"the order cannot be read: {error}") from error
+    if in_force == order.version:
+        return None
+    if in_force != order.base:
+        raise RejectError(stale_words(order.base, in_force))
+    loaded = load_order(order)
+    reason = needs_restart(project, loaded)
+    if reason is not None:
+        raise RejectError(reason)
+    assert loaded.plan is not None
+    return order, loaded.plan
+
+
+def keep_order(store: Store, order: PlanOrder, now: int) -> Control:
+    """Keep what an accepted order needs at a later start; return the record that puts it in force at `now` (µs)."""
+    keep_sources(store, order.version, order.sources)
+    note_rollback(store, order.base if order.rollback else None)
+    return Control(kind="plan", ingest_time=now, subject=order.version)
 
 
 def load_order(order: PlanOrder) -> LoadedProject:
