@@ -24,7 +24,7 @@ from relight.config.measure_plan import MeasurePlan
 from relight.config.measures import Around, compile_measures, customer_types, default_measures
 from relight.config.model_problems import read_model
 from relight.config.places import settle_places
-from relight.config.policy import compile_policy, partial_topics
+from relight.config.policy import compile_policy, idle_account_problems, partial_topics
 from relight.config.settings import Settings, read_settings
 from relight.config.surveys import read_surveys
 from relight.config.variables import expand
@@ -339,6 +339,8 @@ def _compile(
         segments=segments,
         lists=definitions.lists,
     )
+    if config.model is not None and not any(problem.severity == "error" for problem in loading.problems):
+        loading.problems += idle_account_problems(plan, place_of)
     measures = replace(measures, definitions=definitions, lateness=lateness)
     return _Made(plan=plan, measures=measures, letters_found=len(scan.letters))
 

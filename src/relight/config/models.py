@@ -96,6 +96,10 @@ class HoldoutModel(FileModel):
     noun: ClassVar[str] = "the holdout"
     share: ShareField = Field(description="0% to 100%; nothing is implied.")
     salt: LooseText = Field(description="Changes who is held out; leave it alone while you measure.")
+    by: Literal["customer", "account"] = Field(
+        default="customer",
+        description="Who is drawn: each person, or `account`: the people of one account are all held out, or none.",
+    )
 
 
 class SunsetModel(FileModel):

@@ -12,7 +12,7 @@ from relight.base.suggest import suggest_words
 from relight.config.links import link_problems, make_links, make_page_links, make_survey_links
 from relight.config.models import ConfigModel
 from relight.config.surveys import read_surveys
-from relight.rules.plan import AccountKey, Cap, MessageClass, Policy, Sender
+from relight.rules.plan import AccountKey, Cap, MessageClass, Plan, Policy, Sender
 from relight.rules.texts import PlaceOf, Texts
 
 #: Default of `catch_up` (µs).
@@ -56,6 +56,7 @@ def compile_policy(
         quiet=None if quiet is None else (quiet.from_, quiet.to),
         sensitive=texts.condition(model.sensitive, ("sensitive",)) if texts is not None else None,
         salt=model.holdout.salt if model.holdout else "",
+        holdout_by_account=_is_by_account(model),
         arbitration=model.arbitration.elapsed if model.arbitration else 0,
         catch_up=CATCH_UP_DEFAULT if model.catch_up is None else model.catch_up.elapsed,
         sunset=model.sunset.after.elapsed if model.sunset else None,
@@ -92,12 +93,18 @@ def compile_accounts(
     caps = _caps(model.classes.marketing.account_caps, place_of, marketing, "account_caps")
     key = model.accounts.key if model.accounts is not None else None
     if key is None:
-        if not caps:
-            return None, (), []
-        place = place_of(("classes", marketing.value, "account_caps"), key=True)
+        wanting: list[tuple[str, ...]] = [("classes", marketing.value, "account_caps")] if caps else []
+        wanting += [("holdout", "by")] if _is_by_account(model) else []
         message = "nothing says which account somebody belongs to"
         help_text = "write `accounts: {key: <trait or field>}`"
-        return None, (), [Problem(code="no-accounts", message=message, place=place, help=help_text)]
+        return (
+            None,
+            (),
+            [
+                Problem(code="no-accounts", message=message, place=place_of(path, key=True), help=help_text)
+                for path in wanting
+            ],
+        )
     traits = texts.scope.schema.traits if texts is not None else {}
     declared = traits.get(key)
     if declared is None and key not in fields and texts is not None:
@@ -112,6 +119,23 @@ def compile_accounts(
     if declared is not None and texts is not None:
         texts.binder.trait(key)
     return AccountKey(trait=None if declared is None else key), caps, []
+
+
+def idle_account_problems(plan: Plan, place_of: PlaceOf) -> list[Problem]:
+    """Return that `accounts.key` changes nothing, where nothing of a plan asks for somebody's account."""
+    policy = plan.policy
+    if policy.account is None or policy.account_caps or policy.holdout_by_account:
+        return []
+    if any(rule.account_cap is not None for rule in plan.rules.values()):
+        return []
+    message = "nothing asks for the account that somebody belongs to, so 'key' changes nothing"
+    help_text = "cap accounts (`account_caps`, a rule's `account_cap`), write `holdout: {by: account}`, or remove it"
+    place = place_of(("accounts", "key"), key=True)
+    return [Problem(code="idle-accounts", message=message, place=place, severity="warning", help=help_text)]
+
+
+def _is_by_account(model: ConfigModel) -> bool:
+    return model.holdout is not None and model.holdout.by == "account"
 
 
 def _caps(caps: Sequence[Cap], place_of: PlaceOf, message_class: MessageClass, key: str) -> tuple[Cap, ...]:

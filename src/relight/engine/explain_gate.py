@@ -179,6 +179,7 @@ def _passed(name: str, case: Case) -> Finding:
             return Finding(mark=Mark.SKIPPED, text=text, place=place_text(places.get("classes")))
         case _:
             share = f"{rule.holdout:.1%}" if rule.holdout else "nobody"
+            share += " of accounts" if rule.holdout and plan.policy.holdout_by_account else ""
             return Finding(
                 mark=Mark.YES, text=f"not held out (holdout: {share})", place=place_text(places.get("holdout"))
             )

@@ -17,11 +17,12 @@ import msgspec
 from relight.base.durations import Span
 from relight.base.instants import DAY
 from relight.base.kinds import UNKNOWN
+from relight.customers.reading import account_of
 from relight.messages.addresses import address_hash, looks_like_address
 from relight.messages.caps import full_cap
 from relight.messages.quiet_hours import is_allowed
 from relight.messages.reasons import Reason, RowState
-from relight.rules.plan import InactiveTrigger, MessageClass, StepKind, message_class_of
+from relight.rules.plan import InactiveTrigger, MessageClass, StepKind, account_drawn, message_class_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from relight.customers.profile import Entry, Profile, Room
     from relight.customers.reading import Reading
     from relight.messages.caps import Limits
-    from relight.rules.plan import Cap, Condition, Plan, Rule, Sender, Step
+    from relight.rules.plan import Cap, Condition, Plan, Policy, Rule, Sender, Step
     from relight.rules.world import World, WorldState
 
 
@@ -289,15 +290,24 @@ def check_account_cap(case: Case) -> Verdict | None:
     return None
 
 
+def drawn_as(policy: Policy, profile: Profile) -> str:
+    """Return whom the holdout draws for a customer: themselves, or the account that they belong to now (G4)."""
+    if policy.holdout_by_account and policy.account is not None:
+        account = account_of(profile, policy.account.trait)
+        if account is not None:
+            return account_drawn(account)
+    return profile.customer
+
+
 def check_holdout(case: Case) -> Verdict | None:
     """Keep the held-out share without messages: the last gate, so that both arms are alike (G4)."""
-    share = case.rule.holdout
+    share, policy = case.rule.holdout, case.plan.policy
     if share > 0:
-        drawn = case.plan.policy.draw(case.plan.policy.salt, case.rule.id, case.profile.customer)
+        who = drawn_as(policy, case.profile)
+        drawn = policy.draw(policy.salt, case.rule.id, who)
         if drawn < share:
-            return Verdict(
-                state=RowState.HELD_OUT, reason=Reason.HOLDOUT, leaf=f"holdout {share:.1%}", number=f"{drawn:.4f}"
-            )
+            leaf = f"holdout {share:.1%}" + ("" if who == case.profile.customer else " of accounts")
+            return Verdict(state=RowState.HELD_OUT, reason=Reason.HOLDOUT, leaf=leaf, number=f"{drawn:.4f}")
     return None
 
 

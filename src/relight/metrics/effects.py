@@ -109,7 +109,7 @@ class RuleEffect:
     sent: Arm
     held_out: Arm
     comparison: Comparison
-    #: p of the split being the declared one; None where nothing is held out.
+    #: p of the split being the declared one; None where nothing is held out, or whole accounts are.
     ratio_p: float | None
     #: What to know before the figures are believed.
     warnings: tuple[str, ...]
@@ -172,7 +172,7 @@ def effects_of(
     for one in store.rule_message_counts():
         sent.setdefault(one.rule, {})[one.state] = one.count
     return [
-        _effect(log, rule, exposures.of(name), _Sent.of(sent.get(name, {})))
+        _effect(log, rule, exposures.of(name), _Sent.of(sent.get(name, {})), by_account=plan.policy.holdout_by_account)
         for name, rule in sorted(plan.rules.items())
     ]
 
@@ -194,7 +194,7 @@ class _Sent:
         )
 
 
-def _effect(log: MeasureLog, rule: Rule, exposed: Exposed, sent: _Sent) -> RuleEffect:
+def _effect(log: MeasureLog, rule: Rule, exposed: Exposed, sent: _Sent, *, by_account: bool) -> RuleEffect:
     codes, held = exposed.who, exposed.held
     attribution = attribution_of(rule)
     found = goals_between(log, rule, exposed)
@@ -205,7 +205,8 @@ def _effect(log: MeasureLog, rule: Rule, exposed: Exposed, sent: _Sent) -> RuleE
     clickers = log.clickers(rule.id)
     clicked = None if clickers is None else int(np.isin(codes[~held], clickers).sum())
     first = replace(arms[0], accepted=sent.accepted, delivered=sent.delivered, bounced=sent.bounced, clicked=clicked)
-    ratio = sample_ratio_p((first.people, arms[1].people), rule.holdout) if rule.holdout else None
+    # By account the people of an arm come in lots, of which this log knows nothing: no test of single people fits.
+    ratio = sample_ratio_p((first.people, arms[1].people), rule.holdout) if rule.holdout and not by_account else None
     return RuleEffect(
         rule=rule.id,
         title=rule.name or rule.id,
@@ -215,7 +216,7 @@ def _effect(log: MeasureLog, rule: Rule, exposed: Exposed, sent: _Sent) -> RuleE
         held_out=arms[1],
         comparison=compare_arms(first, arms[1]),
         ratio_p=ratio,
-        warnings=tuple(_warnings(rule, first, arms[1], ratio)),
+        warnings=tuple(_warnings(rule, first, arms[1], ratio, by_account=by_account)),
         definition=EFFECT_DEFINITION.format(attribution=Span(elapsed=attribution)),
     )
 
@@ -272,8 +273,13 @@ def _compares_with_entry(rule: Rule) -> bool:
     return where is not None and "entry." in where.text
 
 
-def _warnings(rule: Rule, first: Arm, second: Arm, ratio: float | None) -> Sequence[str]:
+def _warnings(rule: Rule, first: Arm, second: Arm, ratio: float | None, *, by_account: bool) -> Sequence[str]:
     found = []
+    if rule.holdout and by_account:
+        found.append(
+            "people are held out by account, and the interval takes each for a draw of their own: it is too narrow"
+            " where an account has several people here"
+        )
     if rule.goal is None:
         found.append("the rule has no goal, so nothing says whether it works")
     elif first.reached is None:

@@ -72,6 +72,7 @@ __all__ = [
     "Threshold",
     "Trigger",
     "Until",
+    "account_drawn",
     "message_class_of",
     "split_subject",
 ]
@@ -177,6 +178,11 @@ def split_subject(rule: str, step: str) -> str:
     return f"{rule}\x1f{step}"
 
 
+def account_drawn(account: str) -> str:
+    """Return what the holdout draws where it is by account: no customer's id is the same text (G4)."""
+    return f"account\x1f{account}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
     """At most `most` messages in a length of time: `3 per 7 days` slides, `1 per day` is the local day (G2)."""
@@ -239,6 +245,8 @@ class Policy:
     #: True holds marketing back with sensitive_hold.
     sensitive: Condition | None = None
     salt: str = ""
+    #: People are held out by their account, all of it or nobody; who has none is drawn alone.
+    holdout_by_account: bool = False
     #: (salt, subject, customer) -> the share in [0, 1) that decides who is held out, and which arm of a split (G4);
     #: a rule test says itself who is.
     draw: Callable[[str, str, str], float] = share_of

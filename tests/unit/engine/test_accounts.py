@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relight.base.errors import BackpressureError
+from relight.base.ids import share_of
 from relight.base.instants import DAY, HOUR, MINUTE
 from relight.engine.engine import Engine
 from relight.engine.explain_history import retell
 from relight.messages.ledger import LedgerRow
-from relight.rules.plan import AccountKey, Cap, MessageClass, Plan
+from relight.rules.plan import AccountKey, Cap, MessageClass, Plan, account_drawn
 from relight.simulate.from_log import replay_log, simulate_log
 from relight.stores.interface import Store
 from relight.stores.memory import MemoryStore
@@ -131,6 +132,25 @@ def test_who_is_held_out_takes_a_place_in_the_account_too() -> None:
         plan_of(rules),
     )
     assert [one[2] for one in messages(told)] == ["holdout", "account_cap"]
+
+
+def test_by_account_colleagues_are_all_held_out_or_none() -> None:
+    """G4: with `by: account` the share is drawn of accounts, sticky and fair; who has none is drawn alone."""
+    at = T0 + DAY + 12 * HOUR
+    rules = {"ordered": "{trigger: {event: order}, holdout: 30%, send: hello}"}
+    people = {f"{account}-{n}": account for account in map(str, range(60)) for n in range(3)}
+    alone: dict[str, str | None] = {f"alone-{n}": None for n in range(60)}
+    came = known(**people, **alone)
+    came += [event(n, "order", at, one, None) for n, one in enumerate([*people, *alone], 1)]
+    told = decided(came, plan_of(rules, account_caps={}, quiet=None, salt="s", holdout_by_account=True))
+    rows = [row for row in told.store.ledger() if row.step]
+    held = {row.customer for row in rows if row.state == "held_out"}
+    of_accounts = {people[one] for one in held if one in people}
+    assert held & set(people) == {one for one, account in people.items() if account in of_accounts}
+    assert of_accounts == {a for a in people.values() if share_of("s", "ordered", account_drawn(a)) < 0.3}
+    assert held & set(alone) == {one for one in alone if share_of("s", "ordered", one) < 0.3}
+    assert 6 <= len(of_accounts) <= 30
+    assert {row.leaf for row in rows if row.customer in held & set(people)} == {"holdout 30.0% of accounts"}
 
 
 def test_a_rejected_message_gives_its_place_in_the_account_back() -> None:

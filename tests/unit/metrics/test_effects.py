@@ -227,6 +227,15 @@ def test_a_split_that_is_not_the_declared_one_is_told() -> None:
     assert any("do not trust the uplift" in text for text in found.warnings)
 
 
+def test_a_holdout_by_account_has_no_check_of_single_people() -> None:
+    """Where whole accounts are held out, the split of people is no test, and the interval is said to be too narrow."""
+    shop = Shop()
+    shop.plan = replace(shop.plan, policy=replace(shop.plan.policy, holdout_by_account=True))
+    found = shop.effect()
+    assert found.ratio_p is None
+    assert any("held out by account" in text and "too narrow" in text for text in found.warnings)
+
+
 def test_power_note() -> None:
     """Arms too small to see a point say how many people they need; large ones say nothing."""
     small = power_note(Arm(people=950, reached=30), Arm(people=50, reached=1))

@@ -17,12 +17,12 @@ from relight.engine.outcomes import OutcomeInput
 from relight.messages.life import MessageCause, MessageState
 from relight.messages.quiet_hours import first_allowed_minute, is_quiet
 from relight.messages.reasons import Reason, RowState
-from relight.rules.plan import split_subject
+from relight.rules.plan import account_drawn, split_subject
 from relight.simulate.rule_tests.case import Kind
 from relight.simulate.rule_tests.controls import suppression_after
 from relight.stores.interface import Settlement
 from relight.stores.memory import MemoryStore
-from relight.streams.envelope import Control
+from relight.streams.envelope import Control, Event
 
 if TYPE_CHECKING:
     from relight.decide import Mail
@@ -218,13 +218,26 @@ def _drawing(plan: Plan, case: Case) -> Callable[[str, str, str], float]:
         if step.id in steps and (share := _middle_of(step, steps[step.id])) is not None
     }
 
+    held = case.holdout | _accounts_held(plan, case)
+
     def draw(salt: str, subject: str, customer: str) -> float:
         if subject in plan.rules:
-            return 0.0 if customer in case.holdout else _ALMOST_ONE
+            return 0.0 if customer in held else _ALMOST_ONE
         found = arms.get((subject, customer))
         return share_of(salt, subject, customer) if found is None else found
 
     return draw
+
+
+def _accounts_held(plan: Plan, case: Case) -> frozenset[str]:
+    """Return what is drawn for the accounts that the customers named in `holdout` are given."""
+    key, found = plan.policy.account, set()
+    for given in case.given:
+        event = given.record
+        if key is not None and isinstance(event, Event) and event.customer in case.holdout:
+            account = event.account if key.trait is None else event.traits.get(key.trait)
+            found |= {account_drawn(account)} if isinstance(account, str) else set()
+    return frozenset(found)
 
 
 def _middle_of(step: Step, arm: str) -> float | None:

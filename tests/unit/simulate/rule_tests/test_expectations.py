@@ -237,13 +237,16 @@ def test_measures_are_given(write_tests: Write) -> None:
 
 @pytest.mark.parametrize("field", ["account: company\n", ""], ids=["field", "trait"])
 def test_people_of_one_account(tmp_path: Path, field: str) -> None:
-    """G2: a test says who belongs to which account, and sees what the account's cap keeps back."""
+    """G2, G4: a test says who belongs to which account, and sees what the account's cap keeps back; where whole accounts
+    are held out, naming one of its people holds out all, and the ghost takes the place of a mail.
+    """
     folder = tmp_path / "shop"
     make_project(folder)
     for path in (folder / "tests" / "rules").glob("*.yaml"):
         path.unlink()
     config, stream = folder / "config/default.yaml", folder / "streams/shop.yaml"
     capped = config.read_text().replace("3 per 7 days]", "3 per 7 days], account_caps: [1 per 7 days]")
+    capped = capped.replace("salt: first}", "salt: first, by: account}")
     config.write_text(capped + "accounts: {key: company}\n")
     text = stream.read_text()
     stream.write_text(field + text if field else text.replace("traits:\n", "traits:\n  company: text\n"))
@@ -255,5 +258,9 @@ def test_people_of_one_account(tmp_path: Path, field: str) -> None:
             f"{ORDER}, {{at: 1h, customer: mert, event: order_placed}}",
             f"{SENT}, {{at: 30d 1h, customer: mert, suppressed: winback_30d, reason: account_cap}}",
         )
+        + "  - name: all of it\n    holdout: [mert]\n    given: ["
+        + f"{ORDER}, {{at: 1h, customer: mert, event: order_placed}}"
+        + "]\n    expect: [{at: 30d, customer: elif, held_out: winback_30d}, "
+        + "{at: 30d 1h, customer: mert, suppressed: winback_30d, reason: account_cap}]\n"
     )
-    assert words(run_folder(folder)) == ["it: passed"]
+    assert words(run_folder(folder)) == ["it: passed", "all of it: passed"]
