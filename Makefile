@@ -18,6 +18,8 @@ LOCK := uv pip compile --universal --generate-hashes --no-header --no-annotate -
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_CACHE_DIR := 1
 export PIP_NO_INPUT := 1
+# Where it is set, each of the hundreds of programs that the tests start would compile our sources again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Tests run in so many processes, a file in one of them, all of which must draw up the same list, sets included: `make test WORKERS=0 ARGS="-k silence"` runs them in this one.
 WORKERS ?= 2

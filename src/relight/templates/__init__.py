@@ -3,7 +3,8 @@
 from relight.templates.bodies import CompiledBody, compile_bodies
 from relight.templates.letters import CompiledLetter, Rendered, RenderPolicy, RenderRefusal, compile_letters
 from relight.templates.lint import lint_letters
-from relight.templates.scan import Expression, LetterScan, Read, scan_letters
+from relight.templates.scan import LetterScan, scan_letters
+from relight.templates.scan_source import Expression, Read
 
 __all__ = [
     "CompiledBody",

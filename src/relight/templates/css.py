@@ -81,7 +81,7 @@ def _environment_for(
             held.update(patched)
             return environment
     held = dict(patched)
-    environment = LetterEnvironment(_Over(held, scan.sources), escapes=True, root=scan.root)
+    environment = LetterEnvironment(_Over(held, scan.sources), escapes=True, root=scan.root, bytecode=scan.bytecode)
     shared.append((held, environment))
     return environment
 

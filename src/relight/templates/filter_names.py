@@ -10,25 +10,27 @@ from relight.base.problems import Place, Problem
 from relight.base.suggest import suggest_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 
 def unknown_filters(
-    tree: nodes.Template,
+    walk: Iterable[nodes.Node],
     *,
     filters: Collection[str],
     tests: Collection[str],
     place: Callable[[int, str], Place],
 ) -> Iterator[Problem]:
-    """Yield a problem for each filter and test of the tree that the environment does not have.
+    """Yield a problem for each filter and test among the nodes that the environment does not have.
 
     Args:
-        tree: a parsed template.
+        walk: the nodes of a parsed template.
         filters: names of the filters there are; those that begin with `_` are ours and not suggested.
         tests: names of the tests there are.
         place: (line, word) -> where the word stands.
     """
-    for node in tree.find_all((nodes.Filter, nodes.Test)):
+    for node in walk:
+        if not isinstance(node, (nodes.Filter, nodes.Test)):
+            continue
         kind, known = ("filter", filters) if isinstance(node, nodes.Filter) else ("test", tests)
         if node.name in known:
             continue

@@ -219,7 +219,7 @@ def compile_letters(
         traits: the declared traits.
     """
     broken = {p.place.file for p in scan.problems if p.code in {"template-syntax", "template-size"}}
-    plain = LetterEnvironment(scan.sources, escapes=False, root=scan.root)
+    plain = LetterEnvironment(scan.sources, escapes=False, root=scan.root, bytecode=scan.bytecode)
     pages = inline_sources(scan)
     letters: dict[str, CompiledLetter] = {}
     problems: list[Problem] = list(pages.problems)

@@ -26,6 +26,7 @@ from relight.templates.bounded import (
     is_known,
     print_value,
 )
+from relight.templates.bytecode import generate
 from relight.templates.values import RENDER, VIEWS, LinkMaker, Missing, Question, SurveyChoices
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"*", "%", "**", "+"})
 
-    def __init__(self, sources: Mapping[str, str], *, escapes: bool, root: str) -> None:
+    def __init__(
+        self, sources: Mapping[str, str], *, escapes: bool, root: str, bytecode: jinja2.BytecodeCache | None = None
+    ) -> None:
         self.sources = sources
         self.root = root
         super().__init__(
@@ -75,6 +78,7 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
             keep_trailing_newline=False,
             cache_size=-1,
             auto_reload=False,
+            bytecode_cache=bytecode,
         )
         self.globals = dict(TEMPLATE_GLOBALS)
         self.filters = bounded_filters(self.filters)
@@ -91,6 +95,13 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
         defer_init: bool = False,  # noqa: FBT001, FBT002
     ) -> str:
         return super()._generate(_Limiter().visit(source), name, filename, defer_init=defer_init)
+
+    def generate_and_look(self, tree: nodes.Template, name: str, filename: str) -> tuple[str, set[str]]:
+        """Return the Python source of a parsed template, and the names it looks up in what it is given.
+
+        Puts the counting filters into the tree. Raises as `bytecode.generate`.
+        """
+        return generate(self, _Limiter().visit(tree), name, filename)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return an attribute; of a view only what it looks up."""

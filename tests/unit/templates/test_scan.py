@@ -85,6 +85,7 @@ def test_questions_become_expressions_with_their_place() -> None:
         ("{% extends 'layouts/bse.html' %}", "unknown-template: there is no template 'layouts/bse.html'"),
         ("x" * 200_001, "template-size: a template of more than 200000 characters"),
         ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", "template-syntax: this template is nested too deep"),
+        ("{% for a in range(2) %}" * 25 + "{% endfor %}" * 25, "template-syntax: this template is nested too deep"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_told_with_its_place(source: str, expected: str) -> None:
