@@ -17,3 +17,27 @@ def test_every_mail_can_be_looked_at(shop: Shop, language: str) -> None:
     shown = [one for rule in sorted(plan.rules) for one in fixture_mails(plan, rule, "typical", language)]
     assert [one for one in shown if not isinstance(one.found, Rendered)] == []
     assert {one.template for one in shown} >= {"browsed", "coming_soon", "voucher", "codes_low"}
+
+
+def test_mails_are_shown_in_the_order_of_the_rule(shop: Shop) -> None:
+    """What stands first in the file is shown first, steps inside others where they stand."""
+    plan = shop.project.plan
+    assert plan is not None
+    assert [one.step for one in fixture_mails(plan, "onboarding", "typical")] == ["send:0", "send:1.else.0", "send:4"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("advocacy", "You gave us a 10 out of 10."),
+        ("invite_your_team", "on 7 of the last seven days"),
+        ("tier_reached", "you passed 500 points"),
+        ("check_in", "Ada Example\nTidewater Boards"),
+    ],
+)
+def test_somebody_made_up_could_have_got_the_mail(shop: Shop, rule: str, words: str) -> None:
+    """A score is on its survey's scale and fits the trigger, days are no more than asked for, a milestone is the rule's."""
+    plan = shop.project.plan
+    assert plan is not None
+    texts = [one.found.text for one in fixture_mails(plan, rule, "typical", "en") if isinstance(one.found, Rendered)]
+    assert any(words in text for text in texts), texts
