@@ -104,18 +104,17 @@ def _history(project: Project, customer: str, events: tuple[str, ...], *, simula
 
 # ---------------------------------------------------------------- one line a rule
 def _say_all(told: Explanation) -> None:
-    from relight.engine.explain import clock
+    from relight.engine.explain import clock, tell
 
     lines = []
     for story in told.stories:
         word = {"sent": "yes", "waiting": "--", "held_out": "NO", "not_sent": "NO", "unknown": "??"}[story.outcome]
-        why = (
-            story.next
-            if story.outcome in ("waiting", "unknown")
-            else story.headline.partition(" got ")[2].partition(" ")[2]
-        )
+        if story.outcome in ("waiting", "unknown"):
+            why = "" if story.next is None else tell(story.next)
+        else:
+            why = tell(story.headline).partition(" got ")[2].partition(" ")[2]
         if story.outcome in ("held_out", "not_sent"):
-            why = "nothing stands in the way" if story.why is None else story.why.text
+            why = "nothing stands in the way" if story.why is None else tell(story.why.text)
             if story.outcome == "held_out":
                 why = f"held out: {why}"
         lines.append((word, story.rule, why, "" if story.why is None else story.why.place))
@@ -128,21 +127,21 @@ def _say_all(told: Explanation) -> None:
 
 # ---------------------------------------------------------------- one rule
 def _say_rule(told: Explanation, story: RuleStory, at_text: str | None) -> None:
-    from relight.engine.explain import clock
+    from relight.engine.explain import clock, tell
 
     asked = "asked about now," if at_text is None else "asked about"
-    say(f"{click.style(story.headline, bold=True)}    {asked} {clock(told.at, told.zone)} {told.zone}")
+    say(f"{click.style(tell(story.headline), bold=True)}    {asked} {clock(told.at, told.zone)} {told.zone}")
     _say_rows(told, story)
     for title, findings in (("waits for", story.trigger), ("audience now", story.audience), ("gate now", story.gate)):
         if findings:
             say(f"{title}:")
             _say_findings(findings)
     if story.next:
-        say(story.next)
+        say(tell(story.next))
     if story.why is not None:
         place = f" ({story.why.place})" if story.why.place else ""
         verb = "Held out" if story.outcome == "held_out" else "Not sent"
-        say(click.style(f"{verb}: {story.why.text}{place}", bold=True))
+        say(click.style(f"{verb}: {tell(story.why.text)}{place}", bold=True))
     say(_try(told, story))
 
 
@@ -171,13 +170,15 @@ def _why(row: LedgerRow) -> str:
 
 
 def _say_findings(findings: Iterable[Finding]) -> None:
+    from relight.engine.explain import tell
+
     found = list(findings)
-    texts = [f.text + (f", {f.needs}" if f.needs else "") for f in found]
+    texts = [tell(f.whole) for f in found]
     width = min(TEXT_WIDTH, max(len(text) for text in texts))
     for finding, text in zip(found, texts, strict=True):
         say(f"  {marked(finding.mark.value)} {text.ljust(width)}   {finding.place}".rstrip())
         for line in finding.more:
-            say(f"       {line}")
+            say(f"       {tell(line)}")
 
 
 def _try(told: Explanation, story: RuleStory) -> str:
@@ -207,15 +208,16 @@ def _as_json(told: Explanation) -> dict[str, object]:
 
 def _story_as_json(story: RuleStory) -> dict[str, object]:
     from relight.base.instants import iso_utc
+    from relight.engine.explain import tell
 
     return {
         "rule": story.rule,
         "title": story.title,
         "place": story.place,
         "outcome": story.outcome,
-        "headline": story.headline,
+        "headline": tell(story.headline),
         "why": None if story.why is None else _finding_as_json(story.why),
-        "next": story.next or None,
+        "next": None if story.next is None else tell(story.next),
         "ask_again": None if story.ask_again is None else iso_utc(story.ask_again),
         "rows": [
             {
@@ -239,13 +241,15 @@ def _story_as_json(story: RuleStory) -> dict[str, object]:
 
 
 def _finding_as_json(finding: Finding) -> dict[str, object]:
+    from relight.engine.explain import tell
+
     return {
         "mark": {"yes": "yes", "NO": "no", "no": "off", "??": "unknown", "--": "skipped"}[finding.mark.value],
-        "text": finding.text,
-        "needs": finding.needs or None,
+        "text": tell(finding.text),
+        "needs": None if finding.needs is None else tell(finding.needs),
         "place": finding.place or None,
         "leaf": finding.leaf,
         "number": finding.number,
         "reason": finding.reason,
-        "more": list(finding.more),
+        "more": [tell(line) for line in finding.more],
     }

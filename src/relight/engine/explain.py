@@ -18,6 +18,9 @@ from relight.decide.waits import wait_deadline
 from relight.engine.explain_delivery import after_sending
 from relight.engine.explain_gate import audience_findings, entry_of_now, gate_findings
 from relight.engine.explain_history import Missed, Retold, retell
+from relight.engine.explain_ledger import ledger_number, ledger_word
+from relight.engine.explain_lines import Because, Length, Line, Moment, Said, Times, say
+from relight.engine.explain_telling import clock, tell
 from relight.engine.explain_triggers import tell_trigger
 from relight.engine.explain_words import (
     Explanation,
@@ -26,9 +29,6 @@ from relight.engine.explain_words import (
     RuleStory,
     Standing,
     TriggerStory,
-    clock,
-    length,
-    times,
 )
 from relight.messages.reasons import RowState
 from relight.rules.plan import InactiveTrigger, MilestoneTrigger, StepKind
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from relight.customers.profile import Entry
     from relight.messages.ledger import LedgerRow
     from relight.messages.life import MessageState
-    from relight.rules.plan import Plan, Rule
+    from relight.rules.plan import Plan, Rule, Step
     from relight.streams.envelope import Record
 
-__all__ = ["Explanation", "Finding", "Mark", "RuleStory", "clock", "explain_customer", "retell"]
+__all__ = ["Explanation", "Finding", "Mark", "RuleStory", "clock", "explain_customer", "retell", "tell"]
 
 
 def explain_customer(  # noqa: PLR0913 - one question, by keyword
@@ -120,7 +120,7 @@ def _story(told: Retold, rule: Rule, rows: list[LedgerRow], journal: Mapping[str
         title=rule.name or rule.id,
         place=str(rule.place),
         outcome="not_sent",
-        headline="",
+        headline=say(Line.NOT_GOT, customer=told.customer, rule=rule.id),
         rows=tuple(rows),
         trigger=trigger.findings,
         audience=audience_findings(turn, rule, entry),
@@ -145,27 +145,46 @@ def _concluded(told: Retold, rule: Rule, story: RuleStory, trigger: TriggerStory
     last = refused[-1] if refused else None
     missed = next((m for m in reversed(told.missed) if m.rule == rule.id), None)
     if sent and (last is None or sent[-1].judged > last.judged):
-        count = times(len(sent))
         leaves = sent[-1].scheduled if sent[-1].scheduled is not None else sent[-1].judged
-        line = f"{customer} got {rule.id} {count}, last {clock(leaves, zone)}"
+        line = say(Line.GOT, customer=customer, rule=rule.id, times=Times(len(sent)), when=Moment(leaves, zone))
         return replace(story, outcome="sent", headline=line)
-    before = f" this time (got it {times(len(sent))} before)" if sent else ""
     if last is not None and (missed is None or missed.at <= last.judged) and not inside:
         held = last.state is RowState.HELD_OUT
-        line = f"{customer} was HELD OUT of {rule.id}" if held else f"{customer} did NOT get {rule.id}{before}"
+        line = say(Line.HELD_OUT, customer=customer, rule=rule.id) if held else _not_got(customer, rule, len(sent))
         return replace(story, outcome="held_out" if held else "not_sent", headline=line, why=_row_finding(last, zone))
     if inside:
-        return replace(story, outcome="waiting", headline=f"{customer} is in {rule.id} and has not got it yet{before}")
+        return replace(story, outcome="waiting", headline=_inside(customer, rule, len(sent)))
     why = _missed_finding(missed, zone) if missed is not None else _missing(story)
-    return replace(story, headline=f"{customer} did NOT get {rule.id}{before}", why=why)
+    return replace(story, headline=_not_got(customer, rule, len(sent)), why=why)
+
+
+def _not_got(customer: str, rule: Rule, before: int) -> Said:
+    if not before:
+        return say(Line.NOT_GOT, customer=customer, rule=rule.id)
+    return say(Line.NOT_GOT_AGAIN, customer=customer, rule=rule.id, times=Times(before))
+
+
+def _inside(customer: str, rule: Rule, before: int) -> Said:
+    if not before:
+        return say(Line.INSIDE, customer=customer, rule=rule.id)
+    return say(Line.INSIDE_AGAIN, customer=customer, rule=rule.id, times=Times(before))
+
+
+def _reason_was(one: LedgerRow | Missed, zone: str) -> Said:
+    reason = str(one.reason)
+    if not one.leaf:
+        return say(Line.REASON, reason=Because(reason))
+    leaf = ledger_word(one.leaf, reason)
+    if one.number is None:
+        return say(Line.REASON_LEAF, reason=Because(reason), leaf=leaf)
+    number = ledger_number(one.leaf, one.number, reason, zone)
+    return say(Line.REASON_WAS, reason=Because(reason), leaf=leaf, number=number)
 
 
 def _row_finding(row: LedgerRow, zone: str) -> Finding:
-    number = "" if row.number is None else f": it was {row.number}"
-    text = f"{row.reason}" + (f": {row.leaf}{number}" if row.leaf else "")
     return Finding(
         mark=Mark.NO,
-        text=f"{text}, {clock(row.judged, zone)}",
+        text=say(Line.DECIDED_AT, why=_reason_was(row, zone), when=Moment(row.judged, zone)),
         place=row.place or "",
         leaf=row.leaf,
         number=row.number,
@@ -174,11 +193,10 @@ def _row_finding(row: LedgerRow, zone: str) -> Finding:
 
 
 def _missed_finding(missed: Missed, zone: str) -> Finding:
-    number = "" if missed.number is None else f": it was {missed.number}"
-    text = missed.reason + (f": {missed.leaf}{number}" if missed.leaf else "")
+    why, when = _reason_was(missed, zone), Moment(missed.event.event_time, zone)
     return Finding(
         mark=Mark.NO,
-        text=f"{text}, at the {missed.event.name} of {clock(missed.event.event_time, zone)}",
+        text=say(Line.AT_EVENT, why=why, event=missed.event.name, when=when),
         place=missed.place or "",
         leaf=missed.leaf,
         number=missed.number,
@@ -194,32 +212,32 @@ def _missing(story: RuleStory) -> Finding | None:
         found = next((f for f in story.trigger if f.stops), None)
     if found is None:
         return None
-    text = found.text + (f"; {found.needs}" if found.needs else "")
+    text = found.text if found.needs is None else say(Line.TOGETHER, text=found.text, needs=found.needs)
     return replace(found, text=text, more=())
 
 
 # ---------------------------------------------------------------- what comes next
-def _next(told: Retold, rule: Rule, trigger: TriggerStory, inside: list[Entry]) -> tuple[str, int | None]:
+def _next(told: Retold, rule: Rule, trigger: TriggerStory, inside: list[Entry]) -> tuple[Said | None, int | None]:
     turn = told.turn
+    exits = ", ".join(match.event for match in rule.exits_on)
     for entry in inside:
         step = step_of(turn, entry)
-        exits = ", ".join(match.event for match in rule.exits_on)
-        unless = f", unless {exits} comes first" if exits else ""
         if entry.candidate is not None:
             minute = entry.candidate.scheduled
-            return f"Its mail goes through the gate {clock(minute, turn.zone)}{unless}.", minute
+            line = Line.GATE_AT_UNLESS if exits else Line.GATE_AT
+            return say(line, when=Moment(minute, turn.zone), exits=exits), minute
         due = None if step is None else wait_deadline(turn, entry, step)
         if step is not None and due is not None:
             awaited = step.awaited if step.kind is StepKind.WAIT_FOR else None
-            for_what = "" if awaited is None else f" for {awaited.event}"
-            until = f"{clock(due, turn.zone)} ({length(due - told.at)} from then)"
-            line = f"It waits in step '{step.id}'{for_what} until {until}{unless}."
-            return line, due
-    if trigger.due is not None:
-        line = (
-            f"The next threshold falls due {clock(trigger.due, turn.zone)}, {length(trigger.due - told.at)} from then."
-        )
-        if not isinstance(rule.trigger, InactiveTrigger):
-            line = f"It falls due {clock(trigger.due, turn.zone)}, {length(trigger.due - told.at)} from then."
-        return line, trigger.due
-    return "", None
+            return _waits(told, step, due, "" if awaited is None else awaited.event, exits), due
+    if trigger.due is None:
+        return None, None
+    line = Line.NEXT_THRESHOLD if isinstance(rule.trigger, InactiveTrigger) else Line.NEXT_DUE
+    return say(line, when=Moment(trigger.due, turn.zone), length=Length(trigger.due - told.at)), trigger.due
+
+
+def _waits(told: Retold, step: Step, due: int, event: str, exits: str) -> Said:
+    plain, unless = (Line.WAITS_FOR, Line.WAITS_FOR_UNLESS) if event else (Line.WAITS, Line.WAITS_UNLESS)
+    line = unless if exits else plain
+    when, until = Moment(due, told.turn.zone), Length(due - told.at)
+    return say(line, step=step.id, event=event, when=when, length=until, exits=exits)

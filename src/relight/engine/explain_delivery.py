@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from relight.engine.explain_lines import Line, say
 from relight.engine.explain_words import Finding, Mark
 from relight.messages.life import MessageState
 from relight.messages.reasons import Reason
@@ -13,32 +14,28 @@ from relight.messages.reasons import Reason
 if TYPE_CHECKING:
     from relight.engine.explain_words import RuleStory
 
-#: State -> (outcome, headline of a customer and a rule, what it means; empty where the headline says it).
+#: State -> (outcome, headline, what it means; None where the headline says it).
 _WORDS: Mapping[
-    MessageState, tuple[Literal["sent", "waiting", "not_sent", "unknown"], str, str]
+    MessageState, tuple[Literal["sent", "waiting", "not_sent", "unknown"], Line, Line | None]
 ] = {
-    MessageState.PENDING: ("waiting", "{who} has not got {rule} yet", "Its mail is decided and waits to be sent."),
-    MessageState.SENDING: ("waiting", "{who} has not got {rule} yet", "Its mail is being sent."),
-    MessageState.BOUNCED: ("not_sent", "{who} did NOT get {rule}", "the mail bounced"),
-    MessageState.REJECTED: ("not_sent", "{who} did NOT get {rule}", "the provider refused the mail"),
-    MessageState.SUPPRESSED: ("not_sent", "{who} did NOT get {rule}", "suppressed at sending"),
-    MessageState.EXPIRED: ("not_sent", "{who} did NOT get {rule}", "expired before it could be sent"),
-    MessageState.UNKNOWN: (
-        "unknown",
-        "it is unknown whether {who} got {rule}",
-        "The line broke while the mail left; a report of the provider or `relight settle` decides.",
-    ),
-    MessageState.COMPLAINED: ("sent", "{headline}, and complained about it", ""),
+    MessageState.PENDING: ("waiting", Line.NOT_GOT_YET, Line.TO_BE_SENT),
+    MessageState.SENDING: ("waiting", Line.NOT_GOT_YET, Line.BEING_SENT),
+    MessageState.BOUNCED: ("not_sent", Line.NOT_GOT, Line.BOUNCED),
+    MessageState.REJECTED: ("not_sent", Line.NOT_GOT, Line.REFUSED),
+    MessageState.SUPPRESSED: ("not_sent", Line.NOT_GOT, Line.STOPPED),
+    MessageState.EXPIRED: ("not_sent", Line.NOT_GOT, Line.TOO_LATE),
+    MessageState.UNKNOWN: ("unknown", Line.MAYBE_GOT, Line.LINE_BROKE),
+    MessageState.COMPLAINED: ("sent", Line.COMPLAINED, None),
 }  # fmt: skip
 
 
 #: What stopped a mail between the gate and its leaving, by the reason of its outcome.
-_STOPPED: Mapping[str, str] = {
-    Reason.POOL_EMPTY: "no code was left in the pool",
-    Reason.RULE_PAUSED: "the rule was paused when the mail was to leave",
-    Reason.NO_CONSENT: "consent was withdrawn before the mail could leave",
-    Reason.SUPPRESSED: "the address was suppressed before the mail could leave",
-    Reason.RETRIES_EXHAUSTED: "the mail was tried as often as allowed, and not taken",
+_STOPPED: Mapping[str, Line] = {
+    Reason.POOL_EMPTY: Line.POOL_EMPTY,
+    Reason.RULE_PAUSED: Line.PAUSED_THEN,
+    Reason.NO_CONSENT: Line.CONSENT_GONE,
+    Reason.SUPPRESSED: Line.ADDRESS_GONE,
+    Reason.RETRIES_EXHAUSTED: Line.NOT_TAKEN,
 }
 
 
@@ -50,9 +47,11 @@ def after_sending(story: RuleStory, state: MessageState | None, customer: str, r
     """
     if state is None or state not in _WORDS:
         return story
-    outcome, headline, meaning = _WORDS[state]
-    headline = headline.format(who=customer, rule=story.rule, headline=story.headline)
+    outcome, line, meaning = _WORDS[state]
+    names = {"headline": story.headline} if line is Line.COMPLAINED else {"customer": customer, "rule": story.rule}
+    headline = say(line, **names)
     if outcome == "not_sent":
-        why = Finding(mark=Mark.NO, text=_STOPPED.get(reason, meaning), reason=reason or state.value)
+        assert meaning is not None
+        why = Finding(mark=Mark.NO, text=say(_STOPPED.get(reason, meaning)), reason=reason or state.value)
         return replace(story, outcome=outcome, headline=headline, why=why)
-    return replace(story, outcome=outcome, headline=headline, next=meaning or story.next)
+    return replace(story, outcome=outcome, headline=headline, next=story.next if meaning is None else say(meaning))

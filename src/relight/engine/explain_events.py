@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from relight.base.kinds import UNKNOWN
-from relight.engine.explain_words import Finding, Mark, TriggerStory, ago, clock, listed, shown, times
+from relight.engine.explain_ledger import ledger_word
+from relight.engine.explain_lines import Ago, Because, Line, Moment, OneOf, Said, Times, code, say
+from relight.engine.explain_telling import tell
+from relight.engine.explain_words import Finding, Mark, TriggerStory, shown, told_value
+from relight.rules.plan import MilestoneKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +26,13 @@ if TYPE_CHECKING:
     )
     from relight.streams.envelope import Event
 
+#: What is counted -> what it is called; `value` is an expression, and is told as it is written.
+_TOTALS: Final = MappingProxyType({
+    MilestoneKind.COUNT: Line.COUNT_OF,
+    MilestoneKind.SUM: Line.SUM_OF,
+    MilestoneKind.DISTINCT: Line.DISTINCT_OF,
+    MilestoneKind.STREAK: Line.STREAK_OF,
+})  # fmt: skip
 #: Requests and global events that are told one by one; the newest.
 TOLD_MAX = 5
 
@@ -32,7 +44,8 @@ def tell_event(told: Retold, rule: Rule, trigger: EventTrigger) -> TriggerStory:
     if not fitting:
         return TriggerStory(findings=refusal)
     last = fitting[-1]
-    head = f"{trigger.match.event} came {times(len(fitting))}, last {ago(last.event_time, told.at, told.turn.zone)}"
+    ago = Ago(last.event_time, told.at, told.turn.zone)
+    head = say(Line.CAME, event=trigger.match.event, times=Times(len(fitting)), ago=ago)
     finding = Finding(mark=Mark.YES, text=head, place=str(rule.place), more=tuple(_missed_lines(told, rule)))
     return TriggerStory(findings=(finding,), properties=dict(last.properties), event=last.name)
 
@@ -41,7 +54,7 @@ def _fitting(told: Retold, rule: Rule, match: EventMatch) -> tuple[list[Event], 
     """Return the events that match, or why none does."""
     named = [e for e in told.events if e.name == match.event]
     if not named:
-        text = f"there was no {match.event} yet"
+        text = say(Line.NEVER_CAME, event=match.event)
         return [], (Finding(mark=Mark.NO, text=text, place=str(rule.place), leaf=match.event, number="0"),)
     if match.where is None:
         return named, ()
@@ -51,21 +64,21 @@ def _fitting(told: Retold, rule: Rule, match: EventMatch) -> tuple[list[Event], 
         return fitting, ()
     reading = turn.reading(event=named[-1].properties, own=named[-1].properties)
     leaf = where.blame(reading)
-    number = "unknown" if leaf is None else shown(leaf.value(reading))
-    text = f"{match.event} came {times(len(named))}, none of them where {where.text}"
-    more = (f"the last one: {leaf.text} was {number}",) if leaf is not None else ()
+    value = UNKNOWN if leaf is None else leaf.value(reading)
+    text = say(Line.NONE_WHERE, event=match.event, times=Times(len(named)), where=where.text)
+    more = (say(Line.LAST_ONE_WAS, leaf=leaf.text, number=told_value(value)),) if leaf is not None else ()
     finding = Finding(
         mark=Mark.NO,
         text=text,
         place=str(where.place),
         more=more,
         leaf=leaf.text if leaf else where.text,
-        number=number,
+        number=shown(value),
     )
     return [], (finding,)
 
 
-def _missed_lines(told: Retold, rule: Rule) -> Iterator[str]:
+def _missed_lines(told: Retold, rule: Rule) -> Iterator[Said]:
     """Yield why occurrences got no row, by reason (R6)."""
     by_reason: dict[str, int] = {}
     for one in told.missed:
@@ -73,11 +86,16 @@ def _missed_lines(told: Retold, rule: Rule) -> Iterator[str]:
             by_reason[one.reason] = by_reason.get(one.reason, 0) + 1
     for reason, count in by_reason.items():
         last = next(one for one in reversed(told.missed) if one.rule == rule.id and one.reason == reason)
-        told_leaf = (
-            "" if last.leaf is None else f": {last.leaf}" + ("" if last.number is None else f" was {last.number}")
+        line = Line.MISSED if last.leaf is None else Line.MISSED_LEAF if last.number is None else Line.MISSED_WAS
+        text = say(
+            line,
+            times=Times(count),
+            reason=Because(reason),
+            when=Moment(last.at, told.turn.zone),
+            leaf=ledger_word(last.leaf or "", reason),
+            number=ledger_word(last.number or "", reason),
         )
-        where = f" ({last.place})" if last.place else ""
-        yield f"{times(count)} without a row, {reason}, last {clock(last.at, told.turn.zone)}{told_leaf}{where}"
+        yield say(Line.WITH_PLACE, text=text, place=last.place) if last.place else text
 
 
 def tell_milestone(told: Retold, rule: Rule, trigger: MilestoneTrigger) -> TriggerStory:
@@ -92,27 +110,32 @@ def tell_milestone(told: Retold, rule: Rule, trigger: MilestoneTrigger) -> Trigg
         total: object = turn.profile.totals.get(rule.id) or 0
         if isinstance(total, set | list | tuple):
             total = len(total)
-        what = f"{trigger.kind.value} of {trigger.match.event}" + (f".{trigger.prop}" if trigger.prop else "")
-        what += f" where {trigger.match.where.text}" if trigger.match.where is not None else ""
+        of = trigger.match.event + (f".{trigger.prop}" if trigger.prop else "")
+        what = say(_TOTALS[trigger.kind], of=of)
+        if trigger.match.where is not None:
+            what = say(Line.OF_WHERE, what=what, where=trigger.match.where.text)
     else:
         assert trigger.value is not None
-        total, what = trigger.value.evaluate(turn.reading()), trigger.value.text
+        total, what = trigger.value.evaluate(turn.reading()), code(trigger.value.text)
         if total is UNKNOWN:
-            finding = Finding(mark=Mark.UNKNOWN, text=f"{what} is unknown", place=place, leaf=what, number="unknown")
+            text = say(Line.IS_UNKNOWN, what=what)
+            finding = Finding(mark=Mark.UNKNOWN, text=text, place=place, leaf=tell(what), number="unknown")
             return TriggerStory(findings=(finding,))
+    leaf, number, value = tell(what), shown(total), told_value(total)
     reached = [label for mark, label in zip(trigger.at, trigger.labels, strict=True) if mark <= total]
     ahead = [label for mark, label in zip(trigger.at, trigger.labels, strict=True) if mark > total]
     found = []
     if reached and not any(r.rule == rule.id and r.occurrence == f"milestone:{reached[-1]}" for r in told.rows):
-        text = f"{what} is {shown(total)}: {reached[-1]} was reached before this rule stood, and no past is repeated"
-        found.append(Finding(mark=Mark.NO, text=text, place=place, leaf=what, number=shown(total)))
+        text = say(Line.REACHED_BEFORE, what=what, total=value, mark=reached[-1])
+        found.append(Finding(mark=Mark.NO, text=text, place=place, leaf=leaf, number=number))
     elif reached:
-        found.append(Finding(mark=Mark.YES, text=f"{what} is {shown(total)}: reached {listed(reached)}", place=place))
+        text = say(Line.REACHED, what=what, total=value, marks=OneOf(tuple(reached)))
+        found.append(Finding(mark=Mark.YES, text=text, place=place))
     if ahead:
         mark = Mark.OFF if reached else Mark.NO
-        text = f"{what} is {shown(total)}"
-        needs = f"the next milestone is {ahead[0]}"
-        found.append(Finding(mark=mark, text=text, needs=needs, place=place, leaf=what, number=shown(total)))
+        text = say(Line.TOTAL_IS, what=what, total=value)
+        needs = say(Line.NEXT_MILESTONE, mark=ahead[0])
+        found.append(Finding(mark=mark, text=text, needs=needs, place=place, leaf=leaf, number=number))
     return TriggerStory(
         findings=tuple(found), properties=properties, event=trigger.match.event if trigger.match else ""
     )
@@ -125,7 +148,7 @@ def tell_released(told: Retold, rule: Rule, trigger: ReleasedTrigger) -> Trigger
     asks = turn.profile.asks.get(rule.id, {})
     if not asks:
         _, refusal = _fitting(told, rule, trigger.asked)
-        text = f"never asked: no {trigger.asked.event} with a {trigger.by}"
+        text = say(Line.NEVER_ASKED, event=trigger.asked.event, by=trigger.by)
         plain = Finding(mark=Mark.NO, text=text, place=place, leaf=trigger.asked.event, number="0")
         return TriggerStory(findings=refusal or (plain,))
     releases = {str(e.properties.get(trigger.by)): e for e in turn.world.view(turn.state) if e.name == trigger.shipped}
@@ -133,26 +156,25 @@ def tell_released(told: Retold, rule: Rule, trigger: ReleasedTrigger) -> Trigger
     properties: dict[str, object] = {}
     release: dict[str, object] = {}
     for value, ask in sorted(asks.items(), key=lambda one: one[1].order)[-TOLD_MAX:]:
-        asked = f"asked for {value} {clock(ask.order[0], turn.zone)}"
+        when = Moment(ask.order[0], turn.zone)
         shipped = releases.get(value)
         if shipped is None:
             found.append(
                 Finding(
                     mark=Mark.NO,
-                    text=asked,
-                    needs=f"no {trigger.shipped} of it yet",
+                    text=say(Line.ASKED, value=value, when=when),
+                    needs=say(Line.NOT_SHIPPED, event=trigger.shipped),
                     place=place,
                     leaf=trigger.shipped,
                     number=value,
                 )
             )
         elif shipped.event_time <= ask.order[0]:
-            text = f"{asked}, after it had shipped {clock(shipped.event_time, turn.zone)}"
+            text = say(Line.ASKED_TOO_LATE, value=value, when=when, shipped=Moment(shipped.event_time, turn.zone))
             found.append(Finding(mark=Mark.NO, text=text, place=place, leaf=trigger.shipped, number=value))
         else:
-            found.append(
-                Finding(mark=Mark.YES, text=f"{asked}; shipped {clock(shipped.event_time, turn.zone)}", place=place)
-            )
+            text = say(Line.ASKED_AND_SHIPPED, value=value, when=when, shipped=Moment(shipped.event_time, turn.zone))
+            found.append(Finding(mark=Mark.YES, text=text, place=place))
             properties, release = dict(ask.properties), dict(shipped.properties)
     found.sort(key=lambda one: one.mark is not Mark.YES)
     return TriggerStory(findings=tuple(found), properties=properties, release=release, event=trigger.asked.event)
@@ -163,7 +185,7 @@ def tell_global(told: Retold, rule: Rule, trigger: GlobalTrigger) -> TriggerStor
     turn = told.turn
     events = [e for e in turn.world.view(turn.state) if e.name == trigger.event]
     if not events:
-        text = f"there was no {trigger.event} yet"
+        text = say(Line.NEVER_CAME, event=trigger.event)
         return TriggerStory(
             findings=(Finding(mark=Mark.NO, text=text, place=str(rule.place), leaf=trigger.event, number="0"),)
         )
@@ -171,20 +193,21 @@ def tell_global(told: Retold, rule: Rule, trigger: GlobalTrigger) -> TriggerStor
     release: dict[str, object] = {}
     for event in events[-TOLD_MAX:]:
         reading = turn.reading(min(event.ingest_time, told.at), event=event.properties)
-        head = f"{trigger.event} {clock(event.event_time, turn.zone)}"
+        when = Moment(event.event_time, turn.zone)
         failed = next(
             (c for c in (trigger.where, trigger.affects) if c is not None and c.evaluate(reading) is not True), None
         )
         if failed is None:
-            found.append(Finding(mark=Mark.YES, text=f"{head} concerned this customer", place=str(rule.place)))
+            text = say(Line.CONCERNED, event=trigger.event, when=when)
+            found.append(Finding(mark=Mark.YES, text=text, place=str(rule.place)))
             release = dict(event.properties)
             continue
         leaf = failed.blame(reading)
-        number = "unknown" if leaf is None else shown(leaf.value(reading))
-        text = f"{head} did not concern this customer: {leaf.text if leaf else failed.text} was {number}"
-        where = str(leaf.place if leaf else failed.place)
-        found.append(
-            Finding(mark=Mark.NO, text=text, place=where, leaf=leaf.text if leaf else failed.text, number=number)
-        )
+        decided, value = leaf or failed, UNKNOWN if leaf is None else leaf.value(reading)
+        text = say(
+            Line.NOT_CONCERNED, event=trigger.event, when=when, leaf=decided.text, number=told_value(value)
+        )  # fmt: skip
+        place = str(decided.place)
+        found.append(Finding(mark=Mark.NO, text=text, place=place, leaf=decided.text, number=shown(value)))
     found.sort(key=lambda one: one.mark is not Mark.YES)
     return TriggerStory(findings=tuple(found), release=release, event=trigger.event)

@@ -5,6 +5,7 @@ Nothing is written or taken.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from relight.base.instants import DAY
@@ -12,7 +13,9 @@ from relight.customers.profile import Entry
 from relight.decide.minutes import allowed_minute, case_of
 from relight.decide.rooms import needs_room
 from relight.decide.standing import step_of
-from relight.engine.explain_words import Finding, Mark, clock, leaf_finding, length, place_text
+from relight.engine.explain_ledger import ledger_number, ledger_word
+from relight.engine.explain_lines import Because, Length, Line, Moment, Said, Share, code, say
+from relight.engine.explain_words import Finding, Mark, leaf_finding, place_text
 from relight.messages.caps import full_cap, next_minute_with_room
 from relight.messages.gate import CHECKS, SKIPS, Case, Verdict, caps_of, taken_places
 from relight.messages.quiet_hours import first_allowed_minute
@@ -27,6 +30,23 @@ if TYPE_CHECKING:
 
 #: Checks that need an address to look at.
 _NEED_ADDRESS = frozenset({"suppression"})
+#: Checks that a class may skip, and classes, as they are called.
+CHECK_LINES = MappingProxyType({
+    "suppression": Line.CHECK_SUPPRESSION,
+    "consent": Line.CHECK_CONSENT,
+    "sunset": Line.CHECK_SUNSET,
+    "sensitive": Line.CHECK_SENSITIVE,
+    "quiet hours": Line.CHECK_QUIET_HOURS,
+    "expires": Line.CHECK_EXPIRES,
+    "frequency cap": Line.CHECK_FREQUENCY_CAP,
+    "account cap": Line.CHECK_ACCOUNT_CAP,
+    "holdout": Line.CHECK_HOLDOUT,
+})  # fmt: skip
+_CLASSES = MappingProxyType({
+    MessageClass.MARKETING: Line.CLASS_MARKETING,
+    MessageClass.TRANSACTIONAL: Line.CLASS_TRANSACTIONAL,
+    MessageClass.INTERNAL: Line.CLASS_INTERNAL,
+})  # fmt: skip
 #: How far ahead room in the caps is looked for (µs).
 ROOM_AHEAD = 40 * DAY
 
@@ -46,7 +66,7 @@ def audience_findings(turn: Turn, rule: Rule, entry: Entry) -> tuple[Finding, ..
     blamed = None if holds else rule.audience.blame(reading)
     if not rule.audience.leaves:
         mark = Mark.YES if holds else Mark.NO
-        return (Finding(mark=mark, text=rule.audience.text, place=str(rule.audience.place)),)
+        return (Finding(mark=mark, text=code(rule.audience.text), place=str(rule.audience.place)),)
     return tuple(
         leaf_finding(leaf, reading, decides=leaf is blamed, reason=Reason.AUDIENCE_FALSE.value)
         for leaf in rule.audience.leaves
@@ -103,7 +123,7 @@ def gate_findings(turn: Turn, rule: Rule, entry: Entry, *, is_real: bool) -> tup
         send = _first_send(turn, rule, entry)
         step = None if send is None else rule.program.steps[send]
     if step is None:
-        return (Finding(mark=Mark.SKIPPED, text="no step of this rule sends anything"),)
+        return (Finding(mark=Mark.SKIPPED, text=say(Line.NOTHING_SENDS)),)
     case = _case(turn, rule, entry, step)
     found = []
     idle = {"audience"}  # told by itself
@@ -113,11 +133,12 @@ def gate_findings(turn: Turn, rule: Rule, entry: Entry, *, is_real: bool) -> tup
         if name in idle:
             continue
         if name in SKIPS[case.message_class]:
-            found.append(Finding(mark=Mark.SKIPPED, text=f"{name}: {case.message_class.value} messages skip it"))
+            text = say(Line.CLASS_SKIPS, check=say(CHECK_LINES[name]), message_class=say(_CLASSES[case.message_class]))
+            found.append(Finding(mark=Mark.SKIPPED, text=text))
         elif name == "render" and not is_real:
-            found.append(Finding(mark=Mark.SKIPPED, text="render: it needs the event that it would be about"))
+            found.append(Finding(mark=Mark.SKIPPED, text=say(Line.RENDER_NEEDS_EVENT)))
         elif name in _NEED_ADDRESS and not case.address:
-            found.append(Finding(mark=Mark.SKIPPED, text=f"{name}: without an address there is nothing to look up"))
+            found.append(Finding(mark=Mark.SKIPPED, text=say(Line.NO_ADDRESS_TO_LOOK_UP)))
         else:
             verdict = check(case)
             if verdict is None and name == "quiet hours":
@@ -137,13 +158,11 @@ def _case(turn: Turn, rule: Rule, entry: Entry, step: Step) -> Case:
 
 def _minute(turn: Turn, case: Case) -> Finding:
     if case.message_class is not MessageClass.MARKETING:
-        return Finding(mark=Mark.YES, text="it would leave at once")
+        return Finding(mark=Mark.YES, text=say(Line.LEAVES_AT_ONCE))
     late = case.scheduled - turn.now
-    text = f"it would leave {clock(case.scheduled, turn.zone)}"
     place = place_text(turn.plan.policy.places.get("quiet_hours"))
-    if late < DAY and turn.plan.policy.quiet is not None:
-        text += ", outside quiet hours"
-    return Finding(mark=Mark.YES, text=text, place=place)
+    line = Line.LEAVES_AT_QUIET if late < DAY and turn.plan.policy.quiet is not None else Line.LEAVES_AT
+    return Finding(mark=Mark.YES, text=say(line, when=Moment(case.scheduled, turn.zone)), place=place)
 
 
 # ---------------------------------------------------------------- words
@@ -152,82 +171,98 @@ def _passed(name: str, case: Case) -> Finding:
     places = plan.policy.places
     match name:
         case "rule active":
-            return Finding(mark=Mark.YES, text="the rule is active", place=str(rule.place))
+            return Finding(mark=Mark.YES, text=say(Line.RULE_ACTIVE), place=str(rule.place))
         case "exit":
-            return Finding(mark=Mark.YES, text="no exit holds", place=str(rule.place))
+            return Finding(mark=Mark.YES, text=say(Line.NO_EXIT), place=str(rule.place))
         case "address":
-            return Finding(mark=Mark.YES, text=f"there is an address: {mask_address(case.address)}")
+            return Finding(mark=Mark.YES, text=say(Line.ADDRESS_THERE, address=mask_address(case.address)))
         case "suppression":
-            return Finding(mark=Mark.YES, text="the address is not suppressed")
+            return Finding(mark=Mark.YES, text=say(Line.NOT_SUPPRESSED))
         case "consent":
             return _consent(case)
         case "sensitive":
-            text = "not held back as sensitive" if plan.policy.sensitive is not None else "nothing is sensitive"
-            return Finding(mark=Mark.YES, text=text, place=place_text(places.get("sensitive")))
+            line = Line.NOTHING_SENSITIVE if plan.policy.sensitive is None else Line.NOT_SENSITIVE
+            return Finding(mark=Mark.YES, text=say(line), place=place_text(places.get("sensitive")))
         case "sunset":
-            return Finding(mark=Mark.YES, text="there was a sign of life", place=place_text(places.get("sunset")))
+            return Finding(mark=Mark.YES, text=say(Line.SIGN_OF_LIFE), place=place_text(places.get("sunset")))
         case "render":
             subject = getattr(case.rendered, "subject", "")
-            return Finding(mark=Mark.YES, text=f"templates/{case.step.template} renders: {subject}")
+            text = say(Line.RENDERS, template=case.step.template or "", subject=subject)
+            return Finding(mark=Mark.YES, text=text)
         case "expires":
-            text = f"not expired; it is worth sending for {length(rule.expires)}"
+            text = say(Line.NOT_EXPIRED, length=Length(rule.expires))
             return Finding(mark=Mark.YES, text=text, place=str(rule.place))
         case "frequency cap":
             return _room(case)
         case "account cap":
-            text = "account cap: what others of the account have had is looked up at the minute itself"
-            return Finding(mark=Mark.SKIPPED, text=text, place=place_text(places.get("classes")))
+            place = place_text(places.get("classes"))
+            return Finding(mark=Mark.SKIPPED, text=say(Line.ACCOUNT_LATER), place=place)
         case _:
-            share = f"{rule.holdout:.1%}" if rule.holdout else "nobody"
-            share += " of accounts" if rule.holdout and plan.policy.holdout_by_account else ""
-            return Finding(
-                mark=Mark.YES, text=f"not held out (holdout: {share})", place=place_text(places.get("holdout"))
-            )
+            return Finding(mark=Mark.YES, text=_not_held_out(case), place=place_text(places.get("holdout")))
+
+
+def _not_held_out(case: Case) -> Said:
+    line = Line.ACCOUNTS_HELD_OUT if case.plan.policy.holdout_by_account else Line.NOT_HELD_OUT
+    return say(line if case.rule.holdout else Line.NOBODY_HELD_OUT, share=Share(case.rule.holdout))
 
 
 def _consent(case: Case) -> Finding:
     topic = case.rule.topic
     if topic is None:
-        return Finding(mark=Mark.YES, text="the rule needs no consent", place=str(case.rule.place))
+        return Finding(mark=Mark.YES, text=say(Line.NO_CONSENT_NEEDED), place=str(case.rule.place))
     given = case.profile.consent.get(topic)
     place = place_text(case.plan.policy.places.get("topics"))
     if given is None:
-        return Finding(mark=Mark.YES, text=f"topic '{topic}' holds unless withdrawn", place=place)
-    return Finding(mark=Mark.YES, text=f"topic '{topic}' given {clock(given[0][0], case.reading.zone)}", place=place)
+        return Finding(mark=Mark.YES, text=say(Line.CONSENT_BY_DEFAULT, topic=topic), place=place)
+    text = say(Line.CONSENT_GIVEN, topic=topic, when=Moment(given[0][0], case.reading.zone))
+    return Finding(mark=Mark.YES, text=text, place=place)
 
 
 def _room(case: Case) -> Finding:
     caps = caps_of(case.plan, case.rule)
     if not caps:
-        return Finding(mark=Mark.YES, text="no frequency cap binds it")
+        return Finding(mark=Mark.YES, text=say(Line.NO_CAP))
     taken = taken_places(case.profile, case.rule)
     cap = caps[-1]
     used = sum(1 for at in taken if cap.window is not None and 0 <= case.scheduled - at < cap.window)
-    told = f": {used} of {cap}" if cap.window is not None else f": {cap}"
-    return Finding(mark=Mark.YES, text=f"there is room in the frequency caps{told}", place=place_text(cap.place))
+    line = Line.ROOM if cap.window is None else Line.ROOM_OF
+    return Finding(mark=Mark.YES, text=say(line, used=used, cap=ledger_word(str(cap))), place=place_text(cap.place))
 
 
 def _refused(name: str, verdict: Verdict, case: Case) -> Finding:
     reason = verdict.reason.value if verdict.reason else ""
     more = _holders(case) if name == "frequency cap" else ()
     leaf, number = verdict.leaf, verdict.number
-    text = reason + (f": {leaf}" if leaf else "") + (f": it is {number}" if number is not None else "")
-    if name in {"frequency cap", "account cap"}:
-        text = f"{reason}: {leaf}, {number} taken"
-    elif name == "consent":
-        text = f"{reason}: topic '{case.rule.topic}' was {number}"
-    elif name == "holdout":
-        text = f"{reason}: drawn {number} of {leaf}"
-    elif name == "expires":
-        late = length(case.scheduled - case.born)
-        text = f"{reason}: it would leave {late} late, and expires after {length(case.rule.expires)}"
+    text = _refusal(name, verdict, case, reason)
     places = case.plan.policy.places
     fallback = {"consent": "topics", "holdout": "holdout", "sensitive": "sensitive"}.get(name, "")
     place = verdict.place or place_text(places.get(fallback)) or str(case.rule.place)
     return Finding(mark=Mark.NO, text=text, place=place, more=more, leaf=leaf, number=number, reason=reason)
 
 
-def _holders(case: Case) -> tuple[str, ...]:
+def _refusal(name: str, verdict: Verdict, case: Case, reason: str) -> Said:
+    because = Because(reason)
+    if not verdict.leaf:
+        return say(Line.REASON, reason=because)
+    leaf = ledger_word(verdict.leaf, reason)
+    if verdict.number is None:
+        return say(Line.REASON_LEAF, reason=because, leaf=leaf)
+    number = ledger_number(verdict.leaf, verdict.number, reason, case.reading.zone)
+    match name:
+        case "frequency cap" | "account cap":
+            return say(Line.CAP_FULL, reason=because, leaf=leaf, number=number)
+        case "consent":
+            return say(Line.CONSENT_WAS, reason=because, topic=case.rule.topic or "", number=number)
+        case "holdout":
+            return say(Line.DRAWN, reason=because, leaf=leaf, number=number)
+        case "expires":
+            late, worth = Length(case.scheduled - case.born), Length(case.rule.expires)
+            return say(Line.WOULD_BE_LATE, reason=because, late=late, length=worth)
+        case _:
+            return say(Line.REASON_IS, reason=because, leaf=leaf, number=number)
+
+
+def _holders(case: Case) -> tuple[Said, ...]:
     """Return who has the places of the cap that is full, and when there is room again."""
     caps, zone = caps_of(case.plan, case.rule), case.reading.zone
     taken = taken_places(case.profile, case.rule)
@@ -240,7 +275,7 @@ def _holders(case: Case) -> tuple[str, ...]:
         p for p in case.profile.places if p.message_class == case.rule.message_class.value and p.scheduled > least
     ]
     shown = holders[-full[1] :]
-    lines = [f"'{p.rule}' holds a place since {clock(p.scheduled, zone)}" for p in shown]
+    lines = [say(Line.HOLDS_PLACE, rule=p.rule, when=Moment(p.scheduled, zone)) for p in shown]
     free = next_minute_with_room(
         ((caps, taken),),
         after=case.scheduled,
@@ -251,5 +286,5 @@ def _holders(case: Case) -> tuple[str, ...]:
         ),
     )
     if free is not None:
-        lines.append(f"next possible {clock(free, zone)}")
+        lines.append(say(Line.NEXT_ROOM, when=Moment(free, zone)))
     return tuple(lines)

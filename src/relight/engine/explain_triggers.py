@@ -6,7 +6,8 @@ Last activity and when each threshold falls due, counts, asks, dates.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from relight.base.kinds import UNKNOWN
 from relight.customers.reading import trait_of
@@ -15,7 +16,9 @@ from relight.decide.calendar import date_deadlines, schedule_deadline
 from relight.decide.silences import NEVER, due_of
 from relight.decide.watches import DECLINE_MEAN_MIN, declined_series
 from relight.engine.explain_events import tell_event, tell_global, tell_milestone, tell_released
-from relight.engine.explain_words import Finding, Mark, TriggerStory, ago, clock, leaf_finding, length, listed, times
+from relight.engine.explain_lines import Ago, Decimals, Length, Line, Moment, OneOf, Times, say
+from relight.engine.explain_telling import clock, tell
+from relight.engine.explain_words import Finding, Mark, TriggerStory, leaf_finding
 from relight.rules.plan import (
     DateTrigger,
     DeclinedTrigger,
@@ -31,6 +34,11 @@ from relight.rules.plan import (
 if TYPE_CHECKING:
     from relight.engine.explain_history import Retold
     from relight.rules.plan import Rule, Threshold
+
+
+_SEGMENT: Final = MappingProxyType({
+    "inside": Line.SEGMENT_INSIDE, "outside": Line.SEGMENT_OUTSIDE, "unknown": Line.SEGMENT_UNKNOWN,
+})  # fmt: skip
 
 
 def tell_trigger(told: Retold, rule: Rule) -> TriggerStory:
@@ -59,29 +67,28 @@ def tell_trigger(told: Retold, rule: Rule) -> TriggerStory:
 # ---------------------------------------------------------------- silences
 def _inactive(told: Retold, rule: Rule, trigger: InactiveTrigger) -> TriggerStory:
     turn = told.turn
-    names = listed(sorted(trigger.activity))
+    names = OneOf(tuple(sorted(trigger.activity)))
     seen = [e.event_time for e in told.events if e.name in trigger.activity]
     if seen:
         last = max(seen)
-        head = Finding(mark=Mark.YES, text=f"last {names} {ago(last, told.at, turn.zone)}", place=str(rule.place))
+        text = say(Line.LAST_ACTIVITY, events=names, ago=Ago(last, told.at, turn.zone))
+        head = Finding(mark=Mark.YES, text=text, place=str(rule.place))
         start, name = last, str(last)
     else:
         first = turn.profile.first_on_time if turn.profile.first_on_time is not None else turn.profile.first_any
         if not trigger.include_never_active or first is None:
-            text = f"no {names} ever"
             never = Finding(
                 mark=Mark.NO,
-                text=text,
-                needs="silence begins with the last one",
-                more=("`include_never_active: true` would count from first seen",),
+                text=say(Line.NO_ACTIVITY, events=names),
+                needs=say(Line.SILENCE_BEGINS),
+                more=(say(Line.INCLUDE_NEVER),),
                 place=str(rule.place),
-                leaf=names,
+                leaf=tell(say(Line.CODE, text=names)),
                 number="never",
             )
             return TriggerStory(findings=(never,))
-        head = Finding(
-            mark=Mark.YES, text=f"never {names}; first seen {ago(first, told.at, turn.zone)}", place=str(rule.place)
-        )
+        text = say(Line.FIRST_SEEN, events=names, ago=Ago(first, told.at, turn.zone))
+        head = Finding(mark=Mark.YES, text=text, place=str(rule.place))
         start, name = first, NEVER
     lines, dues = [], []
     for threshold in trigger.thresholds:
@@ -96,31 +103,30 @@ def _threshold(told: Retold, rule: Rule, threshold: Threshold, start: int, name:
     turn, place = told.turn, str(rule.place)
     due = due_of(turn, threshold, start)
     if due is None:
-        text = threshold.personal.text if threshold.personal is not None else ""
+        written = threshold.personal.text if threshold.personal is not None else ""
         finding = Finding(
             mark=Mark.UNKNOWN,
-            text=f"the threshold {text} is unknown as of that activity",
+            text=say(Line.THRESHOLD_UNKNOWN, threshold=written),
             place=place,
-            leaf=text,
+            leaf=written,
             number="unknown",
         )
         return finding, None
-    needs = f"needs {length(due - start)}"
-    silent = f"silent for {length(told.at - start)}"
+    needs = say(Line.NEEDS_SILENCE, length=Length(due - start))
+    silent = say(Line.SILENT_FOR, length=Length(told.at - start))
+    leaf, number, when = tell(needs), tell(silent), Moment(due, turn.zone)
     if due > told.at:
-        more = f"falls due {clock(due, turn.zone)} ({length(due - told.at)} from then), unless there is activity before"
-        return Finding(
-            mark=Mark.NO, text=silent, needs=needs, place=place, more=(more,), leaf=needs, number=silent
-        ), due
+        more = say(Line.DUE_UNLESS_ACTIVE, when=when, length=Length(due - told.at))
+        return Finding(mark=Mark.NO, text=silent, needs=needs, place=place, more=(more,), leaf=leaf, number=number), due
     id_ = (turn.state.threshold_ids or {}).get((rule.id, threshold.position), "")
-    text = f"{silent}; fell due {clock(due, turn.zone)}"
+    text = say(Line.FELL_DUE, length=Length(told.at - start), when=when)
     since = (turn.state.threshold_since or {}).get((rule.id, id_), due)
     if f"{rule.id}\x1fsilence:{name}:{id_}" in turn.profile.judged:
         return Finding(mark=Mark.YES, text=text, needs=needs, place=place), due
-    why = "that activity arrived after the deadline had passed"
+    why = say(Line.ARRIVED_LATE)
     if due < since:
-        why = f"the rule stands as it does only since {clock(since, turn.zone)}, and an edit never looks back"
-    return Finding(mark=Mark.NO, text=text, needs=needs, place=place, more=(why,), leaf=needs, number=silent), due
+        why = say(Line.EDITED_SINCE, when=Moment(since, turn.zone))
+    return Finding(mark=Mark.NO, text=text, needs=needs, place=place, more=(why,), leaf=leaf, number=number), due
 
 
 # ---------------------------------------------------------------- dates, schedules, watched conditions
@@ -128,30 +134,30 @@ def _date(told: Retold, rule: Rule, trigger: DateTrigger) -> TriggerStory:
     turn, place = told.turn, str(rule.place)
     value = trait_of(turn.profile, trigger.trait, told.at)
     if value is UNKNOWN:
-        text = f"the date {trigger.trait} is unknown"
+        text = say(Line.DATE_UNKNOWN, trait=trigger.trait)
         finding = Finding(mark=Mark.UNKNOWN, text=text, place=place, leaf=trigger.trait, number="unknown")
         return TriggerStory(findings=(finding,))
-    told_value = clock(value, turn.zone) if isinstance(value, int) else str(value)
+    shown = Moment(value, turn.zone) if isinstance(value, int) else str(value)
+    number = clock(value, turn.zone) if isinstance(value, int) else str(value)
     due = next(date_deadlines(turn, rule), None)
-    head = f"{trigger.trait} is {told_value}"
     if due is None:
         done = turn.profile.done.get(rule.id)
-        text = f"{head}; " + ("its day has come" if done else "it was learned after its day")
+        text = say(Line.DATE_CAME if done else Line.DATE_TOO_LATE, trait=trigger.trait, value=shown)
         mark = Mark.YES if done else Mark.NO
-        return TriggerStory(
-            findings=(Finding(mark=mark, text=text, place=place, leaf=trigger.trait, number=told_value),)
-        )
-    needs = f"falls due {ago(due, told.at, turn.zone)}"
-    finding = Finding(mark=Mark.NO, text=head, needs=needs, place=place, leaf=trigger.trait, number=told_value)
+        return TriggerStory(findings=(Finding(mark=mark, text=text, place=place, leaf=trigger.trait, number=number),))
+    head = say(Line.DATE_IS, trait=trigger.trait, value=shown)
+    needs = say(Line.FALLS_DUE, ago=Ago(due, told.at, turn.zone))
+    finding = Finding(mark=Mark.NO, text=head, needs=needs, place=place, leaf=trigger.trait, number=number)
     return TriggerStory(findings=(finding,), due=due)
 
 
 def _schedule(told: Retold, rule: Rule, trigger: ScheduleTrigger) -> TriggerStory:
     due = schedule_deadline(told.turn, rule)
-    text = f"runs by the schedule {trigger.cron}"
+    text = say(Line.SCHEDULE, cron=trigger.cron)
     if due is None:
-        return TriggerStory(findings=(Finding(mark=Mark.NO, text=text, needs="a first event", place=str(rule.place)),))
-    needs = f"next {ago(due, told.at, told.turn.zone)}"
+        needs = say(Line.FIRST_EVENT)
+        return TriggerStory(findings=(Finding(mark=Mark.NO, text=text, needs=needs, place=str(rule.place)),))
+    needs = say(Line.NEXT_RUN, ago=Ago(due, told.at, told.turn.zone))
     return TriggerStory(findings=(Finding(mark=Mark.YES, text=text, needs=needs, place=str(rule.place)),), due=due)
 
 
@@ -163,14 +169,16 @@ def _declined(told: Retold, rule: Rule, trigger: DeclinedTrigger) -> TriggerStor
     before = 0 if series is None else len(entries_between(series, begin - trigger.against, begin))
     mean = Decimal(before * trigger.window) / Decimal(trigger.against)
     least = (1 - Decimal(str(trigger.by))) * mean
-    text = f"{trigger.of.event} {times(current)} in {length(trigger.window)}, usually {mean:.1f}"
+    window, against = Length(trigger.window), Length(trigger.against)
+    text = say(
+        Line.HABIT, event=trigger.of.event, times=Times(current), window=window, mean=Decimals(mean)
+    )  # fmt: skip
     if mean < DECLINE_MEAN_MIN:
-        needs = f"a habit: {DECLINE_MEAN_MIN} or more in {length(trigger.window)}, over {length(trigger.against)}"
-        holds = False
+        needs, holds = say(Line.NO_HABIT, least=DECLINE_MEAN_MIN, window=window, against=against), False
     else:
-        needs, holds = f"fires below {least:.1f}", current < least
+        needs, holds = say(Line.FIRES_BELOW, least=Decimals(least)), current < least
     mark = Mark.YES if holds else Mark.NO
-    finding = Finding(mark=mark, text=text, needs=needs, place=str(rule.place), leaf=needs, number=str(current))
+    finding = Finding(mark=mark, text=text, needs=needs, place=str(rule.place), leaf=tell(needs), number=str(current))
     return TriggerStory(findings=(finding,))
 
 
@@ -178,13 +186,12 @@ def _segment(told: Retold, rule: Rule, trigger: SegmentTrigger) -> TriggerStory:
     reading = told.turn.reading()
     condition = trigger.condition
     value = condition.evaluate(reading)
-    verb = "enters" if trigger.enters else "leaves"
     state = "unknown" if value is UNKNOWN else "inside" if value is True else "outside"
     fits = state == ("inside" if trigger.enters else "outside")
     head = Finding(
         mark=Mark.YES if fits else Mark.UNKNOWN if value is UNKNOWN else Mark.NO,
-        text=f"{state} the segment {trigger.segment}",
-        needs=f"fires when somebody {verb} it",
+        text=say(_SEGMENT[state], segment=trigger.segment),
+        needs=say(Line.FIRES_ON_ENTER if trigger.enters else Line.FIRES_ON_LEAVE),
         place=str(rule.place),
         leaf=trigger.segment,
         number=state,

@@ -1,6 +1,6 @@
-"""How explain says things: findings with a mark, times on the customer's wall clock, lengths in days.
+"""What explain finds: findings with a mark, stories of rules, each with the sentences it says (`explain_lines.py`).
 
-Data and text only.
+Data only.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from relight.base.durations import Span
-from relight.base.instants import DAY, HOUR, MINUTE, to_local
 from relight.base.kinds import UNKNOWN
+from relight.engine.explain_lines import Line, Said, Shown, code, say
 
 if TYPE_CHECKING:
     from relight.base.problems import Place
     from relight.customers.reading import Reading
+    from relight.engine.explain_lines import Part
     from relight.messages.ledger import LedgerRow
     from relight.rules.plan import Leaf
 
@@ -40,13 +40,13 @@ class Finding:
     """One line of an explanation."""
 
     mark: Mark
-    text: str
-    #: What would have been needed; empty where the text says it.
-    needs: str = ""
+    text: Said
+    #: What would have been needed; None where the text says it.
+    needs: Said | None = None
     #: Where it stands in the project; empty for what no file says.
     place: str = ""
     #: Further lines below it.
-    more: tuple[str, ...] = ()
+    more: tuple[Said, ...] = ()
     #: The comparison and the value that decided, for machines.
     leaf: str | None = None
     number: str | None = None
@@ -57,6 +57,11 @@ class Finding:
     def stops(self) -> bool:
         """Return whether this keeps the message back."""
         return self.mark in (Mark.NO, Mark.UNKNOWN)
+
+    @property
+    def whole(self) -> Said:
+        """Return the text with what would have been needed."""
+        return self.text if self.needs is None else say(Line.WITH_NEEDS, text=self.text, needs=self.needs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +87,7 @@ class RuleStory:
     #: `sent`, `held_out`, `waiting`, `not_sent`, or `unknown` where the provider never answered.
     outcome: str
     #: One sentence.
-    headline: str
+    headline: Said
     #: Ledger rows of this customer and rule, in the order they were decided.
     rows: tuple[LedgerRow, ...] = ()
     #: What the rule waits for, its audience, and the gate as it would judge now, in this order.
@@ -91,8 +96,8 @@ class RuleStory:
     gate: tuple[Finding, ...] = ()
     #: What decided; None where a message was sent or waits.
     why: Finding | None = None
-    #: What happens next; empty for nothing.
-    next: str = ""
+    #: What happens next; None for nothing.
+    next: Said | None = None
     #: Instant at which asking again tells more (µs); None for none.
     ask_again: int | None = None
 
@@ -135,39 +140,22 @@ class Explanation:
     consent: Mapping[str, bool] = field(default_factory=dict)
 
 
-def clock(instant: int, zone: str) -> str:
-    """Return `19 Oct 2026 14:02` on the wall clock of a zone."""
-    local = to_local(instant, zone)
-    return f"{local.day} {local:%b %Y %H:%M}"
-
-
-def length(span: int) -> str:
-    """Return a length in µs as a person says it: `34 days`, `5 hours`, `12 minutes`."""
-    size = abs(span)
-    for unit, least in ((DAY, 2 * DAY), (HOUR, 2 * HOUR)):
-        if size >= least:
-            return str(Span(elapsed=size // unit * unit))
-    return str(Span(elapsed=size // MINUTE * MINUTE)) if size >= MINUTE else "less than a minute"
-
-
-def ago(instant: int, now: int, zone: str) -> str:
-    """Return `34 days ago (19 Oct 2026 14:02)`, or `in 2 hours (…)`."""
-    told = f"{length(now - instant)} ago" if instant <= now else f"in {length(instant - now)}"
-    return f"{told} ({clock(instant, zone)})"
-
-
-def times(count: int) -> str:
-    """Return `once`, `twice`, `5 times`."""
-    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
-
-
 def shown(value: object) -> str:
-    """Return a value for people."""
+    """Return a value as machines and rules write it."""
     if value is UNKNOWN or value is None:
         return "unknown"
     if value is True or value is False:
         return "yes" if value else "no"
     return str(value)
+
+
+def told_value(value: object) -> Part:
+    """Return a value for people."""
+    if value is UNKNOWN or value is None:
+        return say(Line.UNKNOWN)
+    if value is True or value is False:
+        return say(Line.YES if value else Line.NO)
+    return Shown(str(value))
 
 
 def place_text(place: Place | None) -> str:
@@ -185,15 +173,13 @@ def leaf_finding(leaf: Leaf, reading: Reading, *, decides: bool, reason: str | N
         mark = Mark.UNKNOWN if decides else Mark.OFF
     else:
         mark = Mark.NO if decides else Mark.OFF
-    truth_only = value in ("yes", "no") and not any(sign in leaf.text for sign in "<>=")
     # What is true and stands in the way can only stand under a `not`.
     asked = f"not ({leaf.text})" if truth is True and decides else leaf.text
-    text = asked if truth_only and truth is not UNKNOWN else f"{asked}: it is {value}"
+    truth_only = value in ("yes", "no") and not any(sign in leaf.text for sign in "<>=")
+    if truth_only and truth is not UNKNOWN:
+        text = code(asked)
+    else:
+        text = say(Line.LEAF_IS, leaf=asked, number=told_value(leaf.value(reading)))
     return Finding(
         mark=mark, text=text, place=str(leaf.place), leaf=leaf.text, number=value, reason=reason if decides else None
     )
-
-
-def listed(words: list[str]) -> str:
-    """Return `a`, `a or b`, `a, b or c`."""
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1] if words else "activity"

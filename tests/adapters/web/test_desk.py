@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import os
@@ -189,6 +190,18 @@ def test_a_customer_is_exported(pages: Pages) -> None:
     assert told["customer"] == "b00012"
     assert {record["customer"] for record in told["log"]} == {"b00012"}
     assert pages.ask("/desk/export?id=nobody").status == 404
+
+
+def test_a_customer_s_why_is_told_in_the_reader_s_language(pages: Pages) -> None:
+    """The sentences of explain, the time line and the reasons: nothing on the page is left in another language."""
+    told = json.loads(pages.ask("/desk/customers/b00012.json").text)
+    page = html.unescape(pages.ask("/desk/customers?id=b00012&lang=tr", accept="text/html").text)
+    assert 'lang="en"' not in page.partition("<main")[2].partition("</main>")[0]
+    assert "b00012, winback_30d iletisini" in page
+    english = {line["text"] for rule in told["rules"] for line in rule["findings"]}
+    assert "the rule is active" in english
+    words = {text for text in english if " is " in text or " the " in text}
+    assert {text for text in words if text in page} == set()
 
 
 def test_every_language_has_every_text() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from relight.base.errors import UsageError
 from relight.base.instants import DAY
 from relight.base.problems import Place
-from relight.engine.explain import Explanation, Mark, RuleStory, explain_customer
+from relight.engine.explain import Explanation, Mark, RuleStory, explain_customer, tell
+from relight.engine.explain_lines import Said
+from relight.engine.explain_telling import CATALOGUES
 from relight.messages.life import MessageState
 from relight.messages.reasons import RowState
 from relight.rules.plan import Cap, MessageClass
@@ -19,8 +22,8 @@ CAP = Cap(most=1, window=7 * DAY, place=Place(file="config/default.yaml", line=9
 
 
 def asked(one: Story, when: str, *rules: str, customer: str = "ann", **more: Any) -> Explanation:
-    """Explain as of a local time, from the records of the story."""
-    return explain_customer(
+    """Explain as of a local time, from the records of the story; whatever is said can be said in every language."""
+    found = explain_customer(
         plan=one.plan,
         customer=customer,
         own=one.past[customer],
@@ -29,6 +32,20 @@ def asked(one: Story, when: str, *rules: str, customer: str = "ann", **more: Any
         rules=rules,
         **more,
     )
+    for sentence in sentences(found):
+        for language in CATALOGUES:
+            assert tell(sentence, language)
+    return found
+
+
+def sentences(found: Explanation) -> Iterator[Said]:
+    for one in found.stories:
+        yield one.headline
+        if one.next is not None:
+            yield one.next
+        for finding in (*one.trigger, *one.audience, *one.gate, *([one.why] if one.why else [])):
+            yield finding.whole
+            yield from finding.more
 
 
 def told(one: Story, when: str, rule: str = "r") -> RuleStory:
@@ -63,10 +80,10 @@ def test_silence_says_when_each_threshold_falls_due() -> None:
     one = story({"r": "{trigger: {inactive: [7 days, 20 days], activity: [order]}, send: hello}"})
     one.known("2026-01-01 08:00").event("order", "2026-01-02 10:00")
     found = told(one, "2026-01-05 10:00")
-    assert found.headline == "ann did NOT get r"
+    assert tell(found.headline) == "ann did NOT get r"
     assert [f.mark for f in found.trigger] == [Mark.YES, Mark.NO, Mark.NO]
-    assert found.trigger[0].text.startswith("last order 3 days ago (2 Jan 2026 10:00)")
-    assert (found.trigger[1].text, found.trigger[1].needs) == ("silent for 3 days", "needs 7 days")
+    assert tell(found.trigger[0].text).startswith("last order 3 days ago (2 Jan 2026 10:00)")
+    assert tell(found.trigger[1].whole) == "silent for 3 days, needs 7 days"
     assert found.ask_again == one.instant("2026-01-09 10:00")
     after = told(one, "2026-01-10 10:00")
     assert (after.trigger[1].mark, after.trigger[2].mark) == (Mark.YES, Mark.NO)
@@ -78,7 +95,7 @@ def test_what_is_true_and_must_not_be_is_shown_with_its_not() -> None:
     """A comparison under a `not` that holds is what stands in the way, and is told as such."""
     one = story({"r": "{trigger: {event: order}, audience: not count(order) >= 2, send: hello}"})
     one.known("2026-01-01 08:00").event("order", "2026-01-02 10:00").event("order", "2026-01-03 10:00")
-    texts = [finding.text for finding in told(one, "2026-01-04 10:00").audience]
+    texts = [tell(finding.text) for finding in told(one, "2026-01-04 10:00").audience]
     assert "not (count(order) >= 2): it is 2" in texts
 
 
@@ -86,7 +103,7 @@ def test_never_active_is_left_out() -> None:
     """Somebody without any activity is no silence, and explain names the switch that would make them one."""
     one = story({"r": "{trigger: {inactive: 7 days, activity: [order]}, send: hello}"}).known("2026-01-01 08:00")
     assert why(one, "2026-02-01 10:00") == ("order", "never")
-    assert "include_never_active" in told(one, "2026-02-01 10:00").trigger[0].more[0]
+    assert "include_never_active" in tell(told(one, "2026-02-01 10:00").trigger[0].more[0])
     counted = story({"r": "{trigger: {inactive: 7 days, activity: [order], include_never_active: true}, send: hello}"})
     counted.known("2026-01-01 08:00")
     assert told(counted, "2026-02-01 10:00").outcome == "sent"
@@ -134,8 +151,7 @@ def test_declined_says_the_habit() -> None:
     for day in range(1, 29):
         one.event("session", f"2026-01-{day:02d} 10:00")
     found = told(one, "2026-01-29 00:00").trigger[0]
-    assert found.text == "session 7 times in 7 days, usually 5.2"
-    assert found.needs == "fires below 2.6"
+    assert tell(found.whole) == "session 7 times in 7 days, usually 5.2, fires below 2.6"
 
 
 # ---------------------------------------------------------------- what gets no row (R6)
@@ -149,14 +165,14 @@ def test_what_was_only_counted_is_told_from_the_log() -> None:
     one.known("2026-01-03 08:00", points=9).event("order", "2026-01-04 10:00").event("order", "2026-01-05 10:00")
     again = told(one, "2026-01-06 00:00")
     assert again.outcome == "sent"
-    assert [line.split(",")[1].strip() for line in again.trigger[0].more] == ["audience_false", "already_entered"]
+    assert [tell(line).split(",")[1].strip() for line in again.trigger[0].more] == ["audience_false", "already_entered"]
     one.event("order", "2026-01-01 09:00", arrives="2026-01-10 10:00")
-    assert "late_event, last 10 Jan 2026 10:00" in told(one, "2026-01-11 00:00").trigger[0].more[-1]
+    assert "late_event, last 10 Jan 2026 10:00" in tell(told(one, "2026-01-11 00:00").trigger[0].more[-1])
 
 
 # ---------------------------------------------------------------- the gate
 def _lines(one: Story, when: str) -> dict[str, tuple[Mark, str | None]]:
-    return {f.reason or f.text: (f.mark, f.number) for f in told(one, when).gate}
+    return {f.reason or tell(f.text): (f.mark, f.number) for f in told(one, when).gate}
 
 
 def test_the_gate_is_told_check_by_check() -> None:
@@ -192,7 +208,7 @@ def test_a_full_cap_names_who_has_the_place_and_the_next_possible_minute() -> No
     assert (found.why.reason, found.why.leaf, found.why.number) == ("frequency_cap", "1 per 7 days", "1")
     assert found.why.place == "config/default.yaml:9:3"
     cap = next(f for f in found.gate if f.reason == "frequency_cap")
-    assert cap.more == ("'a' holds a place since 2 Jan 2026 10:00", "next possible 9 Jan 2026 10:00")
+    assert tuple(map(tell, cap.more)) == ("'a' holds a place since 2 Jan 2026 10:00", "next possible 9 Jan 2026 10:00")
 
 
 def test_missing_data_names_the_variable_and_the_line() -> None:
@@ -206,9 +222,10 @@ def test_missing_data_names_the_variable_and_the_line() -> None:
 def test_transactional_rules_skip_checks() -> None:
     """What a class skips is not looked at, and is told so."""
     one = story({"r": "{trigger: {event: cart}, class: transactional, send: hello}"}).known("2026-01-01 08:00")
-    skipped = [f.text.split(":")[0] for f in told(one, "2026-01-02 00:00").gate if "skip it" in f.text]
+    texts = [tell(f.text) for f in told(one, "2026-01-02 00:00").gate]
+    skipped = [text.split(":")[0] for text in texts if "skip it" in text]
     assert skipped == ["consent", "sensitive", "quiet hours", "expires", "frequency cap", "holdout"]
-    assert MessageClass.TRANSACTIONAL.value in str(told(one, "2026-01-02 00:00").gate)
+    assert MessageClass.TRANSACTIONAL.value in str(texts)
 
 
 # ---------------------------------------------------------------- people inside
@@ -218,7 +235,8 @@ def test_somebody_who_waits_is_told_where_and_until_when() -> None:
     one.known("2026-01-01 08:00").event("cart", "2026-01-02 10:00")
     found = told(one, "2026-01-03 00:00")
     assert found.outcome == "waiting"
-    assert "until 4 Jan 2026 10:00 (34 hours from then), unless order comes first." in found.next
+    assert found.next is not None
+    assert "until 4 Jan 2026 10:00 (34 hours from then), unless order comes first." in tell(found.next)
     assert found.ask_again == one.instant("2026-01-04 10:00")
     quiet = story({"r": "{trigger: {event: cart}, send: hello}"}, quiet=(21 * 60, 9 * 60))
     quiet.known("2026-01-01 08:00").event("cart", "2026-01-02 22:00")
@@ -260,4 +278,4 @@ def test_a_message_is_told_as_the_delivery_journal_goes_on(state: MessageState, 
     one.known("2026-01-01 08:00").event("order", "2026-01-02 10:00").until("2026-01-10 10:00")
     key = next(row.occurrence_key for row in one.rows() if row.state is RowState.PENDING)
     (found,) = asked(one, "2026-01-10 10:00", "r", journal={key: state}).stories
-    assert (found.outcome, found.headline) == (outcome, headline)
+    assert (found.outcome, tell(found.headline)) == (outcome, headline)

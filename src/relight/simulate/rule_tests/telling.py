@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from relight.base.errors import UsageError
-from relight.engine.explain import explain_customer
+from relight.engine.explain import explain_customer, tell
 from relight.messages.reasons import Reason
 from relight.simulate.rule_tests.case import Kind
 from relight.simulate.rule_tests.comparing import tell_seen
@@ -104,8 +104,8 @@ def _why_nothing(failure: Failure, case: Case, told: Told) -> str | None:
     if story is None:
         return None
     if story.why is not None:
-        return story.why.text + (f" ({story.why.place})" if story.why.place else "")
-    return story.next or story.headline or None
+        return tell(story.why.text) + (f" ({story.why.place})" if story.why.place else "")
+    return tell(story.headline if story.next is None else story.next)
 
 
 # ---------------------------------------------------------------- what happened

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from relight.base.errors import RelightError
-from relight.base.kinds import UNKNOWN
-from relight.engine.explain import explain_customer
+from relight.base.kinds import UNKNOWN, Kind
+from relight.engine.explain import explain_customer, tell
 from relight.engine.explain_history import last_instant
 from relight.messages.addresses import address_hash
 from relight.stores.listing import RowWish
@@ -18,9 +18,10 @@ from relight.web.desk.orders import may_erase
 from relight.web.desk.times import zoned, zoned_or_none
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from relight.engine.explain import Explanation, Finding, RuleStory
+    from relight.engine.explain_lines import Said
     from relight.engine.explain_words import Standing
     from relight.messages.ledger import LedgerRow
     from relight.messages.life import MessageState
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Lines of the time line, newest first.
 LINES_SHOWN = 200
+#: Order in which a page tells of the rules: first where something goes on or went out.
+OUTCOMES = ("waiting", "unknown", "sent", "held_out", "not_sent")
 #: Records of one customer that explain folds for a page; beyond, the command line does.
 EXPLAINED_RECORDS_MAX = 20_000
 #: Ledger rows of a customer that are looked at, the newest.
@@ -55,17 +58,21 @@ def customer(desk: Desk, name: str) -> Page | None:
     if found is None:
         return None
     told = found.told
+    stories = () if told is None else told.stories
+    kinds = desk.plan.layout.trait_kinds
     lines = _time_line(desk, found)
     facts = {
         "customer": name,
         "records": len(found.own),
         "zone": desk.zone,
         "own_zone": None if told is None else told.zone,
-        "traits": {} if told is None else {key: _plain(value) for key, value in sorted(told.traits.items())},
+        "traits": {}
+        if told is None
+        else {key: _plain(value, kinds.get(key), desk.zone) for key, value in sorted(told.traits.items())},
         "consent": {} if told is None else dict(sorted(told.consent.items())),
         "entries": [] if told is None else [_standing(desk, one) for one in told.standing],
         "events": lines,
-        "rules": [] if told is None else [_story(story) for story in told.stories],
+        "rules": [_story(story, tell) for story in stories],
         "rows": [row_facts(row, found.states.get(row.occurrence_key), desk.zone) for row in found.rows[:ROWS_A_PAGE]],
         "too_long": len(found.own) > EXPLAINED_RECORDS_MAX,
     }
@@ -73,7 +80,14 @@ def customer(desk: Desk, name: str) -> Page | None:
         columns=("at", "what", "detail"),
         rows=[(one["at"], one["what"], one["detail"]) for one in lines],  # type: ignore[misc]  # of these values
     )
-    return Page(name="customer", facts=facts, table=table, drawn={"can_erase": found.can_erase}, subject=name)
+    # Machines read the sentences in English; the page says them in its reader's language.
+    shown = sorted(stories, key=lambda story: OUTCOMES.index(story.outcome))
+    drawn = {
+        "can_erase": found.can_erase,
+        "rules": [_story(story, _untold) for story in shown],
+        "times": [name for name, kind in kinds.items() if kind is Kind.TIME],
+    }
+    return Page(name="customer", facts=facts, table=table, drawn=drawn, subject=name)
 
 
 def _read(desk: Desk, store: Store, name: str) -> _Known | None:
@@ -116,27 +130,39 @@ def _address_hashes(own: Iterable[Record]) -> set[str]:
 
 def _time_line(desk: Desk, found: _Known) -> list[dict[str, object]]:
     """Return what the customer did, what was decided, and what became of the mails, newest first."""
-    lines = [(*_record_line(record), number) for number, record in enumerate(found.own)]
-    first = len(lines)
-    for number, row in enumerate(reversed(found.rows), first):
-        why = f"{row.reason}: {row.leaf}" if row.reason and row.leaf else row.reason or ""
-        step = f", step {row.step}" if row.step else ""
-        because = f" ({why})" if why else ""
-        lines.append((row.judged, "decision", f"{row.rule}{step}: {row.state.value}{because}", number))
-    for number, one in enumerate(found.attempts, len(lines)):
-        text = f": {one.text}" if one.text else ""
-        lines.append((one.at, "mail", f"{one.rule}, step {one.step}: {one.state.value}{text}", number))
-    lines.sort(key=lambda line: (line[0], line[3]), reverse=True)
-    return [{"at": zoned(at, desk.zone), "what": what, "detail": detail} for at, what, detail, _ in lines[:LINES_SHOWN]]
+    lines = [_record_line(record) for record in found.own]
+    lines += [_row_line(row) for row in reversed(found.rows)]
+    lines += [_attempt_line(one) for one in found.attempts]
+    newest = sorted(enumerate(lines), key=lambda line: (line[1][0], line[0]), reverse=True)[:LINES_SHOWN]
+    return [{"at": zoned(at, desk.zone), **line} for _, (at, line) in newest]
 
 
-def _record_line(record: Record) -> tuple[int, str, str]:
+def _record_line(record: Record) -> tuple[int, dict[str, object]]:
     if isinstance(record, Control):
         detail = ", ".join(f"{name}: {value}" for name, value in record.detail.items())
-        return record.ingest_time, record.kind, f"{record.subject}{f' ({detail})' if detail else ''}"
-    said: dict[str, object] = {**record.properties, **record.traits}
-    said |= {f"consent to {topic}": "given" if given else "withdrawn" for topic, given in record.consent.items()}
-    return record.event_time, record.name, ", ".join(f"{name}: {value}" for name, value in said.items())
+        text = f"{record.subject}{f' ({detail})' if detail else ''}"
+        return record.ingest_time, {"kind": "record", "what": record.kind, "detail": text}
+    values: dict[str, object] = {**record.properties, **record.traits}
+    said = {f"consent to {topic}": "given" if given else "withdrawn" for topic, given in record.consent.items()}
+    told = ", ".join(f"{name}: {value}" for name, value in values.items())
+    agreed = ", ".join(f"{name}: {value}" for name, value in said.items())
+    detail = ", ".join(part for part in (told, agreed) if part)
+    named = {"values": told, "consent": dict(record.consent)}
+    return record.event_time, {"kind": "event", "what": record.name, "detail": detail, **named}
+
+
+def _row_line(row: LedgerRow) -> tuple[int, dict[str, object]]:
+    why = f"{row.reason}: {row.leaf}" if row.reason and row.leaf else row.reason or ""
+    step = f", step {row.step}" if row.step else ""
+    detail = f"{row.rule}{step}: {row.state.value}{f' ({why})' if why else ''}"
+    named = {"rule": row.rule, "step": row.step, "state": row.state.value, "reason": row.reason, "leaf": row.leaf}
+    return row.judged, {"kind": "decision", "what": "decision", "detail": detail, **named}
+
+
+def _attempt_line(one: Attempt) -> tuple[int, dict[str, object]]:
+    detail = f"{one.rule}, step {one.step}: {one.state.value}{f': {one.text}' if one.text else ''}"
+    named = {"rule": one.rule, "step": one.step, "state": one.state.value, "said": one.text}
+    return one.at, {"kind": "mail", "what": "mail", "detail": detail, **named}
 
 
 def _standing(desk: Desk, one: Standing) -> dict[str, object]:
@@ -150,36 +176,45 @@ def _standing(desk: Desk, one: Standing) -> dict[str, object]:
     }
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, kind: Kind | None, zone: str) -> object:
     if value is UNKNOWN or value is None:
         return None
+    if kind is Kind.TIME and isinstance(value, int):
+        return zoned(value, zone)
     return value if isinstance(value, str | int | float | bool) else str(value)
 
 
-def _story(story: RuleStory) -> dict[str, object]:
+def _untold(said: Said) -> object:
+    return said
+
+
+def _story(story: RuleStory, written: Callable[[Said], object]) -> dict[str, object]:
+    """Return a story as facts; written: what becomes of its sentences."""
+    why = story.why
     return {
         "rule": story.rule,
         "outcome": story.outcome,
-        "headline": story.headline,
-        "why": None if story.why is None else story.why.text,
-        "place": None if story.why is None else story.why.place,
-        "next": story.next or None,
+        "headline": written(story.headline),
+        "why": None if why is None else written(why.text),
+        "reason": None if why is None else why.reason,
+        "place": None if why is None else why.place,
+        "next": None if story.next is None else written(story.next),
         "findings": [
-            *_findings("trigger", story.trigger),
-            *_findings("audience", story.audience),
-            *_findings("gate", story.gate),
+            *_findings("trigger", story.trigger, written),
+            *_findings("audience", story.audience, written),
+            *_findings("gate", story.gate, written),
         ],
     }
 
 
-def _findings(part: str, findings: Iterable[Finding]) -> list[dict[str, object]]:
+def _findings(part: str, findings: Iterable[Finding], written: Callable[[Said], object]) -> list[dict[str, object]]:
     return [
         {
             "part": part,
             "mark": one.mark.value,
-            "text": one.text + (f", {one.needs}" if one.needs else ""),
+            "text": written(one.whole),
             "place": one.place,
-            "more": list(one.more),
+            "more": [written(line) for line in one.more],
         }
         for one in findings
     ]

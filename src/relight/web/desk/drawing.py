@@ -15,6 +15,8 @@ import jinja2
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from relight.config.measure_kinds import Unit
+from relight.engine.explain import tell
+from relight.messages.reasons import Reason
 from relight.metrics.figures import figure_text
 from relight.simulate.pages.charts import Chart
 from relight.simulate.pages.words import count_text
@@ -25,6 +27,7 @@ from relight.web.protect import CONTENT_SECURITY_POLICY
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from relight.engine.explain_lines import Said
     from relight.web.desk.desk import Desk
     from relight.web.desk.facts import Page, Value
 
@@ -35,6 +38,10 @@ _POLICY: Final = f"{CONTENT_SECURITY_POLICY}; frame-src 'self'"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 #: Pages in the navigation, in order.
 NAVIGATION: Final = ("overview", "rules", "messages", "customers", "metrics", "boards", "simulation", "system")
+#: Language -> reason not to send -> words for it.
+_REASONS: Final = {
+    language: {reason.value: texts[f"reason_{reason.value}"] for reason in Reason} for language, texts in TEXTS.items()
+}
 #: Classes of heat in a table of shares.
 HEAT_CLASSES = 10
 
@@ -49,7 +56,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.filters.update(
-        count=count_text, day=_day_text, figure=_figure_text, heat=_heat_class, moment=moment_text, short=_short_text
+        count=count_text,
+        day=_day_text,
+        figure=_figure_text,
+        heat=_heat_class,
+        moment=moment_text,
+        said=_said,
+        short=_short_text,
     )
     return found
 
@@ -113,6 +126,11 @@ def _cell(value: Value) -> str:
 
 def _day_text(ordinal: int | None, language: str) -> str:
     return "" if ordinal is None else day_text(dt.date.fromordinal(ordinal), language)
+
+
+def _said(said: Said, language: str) -> str:
+    """Return a sentence of explain, with words for reasons."""
+    return tell(said, language, _REASONS[language])
 
 
 def _short_text(place: str) -> str:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from relight.base.instants import to_local
+from relight.engine.explain_telling import MONTHS
 
 if TYPE_CHECKING:
-    from relight.simulate.pages.charts import Chart
+    from collections.abc import Mapping
 
-#: Language -> names of the months.
-MONTHS: Final[Mapping[str, tuple[str, ...]]] = {
-    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-    "tr": ("Oca", "Şub", "Mar", "Nis", "May", "Haz", "Tem", "Ağu", "Eyl", "Eki", "Kas", "Ara"),
-}
+    from relight.simulate.pages.charts import Chart
 
 
 def zoned(instant: int, zone: str) -> str:
