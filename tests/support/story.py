@@ -125,14 +125,16 @@ def make_plan(
     sources = read_rules(rules)
     binder = LayoutBuilder(schema, lateness=LATENESS, slack=slack_of(sources))
     place_of = sources[0].place_of if sources else _place_in("config")
-    found, problems = read_definitions(DefinitionsModel.model_validate(yaml.safe_load(definitions)), place_of, schema)
+    has_accounts = policy.get("account") is not None
+    read = DefinitionsModel.model_validate(yaml.safe_load(definitions))
+    found, problems = read_definitions(read, place_of, schema, has_accounts=has_accounts)
     around = Surroundings(
         schema=schema,
         definitions=found,
         topics=frozenset({"news"}),
         class_topics={MessageClass.MARKETING: "news"},
         holdout=Decimal(0),
-        has_accounts=policy.get("account") is not None,
+        has_accounts=has_accounts,
         zone=policy.get("zone", "UTC"),
         outside=Outside(
             templates=frozenset(TEMPLATES),
@@ -161,6 +163,7 @@ def make_plan(
         letters={name: Letter(name) for name in (*TEMPLATES, "chat/new/body.json")},
         values=values,
         segments=segments,
+        members=binder.counted_members,
     )
 
 

@@ -114,21 +114,22 @@ def _under_present_rules(project: Project, customer: str) -> History:
 
 
 def _told_from_all(project: Project) -> frozenset[str]:
-    """Return the kinds of a customer's records that an engine makes from everybody: measures, places of an account."""
+    """Return kinds of a customer's records that an engine makes of others: measures, what people of an account do."""
     from relight.cli.project import day_maker_of
-    from relight.engine.accounts import capped_accounts
+    from relight.engine.accounts import OF_ACCOUNTS, shared_accounts
 
     measures = {"measures"} if day_maker_of(project.loaded) is not None else set()
-    return frozenset(measures | ({"account"} if capped_accounts(project.plan) is not None else set()))
+    return frozenset(measures | (OF_ACCOUNTS if shared_accounts(project.plan) is not None else set()))
 
 
 def _as_simulated_from_store(project: Project, store: Store, own: Sequence[Record], customer: str) -> list[Record]:
     """Return a customer's records with what an engine under the rules of now would have put into their log."""
     from relight.cli.project import day_maker_of
+    from relight.engine.accounts import OF_ACCOUNTS
     from relight.simulate.from_log import simulate_log
 
     kinds = _told_from_all(project)
-    kept = [r for r in own if not (isinstance(r, Control) and r.kind in {*kinds, "account"})]
+    kept = [r for r in own if not (isinstance(r, Control) and r.kind in kinds | OF_ACCOUNTS)]
     if not kinds:
         return kept
     log = (record for _, record in store.read_log())

@@ -24,7 +24,7 @@ from relight.config.measure_plan import MeasurePlan
 from relight.config.measures import Around, compile_measures, customer_types, default_measures
 from relight.config.model_problems import read_model
 from relight.config.places import settle_places
-from relight.config.policy import compile_policy, idle_account_problems, partial_topics
+from relight.config.policy import compile_policy, idle_account_problems, names_accounts, partial_topics
 from relight.config.settings import Settings, read_settings
 from relight.config.surveys import read_surveys
 from relight.config.variables import expand
@@ -301,10 +301,11 @@ def _compile(
 ) -> _Made:
     streams, sources, measures = files
     served = customer_types(measures)
-    definitions = Definitions(measures=served)
+    has_accounts = names_accounts(config.model)
+    definitions = Definitions(measures=served, has_accounts=has_accounts)
     if definitions_model is not None:
         model, node = definitions_model
-        definitions, problems = read_definitions(model, node.place_of, schema, served)
+        definitions, problems = read_definitions(model, node.place_of, schema, served, has_accounts=has_accounts)
         loading.problems += problems
     lateness = max((stream.lateness for stream in streams.values()), default=LATENESS_DEFAULT.elapsed)
     builder = LayoutBuilder(schema, lateness=lateness, slack=slack_of(sources))
@@ -337,6 +338,7 @@ def _compile(
         letters=letters.letters,
         values=values,
         segments=segments,
+        members=builder.counted_members,
         lists=definitions.lists,
     )
     if config.model is not None and not any(problem.severity == "error" for problem in loading.problems):
@@ -357,7 +359,7 @@ def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, 
         topics=topics,
         class_topics=class_topics,
         holdout=_HOLDOUT_UNKNOWN if model is None else model.holdout.share if model.holdout else None,
-        has_accounts=model is None or (model.accounts is not None and model.accounts.key is not None),
+        has_accounts=names_accounts(model),
         zone=model.project.zone if model else "UTC",
         outside=Outside(
             templates=frozenset(scan.letters) | scan.incomplete,

@@ -124,14 +124,22 @@ def compile_accounts(
 def idle_account_problems(plan: Plan, place_of: PlaceOf) -> list[Problem]:
     """Return that `accounts.key` changes nothing, where nothing of a plan asks for somebody's account."""
     policy = plan.policy
-    if policy.account is None or policy.account_caps or policy.holdout_by_account:
+    if policy.account is None or policy.account_caps or policy.holdout_by_account or plan.members:
         return []
     if any(rule.account_cap is not None for rule in plan.rules.values()):
         return []
     message = "nothing asks for the account that somebody belongs to, so 'key' changes nothing"
-    help_text = "cap accounts (`account_caps`, a rule's `account_cap`), write `holdout: {by: account}`, or remove it"
+    help_text = (
+        "cap accounts (`account_caps`, a rule's `account_cap`), write `holdout: {by: account}`, count people in a"
+        " condition (`members(…)`), or remove it"
+    )
     place = place_of(("accounts", "key"), key=True)
     return [Problem(code="idle-accounts", message=message, place=place, severity="warning", help=help_text)]
+
+
+def names_accounts(model: ConfigModel | None) -> bool:
+    """Return whether a config says what names somebody's account; a damaged one is not blamed for it."""
+    return model is None or (model.accounts is not None and model.accounts.key is not None)
 
 
 def _is_by_account(model: ConfigModel) -> bool:

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from relight.customers.layout import Layout
     from relight.customers.series import SeriesSpec
 
-#: Version of the encoding below. 1 had no measures, 2 nothing of accounts but the name.
-PROFILE_VERSION = 3
+#: Version of the encoding below. 1 had no measures, 2 nothing of accounts but the name, 3 nothing of their people.
+PROFILE_VERSION = 4
 #: Profile of each older version -> the next one, on the plain list of fields.
 UPGRADES: dict[int, Callable[[list[Any]], list[Any]]] = {
     1: lambda fields: [*fields, {}],
     2: lambda fields: [*fields, None, {}],
+    3: lambda fields: [*fields, None],
 }
 
 _FIELDS = Profile.__struct_fields__

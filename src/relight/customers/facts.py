@@ -40,6 +40,8 @@ class Function(StrEnum):
     RELEASES = "releases"
     INCIDENTS = "incidents"
     UPCOMING = "upcoming"
+    #: Of the account's people, this customer among them; what others are reaches the log as control records.
+    MEMBERS = "members"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

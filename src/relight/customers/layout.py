@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from relight.base.instants import DAY, HOUR
 from relight.base.kinds import Kind
@@ -124,6 +124,8 @@ class LayoutBuilder:
         self._looking_back: set[str] = set()
         self._traits: set[str] = set(ALWAYS_KEPT_TRAITS)
         self._measures: dict[str, Kind] = {}
+        #: Key -> the compiled condition by which people of an account are counted, of a floor above.
+        self.counted_members: dict[str, Any] = {}
 
     # ------------------------------------------------------------ the binder
     def trait(self, name: str) -> None:
@@ -133,6 +135,10 @@ class LayoutBuilder:
     def measure(self, name: str, kind: Kind) -> None:
         """Have a measure of the customer served."""
         self._measures[name] = kind
+
+    def members(self, key: str, condition: object) -> None:
+        """Have the people of an account counted for whom a condition holds."""
+        self.counted_members[key] = condition
 
     def reader(self, fact: Fact, predicate: Filter | None, keys: ReaderKeys = ()) -> Callable[[Reading], object]:
         """Keep what a fact needs and return the closure that reads it.

@@ -140,6 +140,20 @@ class Room(msgspec.Struct, array_like=True, gc=False):
     same_rule: list[int]
 
 
+class Told(msgspec.Struct, array_like=True, gc=False):
+    """What the log said last of the people of a customer's account."""
+
+    account: str
+    #: Key of a condition -> of how many people it held; nothing of an account with too many.
+    total: dict[str, int]
+    #: Keys of those that held for this customer, who is counted in `total` by them.
+    own: list[str]
+    #: µs.
+    at: int
+    #: When the customer left the account; what was said is no longer theirs (µs). None: they belong to it.
+    left: int | None = None
+
+
 class Reach(msgspec.Struct, array_like=True, gc=False):
     """How often and when a customer entered a rule (E1)."""
 
@@ -211,3 +225,5 @@ class Profile(msgspec.Struct, array_like=True):
     account_order: Order | None = None
     #: Occurrence key of a message before the gate -> what its account's other people had.
     rooms: dict[str, Room] = msgspec.field(default_factory=dict)
+    #: What the log said of the people of the customer's account; None where it said nothing yet.
+    members: Told | None = None

@@ -106,6 +106,16 @@ class Reading:
         value = self.profile.measures.get(name)
         return UNKNOWN if value is None else revive_value(value, kind)
 
+    def members(self, key: str, *, holds: bool) -> object:
+        """Return for how many people of the account a condition holds, by its key; UNKNOWN without an account.
+
+        holds: it does for this customer now; of the others it is what the log said last.
+        """
+        told = self.profile.members
+        if told is None or told.left is not None or key not in told.total:
+            return UNKNOWN
+        return told.total[key] - (key in told.own) + holds
+
     def note_change(self, instant: int) -> None:
         """Let a fact say when time alone changes it next."""
         if self.at < instant < self.watch:

@@ -4,6 +4,7 @@ from relight.decide.accounts import live_together
 from relight.decide.decide import decide
 from relight.decide.effects import Effects, Mail
 from relight.decide.history import live_until, take_record
+from relight.decide.members import told_detail
 from relight.decide.merging import merge_detail, merged_events, own_events
 from relight.decide.rooms import note_room
 from relight.decide.turn import Turn
@@ -20,4 +21,5 @@ __all__ = [
     "note_room",
     "own_events",
     "take_record",
+    "told_detail",
 ]

@@ -20,6 +20,7 @@ from relight.decide.due import Deadline
 from relight.decide.edits import change_plan
 from relight.decide.effects import Effects
 from relight.decide.entries import exit_by_condition, exit_by_event, finish_wait, meet_event
+from relight.decide.members import is_ahead, leave_account, note_members
 from relight.decide.merging import merge_profile
 from relight.decide.minutes import follow_zone, give_back_place, move_candidates
 from relight.decide.rooms import note_room
@@ -109,6 +110,7 @@ def is_only_folded(index: PlanIndex, profile: Profile, event: Event) -> bool:
         or profile.first_any is None
         or event.traits
         or index.scheduled
+        or (event.account is not None and profile.members is not None and event.account != profile.account)
         or (index.has_never and (profile.first_on_time is None or event.event_time < profile.first_any))
     ):
         return False
@@ -124,6 +126,8 @@ def _fold(turn: Turn, event: Event) -> None:
     is_new = profile.first_any is None
     never_before = (profile.first_on_time, profile.first_any)
     fold_event(turn.plan.layout, profile, event, turn.state.past_gaps)
+    if turn.profile.members is not None:
+        leave_account(turn)
     if event.traits or is_new:
         turn.moved = True
         if turn.index.rearmed_by_traits:
@@ -152,7 +156,12 @@ def _control(turn: Turn, old: Plan | None, control: Control, history: Callable[[
     if control.kind == "account":
         note_room(turn.profile, control)
         return  # it tells what others had, for one message: nothing happened to the customer
+    if control.kind == "members":
+        note_members(turn.profile, control)
+        if is_ahead(control):
+            return
     _carry_out(turn, old, control, history)
+    leave_account(turn)
     if control.customer is None:
         return  # exits are checked at the customer's own records alone (E3)
     for entry in sorted(turn.profile.entries, key=lambda e: (e.rule, e.occurrence)):
@@ -212,6 +221,8 @@ def _judge(turn: Turn, deadline: Deadline) -> None:
         compete(turn, deadline.instant)
     elif deadline.kind == "wait" and deadline.entry is not None:
         finish_wait(turn, deadline.entry, deadline.instant)
+    elif deadline.rule in turn.index.counted:
+        look(turn, turn.index.counted[deadline.rule])
     elif rule is None:
         return
     elif deadline.kind == "silence" and deadline.silence is not None:

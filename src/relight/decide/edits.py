@@ -16,6 +16,7 @@ from relight.customers.rhythm import longest_run
 from relight.decide.backfill import begin_backfills
 from relight.decide.calendar import begin_schedules
 from relight.decide.entries import walk
+from relight.decide.members import keep_what_is_counted
 from relight.decide.minutes import move_candidates
 from relight.decide.silences import spend_past_silences
 from relight.decide.standing import drop_entry
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 def change_plan(turn: Turn, old: Plan | None, history: Iterable[Event] | None) -> None:
     """Move one customer to the plan in force. history: their own events in log order; None when the layout stands."""
+    keep_what_is_counted(turn)
     if history is not None:
         refold(turn, history, runs=runs_of(old))
         spend_past_silences(turn)
@@ -56,6 +58,9 @@ def _begin_new_rules(turn: Turn) -> None:
         if (turn.state.rule_since or {}).get(rule.id) == turn.state.plan_at:
             turn.profile.flags.pop(rule.id, None)
             look(turn, rule)
+    for watch in turn.index.counted.values():
+        if watch.id not in turn.profile.flags:
+            look(turn, watch)
 
 
 # ---------------------------------------------------------------- people inside (E4)

@@ -60,7 +60,10 @@ def look(turn: Turn, rule: Rule, *, is_new: bool = False) -> None:
     was = flag.state
     # A set step of what follows may ask for the next look.
     flag.check_at = INSTANT_MAX
-    if isinstance(trigger, SegmentTrigger):
+    if isinstance(trigger, SegmentTrigger) and rule.id in turn.index.counted:
+        state, check_at = _truth(turn, trigger.condition)
+        state = state is True  # who is unknown is not counted
+    elif isinstance(trigger, SegmentTrigger):
         state, check_at = _truth(turn, trigger.condition)
         _turned(turn, rule, was, state, wanted=trigger.enters)
     elif isinstance(trigger, DeclinedTrigger):
@@ -101,7 +104,7 @@ def _next_change(turn: Turn, condition: Condition, tests: Sequence[Callable[[Rea
     """
     limit = min(watch, turn.now + SEARCH_AHEAD)
     points = [*_clock_points(turn, condition, limit), limit]
-    changes = [at for test in tests if (at := _first_change(turn, test, points)) is not None]
+    changes = [at for test in (*tests, *condition.within) if (at := _first_change(turn, test, points)) is not None]
     return min(changes, default=limit if condition.reads_time else watch)
 
 

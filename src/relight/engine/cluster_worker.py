@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from relight.base.errors import ProjectError, UsageError
 from relight.base.instants import SECOND
 from relight.config.loader import LoadedProject, load_project
-from relight.engine.accounts import capped_accounts
+from relight.engine.accounts import shared_accounts
 from relight.engine.daily import wanted_by
 from relight.engine.log_partition import LogPartition
 from relight.engine.plan_versions import keep_plan, plan_of_version
@@ -169,10 +169,12 @@ def needs_of_cluster(project: LoadedProject) -> tuple[Plan, Settings, KafkaSetti
             " partitions of the customers to compute them from",
             help_text="run this project on one machine (`relight run`), or take the measures out of its rules",
         )
-    if capped_accounts(project.plan) is not None:
+    if shared_accounts(project.plan) is not None:
         raise UsageError(
-            "accounts are capped, and partitions follow customers: the people of one account would be cut apart",
-            help_text="run this project on one machine (`relight run`), or cap each person with `caps` alone",
+            "people of one account are capped or counted together, and partitions follow customers: they would be cut"
+            " apart",
+            help_text="run this project on one machine (`relight run`), or do without `account_caps`, `account_cap` and"
+            " `members(…)`",
         )
     for name, stream in project.streams.items():
         if stream.source.kind != "kafka":

@@ -215,7 +215,7 @@ class Engine:
             if refused is not None:
                 work.dead.append(refused)
                 return
-        if self.accounts.are_capped:
+        if self.accounts.are_shared:
             self.accounts.come_to(work, record)
         profile = self.profile(customer)
         is_new, wake = profile.position < 0, profile.wake
@@ -225,7 +225,7 @@ class Engine:
         self.log_own(work, record, profile)
         if is_new or profile.wake != wake:
             self.timers.arm(customer, profile.wake)
-        if self.accounts.are_capped:
+        if self.accounts.are_shared:
             self.accounts.note(work, profile, record)
 
     def log_own(self, work: Work, record: Event | Control, profile: Profile) -> None:
@@ -272,13 +272,15 @@ class Engine:
             self._visit_from = None
             self._visit(work, self.timers.names(), until)
         self._visit(work, self.timers.due(until), until)
+        if self.accounts.are_shared:
+            self.accounts.settle(work, until)
 
     def _visit(self, work: Work, customers: Iterable[str], until: int) -> None:
         for customer in customers:
             self._live(work, customer, until)
 
     def _live(self, work: Work, customer: str, until: int) -> None:
-        if self.accounts.are_capped and self.accounts.live(work, customer, until):
+        if self.accounts.are_shared and self.accounts.live(work, customer, until):
             return
         profile = self.profile(customer)
         # Global records of this very instant may still be followed by control records of it; own ones take them along.

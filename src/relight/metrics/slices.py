@@ -15,6 +15,7 @@ from relight.customers.layout import LayoutBuilder
 from relight.customers.profile import Profile
 from relight.customers.reading import Reading
 from relight.customers.revive import revive_record
+from relight.decide.members import note_members
 from relight.metrics.cohorts import starts_of
 from relight.metrics.compute import Asked, compute_measures
 from relight.metrics.periods import periods_of
@@ -106,6 +107,8 @@ def segment_members(plan: MeasurePlan, records: Iterable[Record], *, until: int)
         if isinstance(record, Control):
             if record.kind == "measures":
                 profile.measures.update(record.detail)
+            elif record.kind == "members":
+                note_members(profile, record)
             continue
         revived = revive_record(layout, record)
         assert not isinstance(revived, Control)

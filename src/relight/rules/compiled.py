@@ -50,6 +50,10 @@ class Condition:
     reads_time: bool = False
     #: Minutes of the day that `local_time` is compared with.
     clocks: tuple[int, ...] = ()
+    #: Keys of what it counts the people of an account by.
+    members: tuple[str, ...] = ()
+    #: Truths inside `members(…)`: a leaf that counts turns where one of them does.
+    within: tuple[Callable[[Reading], object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,22 +34,30 @@ class Definitions:
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Measures of a customer: those that can be computed with their types, others with None.
     measures: Mapping[str, Type | None] = field(default_factory=dict)
+    #: The config says what names the account somebody belongs to.
+    has_accounts: bool = False
     #: Typed trees of those values and segments that are without mistake.
     checked: Mapping[str, Checked] = field(default_factory=dict)
 
     def scope(self, schema: Schema) -> Scope:
         """Return what every condition of the project may name."""
         return Scope(
-            schema=schema, values=self.values, segments=self.segments, lists=self.lists, measures=self.measures
-        )
+            schema=schema, values=self.values, segments=self.segments, lists=self.lists, measures=self.measures,
+            has_accounts=self.has_accounts,
+        )  # fmt: skip
 
 
 def read_definitions(
-    model: DefinitionsModel, place_of: PlaceOf, schema: Schema, measures: Mapping[str, Type | None] | None = None
+    model: DefinitionsModel,
+    place_of: PlaceOf,
+    schema: Schema,
+    measures: Mapping[str, Type | None] | None = None,
+    *,
+    has_accounts: bool = False,
 ) -> tuple[Definitions, list[Problem]]:
     """Return the definitions and every problem of them; a broken one is left out of `checked` only.
 
-    measures: those of a customer, which definitions may name.
+    measures: those of a customer, which definitions may name; has_accounts: the config names what accounts are.
     """
     problems: list[Problem] = []
     nodes: dict[str, dict[str, Node]] = {"values": {}, "segments": {}}
@@ -69,6 +77,7 @@ def read_definitions(
         segments=nodes["segments"],
         lists={name: tuple(members) for name, members in model.lists.items()},
         measures=measures or {},
+        has_accounts=has_accounts,
     )
     scope = definitions.scope(schema)
     checked: dict[str, Checked] = {}

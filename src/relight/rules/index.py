@@ -17,14 +17,19 @@ from relight.rules.plan import (
     InactiveTrigger,
     MilestoneKind,
     MilestoneTrigger,
+    Program,
     ReleasedTrigger,
+    Rule,
     ScheduleTrigger,
     SegmentTrigger,
 )
 
 if TYPE_CHECKING:
     from relight.customers.layout import Layout
-    from relight.rules.plan import Cap, Condition, Plan, Rule
+    from relight.rules.plan import Cap, Condition, Plan
+
+#: What the id of a watched condition that counts people of an account begins with: no rule's id does.
+COUNTED = "members "
 
 
 #: A rule that reads an event: the rule, its trigger, and the condition on the event's properties.
@@ -47,8 +52,11 @@ class PlanIndex:
     inactive: tuple[Rule, ...]
     dated: tuple[Rule, ...]
     scheduled: tuple[Rule, ...]
-    #: Rules whose condition is watched: declined, enters, leaves, value milestones.
+    #: Rules whose condition is watched: declined, enters, leaves, value milestones; with them, by ids that no rule has,
+    #: the conditions by which people of an account are counted.
     watched: tuple[Rule, ...]
+    #: id -> those conditions, as rules that make no occurrence.
+    counted: Mapping[str, Rule]
     #: Rules that also take those who match already.
     backfilled: tuple[Rule, ...]
     #: activity key of each inactive rule.
@@ -95,7 +103,8 @@ def index_plan(plan: Plan) -> PlanIndex:
     inactive = [r for r in rules if isinstance(r.trigger, InactiveTrigger)]
     conditional = frozenset(r.id for r in rules if r.exits_when)
     triggers = [r.trigger for r in inactive if isinstance(r.trigger, InactiveTrigger)]
-    watched = tuple(r for r in rules if _is_watched(r))
+    counted = {COUNTED + key: _as_watch(key, condition) for key, condition in sorted(plan.members.items())}
+    watched = (*(r for r in rules if _is_watched(r)), *counted.values())
     watched_by: dict[str, list[Rule]] = {}
     for rule in watched:
         for name in _watched_events(rule, plan):
@@ -110,13 +119,14 @@ def index_plan(plan: Plan) -> PlanIndex:
         dated=tuple(r for r in rules if isinstance(r.trigger, DateTrigger)),
         scheduled=tuple(r for r in rules if isinstance(r.trigger, ScheduleTrigger)),
         watched=watched,
+        counted=counted,
         backfilled=tuple(r for r in rules if r.backfill is not None),
         activity_keys={r.id: activity_key(t.activity) for r, t in zip(inactive, triggers, strict=True)},
         has_never=any(t.include_never_active for t in triggers),
         personal_events=personal,
         watched_by={n: tuple(found) for n, found in watched_by.items()},
-        watched_globals=_watched_globals(rules, plan),
-        watched_traits=_watched_traits(rules),
+        watched_globals=_watched_globals(watched, plan),
+        watched_traits=_watched_traits(watched),
         rearmed_by_traits=bool(personal)
         or any(isinstance(r.trigger, DateTrigger | ScheduleTrigger) for r in rules)
         or any(t.include_never_active for t in triggers),
@@ -170,6 +180,11 @@ def _event_names(rule: Rule) -> tuple[str, ...]:
             return ()
 
 
+def _as_watch(key: str, condition: Condition) -> Rule:
+    trigger = SegmentTrigger(segment=key, condition=condition, enters=True)
+    return Rule(id=COUNTED + key, trigger=trigger, program=Program(steps={}, start=None), place=condition.place)
+
+
 def _is_watched(rule: Rule) -> bool:
     trigger = rule.trigger
     if isinstance(trigger, MilestoneTrigger):
@@ -218,7 +233,7 @@ def read_events(condition: Condition, plan: Plan) -> frozenset[str]:
 def _watched_globals(rules: Sequence[Rule], plan: Plan) -> dict[str, tuple[Rule, ...]]:
     found: dict[str, list[Rule]] = {}
     for rule in rules:
-        for name in _watched_events(rule, plan) if _is_watched(rule) else ():
+        for name in _watched_events(rule, plan):
             declared = plan.schema.events.get(name)
             if declared is not None and declared.is_global:
                 found.setdefault(name, []).append(rule)

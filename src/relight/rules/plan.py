@@ -287,3 +287,5 @@ class Plan:
     values: Mapping[str, Condition] = field(default_factory=dict)
     segments: Mapping[str, Condition] = field(default_factory=dict)
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: What rules and templates count people of an account by, each by its key.
+    members: Mapping[str, Condition] = field(default_factory=dict)

@@ -76,7 +76,8 @@ def trigger_shape(model: RuleModel, trigger: Trigger) -> str:
         written["activity"] = sorted(trigger.activity)
     if isinstance(trigger, SegmentTrigger):
         # The leaves too: the rule names a segment, and what that means stands in another file.
-        shown["segment"] = [trigger.condition.text, *(leaf.text for leaf in trigger.condition.leaves)]
+        condition = trigger.condition
+        shown["segment"] = [condition.text, *(leaf.text for leaf in condition.leaves), *condition.members]
     return json.dumps(shown, sort_keys=True, ensure_ascii=False)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.instants import INSTANT_MIN
 from relight.customers.revive import revive_record
+from relight.engine.accounts import OF_ACCOUNTS
 from relight.engine.daily import DayMaker, days_of
 from relight.engine.engine import Engine
 from relight.stores.memory import MemoryStore
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 #: Records of one batch.
 BATCH_RECORDS = 1_000
 #: Control records that belong to the run that wrote them, not to what happened.
-_OF_THE_RUN = frozenset({"plan", "gap", "account"})
+_OF_THE_RUN = OF_ACCOUNTS | {"plan", "gap"}
 
 
 def replay_log(
@@ -40,7 +41,8 @@ def replay_log(
     engine = Engine(MemoryStore(), cached_profiles=2**31)
     for plan in plans:
         engine.world.register(plan)
-    take_log(engine, log, on_progress)
+    # What an account's people are told is told again as it was; a place before a message is known by its minute.
+    take_log(engine, (r for r in log if not (isinstance(r, Control) and r.kind == "members")), on_progress)
     engine.advance(reached)
     return engine
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import ProjectError
 from relight.config.loader import LoadedProject, load_project
-from relight.engine.accounts import capped_accounts
+from relight.engine.accounts import shared_accounts
 from relight.engine.daily import DayMaker, days_of, wanted_by
 from relight.engine.engine import Engine
 from relight.engine.feed import BATCH_RECORDS_DEFAULT, Feed, feed_finished
@@ -82,7 +82,7 @@ def simulate(  # noqa: PLR0913 - one simulation, all of it by keyword
     plan = project.plan
     assert plan is not None
     streams = project.streams if streams is None else streams
-    if jobs > 1 and not wanted_by(plan) and capped_accounts(plan) is None:
+    if jobs > 1 and not wanted_by(plan) and shared_accounts(plan) is None:
         try:
             return _in_shares(plan, streams, project.folder, jobs=jobs, until=until, on_progress=on_progress)
         except ShareRefusedError:

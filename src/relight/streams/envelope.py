@@ -76,6 +76,9 @@ class Control(msgspec.Struct, array_like=True, gc=False, kw_only=True):
       account     subject = occurrence key of a message that stands before the gate at this minute, detail =
                   {"account": …, "taken": [µs], "same_rule": [µs]}: places that the account's other people have (G2);
                   customer set
+      members     subject = account, detail = {"total": {key: of how many of its people a counted condition holds},
+                  "own": [keys of those that hold for the customer]}, with "ahead": true just before the customer's
+                  record by which they join, counting the others alone; customer set
       merge       subject = anonymous id, detail = its encoded profile; customer set (V4)
       measures    measures_computed: detail = {name: value}; customer set
     """

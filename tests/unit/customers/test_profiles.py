@@ -19,7 +19,7 @@ from relight.customers import series as keeping
 from relight.customers.codec import PROFILE_VERSION, decode_profile, encode_profile
 from relight.customers.fold import fold_event
 from relight.customers.layout import Layout
-from relight.customers.profile import Ask, Candidate, Entry, Flag, Place, Profile, Reach, Room
+from relight.customers.profile import Ask, Candidate, Entry, Flag, Place, Profile, Reach, Room, Told
 from relight.customers.series import Series, insert_event, prune_series
 from relight.streams.envelope import Event
 from tests.support.story import make_plan, story
@@ -197,6 +197,7 @@ def full_profile() -> Profile:
         )
     ]  # fmt: skip
     profile.account_order, profile.rooms = order, {"key": Room(T0, [T0 - DAY], [])}
+    profile.members = Told("acme", {"": 3, "ever(session)": 1}, ["ever(session)"], T0, T0 + DAY)
     profile.places = [Place(T0, "r", "event:s/1", "send:0", "marketing")]
     profile.zone, profile.plan_version, profile.measures = "Europe/Istanbul", "v", {"score": 3}
     return profile
@@ -216,12 +217,12 @@ def test_every_field_comes_back_from_its_bytes() -> None:
 
 
 def test_a_profile_of_version_1_is_upgraded() -> None:
-    """An older encoding upgrades step by step: version 1 had no measures, 2 no rooms of an account."""
+    """An older encoding upgrades step by step: version 1 had no measures, 2 no rooms of an account, 3 nobody in it."""
     version, fields = msgspec.msgpack.decode(encode_profile(full_profile()))
-    assert version == PROFILE_VERSION == 3
-    newer = ("measures", "account_order", "rooms")
+    assert version == PROFILE_VERSION == 4
+    newer = ("measures", "account_order", "rooms", "members")
     old = decode_profile(LAYOUT, msgspec.msgpack.encode([1, fields[: -len(newer)]]))
-    assert [getattr(old, name) for name in newer] == [{}, None, {}]
+    assert [getattr(old, name) for name in newer] == [{}, None, {}, None]
     assert old.entries == full_profile().entries
     known = decode_profile(LAYOUT, msgspec.msgpack.encode([2, fields[: 1 - len(newer)]]))
     assert known.measures == full_profile().measures
@@ -229,7 +230,7 @@ def test_a_profile_of_version_1_is_upgraded() -> None:
 
 @pytest.mark.parametrize(
     "blob",
-    [b"", b"\xff", msgspec.msgpack.encode([4, []]), msgspec.msgpack.encode([3, [1]]), msgspec.msgpack.encode("x")],
+    [b"", b"\xff", msgspec.msgpack.encode([5, []]), msgspec.msgpack.encode([4, [1]]), msgspec.msgpack.encode("x")],
 )
 def test_bytes_that_are_no_profile_are_refused(blob: bytes) -> None:
     """I16: corruption is detected, never taken for a profile; nor is a newer version."""

@@ -88,6 +88,15 @@ class FactRead(Part):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MembersRead(Part):
+    """The number of people of the customer's account for whom a condition holds."""
+
+    #: The condition with every shared name written out: equal keys ask the same.
+    key: str
+    inner: Checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Named(Part):
     """A value or segment, spelled out."""
 
@@ -157,6 +166,7 @@ Checked = (
     | ViewRead
     | PropertyRead
     | FactRead
+    | MembersRead
     | Named
     | ListOf
     | NotOf
@@ -191,7 +201,7 @@ def inner_parts(part: Checked) -> tuple[Checked, ...]:
     match part:
         case FactRead():
             return part.keys
-        case Named():
+        case Named() | MembersRead():
             return (part.inner,)
         case ListOf():
             return part.items

@@ -13,6 +13,7 @@ from relight.rules.conditions.checked import (
     ComparisonOf,
     Constant,
     FactRead,
+    MembersRead,
     TraitRead,
     ViewRead,
     walk_parts,
@@ -34,6 +35,10 @@ def compile_condition(checked: Checked, binder: Binder) -> Condition:
     traits = frozenset(part.name for part in walk_parts(checked) if isinstance(part, TraitRead))
     events = frozenset(_events(checked))
     facts = [part.fact for part in walk_parts(checked) if isinstance(part, FactRead)]
+    counted = {part.key: part for part in walk_parts(checked) if isinstance(part, MembersRead)}
+    of_members = {key: compile_condition(part.inner, binder) for key, part in counted.items()}
+    for key, condition in of_members.items():
+        binder.members(key, condition)
     plain = Condition(
         text=checked.text,
         place=checked.place,
@@ -44,6 +49,8 @@ def compile_condition(checked: Checked, binder: Binder) -> Condition:
         news=frozenset(_NEWS[fact.function] for fact in facts if fact.function in _NEWS),
         reads_time=any(_is_moved_by_time(part) for part in walk_parts(checked)),
         clocks=tuple(sorted({minute for part in walk_parts(checked) for minute in _clocks(part)})),
+        members=tuple(of_members),
+        within=tuple(leaf.test for condition in of_members.values() for leaf in condition.leaves),
     )
     if checked.type.kind is not Kind.BOOLEAN:
         return replace(plain, evaluate=compiler.compile(checked))

@@ -18,6 +18,7 @@ from relight.rules.conditions.checked import (
     ListOf,
     LogicOf,
     MeasureRead,
+    MembersRead,
     Named,
     NegativeOf,
     NotOf,
@@ -27,6 +28,7 @@ from relight.rules.conditions.checked import (
     ViewRead,
 )
 from relight.rules.conditions.clocks import arithmetic_of, day_as_instant, view_reader
+from relight.rules.plan import Condition
 from relight.streams.expressions.closures import (
     Evaluator,
     all_of,
@@ -61,6 +63,9 @@ class Binder(Protocol):
     def measure(self, name: str, kind: Kind) -> None:
         """Take note that a measure of the customer is read."""
 
+    def members(self, key: str, condition: Condition) -> None:
+        """Take note that the people of an account are counted for whom a condition holds."""
+
 
 class Compiler:
     """Compiles the parts of one condition: over a reading, or (`own_only`) over an event's own properties."""
@@ -78,6 +83,8 @@ class Compiler:
                 return self.compile(part.inner)
             case TraitRead() | MeasureRead() | ViewRead() | PropertyRead() | FactRead():
                 return self._read(part)
+            case MembersRead():
+                return _members_counter(part.key, self.compile(part.inner))
             case LogicOf():
                 tests = tuple(self.compile(operand) for operand in part.operands)
                 return all_of(tests) if part.operator == "and" else any_of(tests)
@@ -136,6 +143,10 @@ def _trait_reader(name: str) -> Evaluator:
 
 def _measure_reader(name: str, kind: Kind) -> Evaluator:
     return lambda reading: reading.measure(name, kind)
+
+
+def _members_counter(key: str, own: Evaluator) -> Evaluator:
+    return lambda reading: reading.members(key, holds=own(reading) is True)
 
 
 def _property_reader(part: PropertyRead, *, own_only: bool) -> Evaluator:

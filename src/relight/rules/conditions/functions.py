@@ -11,6 +11,7 @@ from relight.base.suggest import suggest_words
 from relight.customers.facts import Fact, Function
 from relight.rules.conditions.checked import Checked, FactRead
 from relight.rules.conditions.filters import Subject, check_subject
+from relight.rules.conditions.members import check_members
 from relight.rules.conditions.pairs import check_missing, check_open, check_upcoming
 from relight.rules.conditions.scope import Mode, Walk
 from relight.rules.conditions.types import BOOLEAN, DAYS, DURATION, INTEGER, MONEY, NUMBER, Type
@@ -103,6 +104,8 @@ def check_call(node: Call, walk: Walk) -> Checked | None:
         walk.report("not-here", message, node.place, "Ask it outside the filter, joined by 'and'.")
         return None
     function = Function(node.function)
+    if function is Function.MEMBERS:
+        return check_members(node, walk)
     if function is Function.OPEN:
         return check_open(node, walk)
     if function is Function.UPCOMING:

@@ -9,7 +9,7 @@ from typing import Any
 from relight.base.instants import DAY
 from relight.base.kinds import Kind
 from relight.customers.facts import Fact, Function
-from relight.rules.conditions.checked import Checked, FactRead, PropertyRead, TraitRead, ViewRead
+from relight.rules.conditions.checked import Checked, FactRead, MembersRead, PropertyRead, TraitRead, ViewRead
 
 _MINUTES_OF_DAY = 24 * 60
 _COUNTS = frozenset({Function.COUNT, Function.DISTINCT, Function.OPEN, Function.STREAK})
@@ -103,6 +103,8 @@ def natural_range(part: Checked) -> Range:
             return Range(low=0, high=_MINUTES_OF_DAY - 1, whole=True)
         case ViewRead(name="threshold"):
             return Range(low=0)
+        case MembersRead():
+            return Range(low=0, whole=True)
         case TraitRead() | PropertyRead() if part.type.values:
             return Range(allowed=frozenset(part.type.values))
         case _:

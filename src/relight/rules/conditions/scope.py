@@ -37,6 +37,10 @@ class Scope:
     row: Mapping[str, PropertyType] | None = None
     #: Of `threshold`, `arm`, `milestone`, those that exist here.
     allow: frozenset[str] = frozenset()
+    #: The config says what names the account somebody belongs to.
+    has_accounts: bool = False
+    #: Inside `members(…)`.
+    in_members: bool = False
 
 
 class Mode(Enum):

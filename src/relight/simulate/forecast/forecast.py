@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relight.base.instants import DAY, HOUR
+from relight.engine.accounts import OF_ACCOUNTS
 from relight.engine.daily import Days
 from relight.engine.engine import Engine
 from relight.messages.reasons import RowState
@@ -94,7 +95,7 @@ def run_again(  # noqa: PLR0913 - one run, by keyword
     for one in plans:
         engine.world.register(one)
     engine.world.register(plan)
-    left_out = frozenset({"plan", "gap", "account"} | ({"measures"} if day_maker is not None else set()))
+    left_out = OF_ACCOUNTS | {"plan", "gap"} | ({"measures"} if day_maker is not None else set())
     take_log(engine, _with_plan(log, plan, since, left_out), on_progress)
     engine.advance(reached)
     return engine

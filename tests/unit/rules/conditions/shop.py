@@ -115,6 +115,7 @@ SCOPE = Scope(
         "poor": definition("spent < 100"),
     },
     lists={"features": ("boards", "forms", "api")},
+    has_accounts=True,
     entry=ORDER,
     event={"region": prop(Kind.TEXT), "feature": prop(Kind.TEXT)},
     allow=frozenset({"threshold"}),
@@ -174,6 +175,9 @@ class Scanner:
 
     def trait(self, name: str) -> None:
         self.traits.append(name)
+
+    def members(self, key: str, condition: Condition) -> None:
+        pass
 
     def reader(
         self,
