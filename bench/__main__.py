@@ -22,6 +22,8 @@ from typing import Any
 from bench import measure
 from bench.desk import TICK_MS
 from bench.desk import measure as measure_pages
+from bench.ingest import CONNECTIONS, EACH
+from bench.ingest import compare as compare_ingestion
 from bench.measure import Measured, measured
 from bench.table import Row, show
 from bench.workload import Size, write_events, write_project
@@ -48,6 +50,8 @@ class Sizes:
     lag: int
     #: Commits after which the two killed runs ended.
     killed: tuple[int, int]
+    #: Events sent over HTTP, each round, and rounds.
+    sent: tuple[int, int]
     #: (customers, ledger rows) of the two stores that pages are served from.
     desk: tuple[tuple[int, int], tuple[int, int]]
     #: How often each page is asked for.
@@ -56,12 +60,12 @@ class Sizes:
 
 FULL = Sizes(
     events=500_000, customers=100_000, days=30, few_events=100_000, rules=1_000, known=(100_000, 1_000_000),
-    timers=10_000_000, mails=5_000, starts=15, checked_rules=400, lag=50_000, killed=(130, 480),
+    timers=10_000_000, mails=5_000, starts=15, checked_rules=400, lag=50_000, killed=(130, 480), sent=(40_000, 7),
     desk=((10_000, 100_000), (100_000, 1_000_000)), asked=40,
 )  # fmt: skip
 QUICK = Sizes(
     events=6_000, customers=1_500, days=8, few_events=3_000, rules=100, known=(500, 3_000),
-    timers=20_000, mails=100, starts=2, checked_rules=20, lag=5_000, killed=(2, 4),
+    timers=20_000, mails=100, starts=2, checked_rules=20, lag=5_000, killed=(2, 4), sent=(1_000, 1),
     desk=((100, 1_000), (400, 4_000)), asked=2,
 )  # fmt: skip
 
@@ -232,6 +236,19 @@ class Bench:
             memory=resting.told["memory"], baseline=f"Python alone {alone / 1e6:.0f} MB", target="≤ 150 MB",
         )  # fmt: skip
 
+    def ingest(self) -> Row:
+        """Events over HTTP, beside an endpoint that only commits the same bytes."""
+        events, rounds = self.sizes.sent
+        found = compare_ingestion(self.folder / "ingest", events=events, rounds=rounds)
+        ours, base = found["ours"], found["bare"]
+        what = f"{events:,} events over HTTP, {EACH} a request, {CONNECTIONS} connections; CPU of the server"
+        more = f"on the wall {ours.events_per_s:,.0f} and {base.events_per_s:,.0f} events/s"
+        return Row(
+            name="ingest", what=what, events=events, wall=events / ours.events_per_s, cpu=ours.cpu_s * events,
+            baseline=f"only commits {base.cpu_s * 1e6:,.2f} µs", ratio=base.cpu_s / ours.cpu_s, target="≥ 0.6",
+            more=f"{more}, {ours.events_per_s / base.events_per_s:.2f}",
+        )  # fmt: skip
+
     def desk(self) -> Row:
         """Every page of the desk, from a large store beside a small one."""
         few, many = self.sizes.desk
@@ -288,7 +305,7 @@ def _row(  # noqa: PLR0913 - one row, all of it by keyword
 
 ROWS: tuple[str, ...] = (
     "live", "simulate", "jobs", "rules", "customers", "timers", "lag", "recovery", "mail", "version", "check", "rest",
-    "desk", "peer",
+    "ingest", "desk", "peer",
 )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
-"""Events over HTTP beside an endpoint that only commits the same bytes: events a second, in one run.
+"""Events over HTTP beside an endpoint that only commits the same bytes, in one run: `python -m bench.ingest`.
 
-    python bench/ingest.py [EVENTS] [EVENTS A REQUEST]
+    python -m bench.ingest [EVENTS] [EVENTS A REQUEST]
 
-Both servers run as a process of their own with uvicorn, both share commits between requests and answer after the flush
-to the disk; the client is the same. Rounds alternate, and the ratio is that of the medians.
+Both are processes of their own behind the server that `relight web` runs, with its settings: ours is the whole
+application of a project, the other commits each body as it came. Both share commits between requests and answer after
+the flush to the disk; the client is the same. Rounds alternate, and the ratios are those of the medians.
 """
 
 from __future__ import annotations
@@ -17,41 +18,62 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-import uvicorn
+from bench.ours import load
+from bench.workload import write_project
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from relight.stores.inbox import Inbox
-from relight.stores.inbox_interface import NewEntry
-from relight.stores.write_keys import WriteKeys
+from relight.web.app import make_app
 from relight.web.ingest.commit_queue import CommitQueue
-from relight.web.ingest.http import Ingestion, ingest_routes
 from relight.web.ingest.quota import Quota
+from relight.web.serve import open_site, web_server
 
 KEY = "rlk_bench"
 CONNECTIONS = 16
+#: Events of one request, unless told otherwise.
+EACH = 100
 ROUNDS = 5
+#: A quota that counts and never refuses (events a second of a key).
+NO_QUOTA = 1e12
+#: The stream that takes them.
+STREAM = """\
+source: {http: site}
+id: messageId
+customer: userId
+name: event
+events:
+  Order Completed: {properties: {order_id: text, total: number}}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """What one of the two servers did: the medians of its rounds."""
+
+    #: Events a second on the wall.
+    events_per_s: float
+    #: CPU of the server, seconds an event.
+    cpu_s: float
+    slowest: float
+    fastest: float
 
 
 def ours(folder: Path) -> Starlette:
-    """Return the application that `relight web` serves events with."""
-    inbox, keys = Inbox.open(folder / "ours.inbox.db"), WriteKeys.open(folder / "ours.keys.db")
-    keys.add(KEY, stream="shop", name="bench", now=0)
-    ingestion = Ingestion(
-        keys=keys,
-        queue=CommitQueue[NewEntry](inbox.put),
-        quota=Quota(rate=None, clock=time.monotonic),
-        clock=lambda: time.time_ns() // 1000,
-        seconds=time.monotonic,
-        streams=frozenset({"shop"}),
-    )
-    return Starlette(routes=ingest_routes(ingestion))
+    """Return the application that `relight web` serves."""
+    project = write_project(folder / "project")
+    (project / "streams" / "site.yaml").write_text(STREAM, encoding="utf-8")
+    site = open_site(load(str(project)), project)
+    assert site.ingestion is not None
+    site.ingestion.keys.add(KEY, stream="site", name="bench", now=0)
+    site.ingestion.quota = Quota(rate=NO_QUOTA, clock=time.monotonic)
+    return make_app(site)
 
 
 def bare(folder: Path) -> Starlette:
@@ -75,10 +97,9 @@ def bare(folder: Path) -> Starlette:
     return Starlette(routes=[Route("/v1/batch", endpoint, methods=["POST"])])
 
 
-def serve(kind: str, folder: str, listener: socket.socket) -> None:
-    """Serve one of the two until the process is ended."""
-    app = ours(Path(folder)) if kind == "ours" else bare(Path(folder))
-    uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off")).run(sockets=[listener])
+def serve(make: Callable[[Path], Starlette], folder: str, listener: socket.socket) -> None:
+    """Serve an application as `relight web` serves its own, until the process is ended."""
+    web_server(make(Path(folder)), *listener.getsockname()).run(sockets=[listener])
 
 
 def bodies(events: int, each: int, round_: int) -> list[bytes]:
@@ -114,32 +135,60 @@ async def send(port: int, requests: list[bytes]) -> float:
         return time.perf_counter() - began
 
 
-def main(events: int = 40_000, each: int = 100) -> None:
-    """Print one line a server and the ratio."""
-    rates: dict[str, list[float]] = {"ours": [], "bare": []}
-    with tempfile.TemporaryDirectory() as folder:
-        ports, processes = {}, []
-        for kind in rates:
-            listener = socket.socket()
+def cpu_of(process: int) -> float:
+    """Return the CPU seconds of a process, all its threads: the clock that clock_getcpuclockid(3) names on Linux."""
+    return time.clock_gettime(~process << 3 | 2)
+
+
+def compare(folder: Path, *, events: int, each: int = EACH, rounds: int = ROUNDS) -> dict[str, Rate]:
+    """Return what `ours` and `bare` do with the same requests, by turns."""
+    makers = {"ours": ours, "bare": bare}
+    folder.mkdir(exist_ok=True)
+    fork = multiprocessing.get_context("fork")
+    ports: dict[str, int] = {}
+    processes: dict[str, multiprocessing.process.BaseProcess] = {}
+    for name, make in makers.items():
+        with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             listener.listen(128)
-            ports[kind] = listener.getsockname()[1]
-            process = multiprocessing.get_context("fork").Process(
-                target=serve, args=(kind, folder, listener), daemon=True
-            )
-            process.start()
-            processes.append(process)
-            listener.close()
-        for round_ in range(ROUNDS):
-            for kind, found in rates.items():
-                found.append(events / asyncio.run(send(ports[kind], bodies(events, each, round_))))
-        for process in processes:
-            process.terminate()
-            process.join()
-    for kind, found in rates.items():
-        print(f"{kind:6} {statistics.median(found):10,.0f} events/s   ({min(found):,.0f} to {max(found):,.0f})")
-    ratio = statistics.median(rates["ours"]) / statistics.median(rates["bare"])
-    print(f"ratio  {ratio:10.2f}   (target 0.6; {each} events a request, {CONNECTIONS} connections)")
+            ports[name] = listener.getsockname()[1]
+            processes[name] = fork.Process(target=serve, args=(make, str(folder), listener), daemon=True)
+            processes[name].start()
+    walls: dict[str, list[float]] = {name: [] for name in makers}
+    cpus: dict[str, list[float]] = {name: [] for name in makers}
+    try:
+        for name in makers:
+            asyncio.run(send(ports[name], bodies(each * CONNECTIONS, each, rounds)))  # the first is not measured
+        for round_ in range(rounds):
+            for name in makers:
+                requests = bodies(events, each, round_)
+                process = processes[name].pid
+                assert process is not None
+                before = cpu_of(process)
+                walls[name].append(asyncio.run(send(ports[name], requests)))
+                cpus[name].append(cpu_of(process) - before)
+    finally:
+        for server in processes.values():
+            server.terminate()
+            server.join()
+    return {
+        name: Rate(
+            events_per_s=events / statistics.median(walls[name]), cpu_s=statistics.median(cpus[name]) / events,
+            slowest=events / max(walls[name]), fastest=events / min(walls[name]),
+        )
+        for name in makers
+    }  # fmt: skip
+
+
+def main(events: int = 40_000, each: int = EACH) -> None:
+    """Print one line a server and the ratios."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = compare(Path(folder), events=events, each=each)
+    for name, one in found.items():
+        spread = f"({one.slowest:,.0f} to {one.fastest:,.0f})"
+        print(f"{name:6} {one.events_per_s:10,.0f} events/s   {one.cpu_s * 1e6:6.2f} µs CPU an event   {spread}")
+    wall, cpu = found["ours"].events_per_s / found["bare"].events_per_s, found["bare"].cpu_s / found["ours"].cpu_s
+    print(f"ratio  {wall:.2f} on the wall, {cpu:.2f} of CPU   (target 0.6; {each} events a request)")
 
 
 if __name__ == "__main__":

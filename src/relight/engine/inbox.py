@@ -15,7 +15,7 @@ from relight.base.errors import RejectError
 from relight.base.instants import DAY
 from relight.engine.replies import event_of_reply
 from relight.messages.addresses import address_hash
-from relight.stores.inbox_interface import InboxEntry, InboxKind
+from relight.stores.inbox_interface import InboxEntry, InboxKind, event_rows
 from relight.stores.inbox_words import Word, read_word
 from relight.streams.envelope import Control, DeadLetter, Event
 from relight.streams.schema import Schema
@@ -140,7 +140,7 @@ class InboxInput:
         reader = self._readers.get(entry.name)
         if reader is None:
             reader = self._readers[entry.name] = RecordReader(plan, self.folder)
-        rows = entry.body.split(b"\n")
+        rows = event_rows(entry.body)
         records: list[InboxRecord] = []
         for number, row in enumerate(rows):
             source = f"{source_of(entry)}#{number + 1}" if len(rows) > 1 else source_of(entry)

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
+import msgspec
+
 #: Entries that one `read_after` returns unless told otherwise.
 ENTRIES_DEFAULT: Final = 1_000
 #: Largest body of one entry, bytes; a batch over HTTP is put row by row.
 BODY_BYTES_MAX = 8 * 2**20
 #: Raw rows of one entry.
 ROWS_MAX = 100
+#: Begins the body of events that are one JSON list. No line is empty, so no other body begins so.
+WHOLE_MARK: Final = b"\n"
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class InboxKind(StrEnum):
@@ -20,7 +25,8 @@ class InboxKind(StrEnum):
 
     #: A word that becomes a control record: consent, suppression, pause …; its body is an `inbox_words.Word`.
     WORD = "word"
-    #: Raw rows of the stream `name` as they came, one a line: at most ROWS_MAX, so that one request costs few entries.
+    #: Raw rows of the stream `name` as they came, at most ROWS_MAX, so that one request costs few entries: one a line,
+    #: or after WHOLE_MARK as the one JSON list they came in.
     EVENT = "event"
     #: What a reader did by a link, to become an event; its body is an `inbox_words.Reply`, `name` the event's.
     REPLY = "reply"
@@ -56,6 +62,13 @@ class InboxEntry:
     token: str | None
     received: int
     body: bytes
+
+
+def event_rows(body: bytes) -> Sequence[bytes]:
+    """Return the raw rows of an entry of events."""
+    if body.startswith(WHOLE_MARK):
+        return [bytes(row) for row in _LIST.decode(body)]
+    return body.split(b"\n")
 
 
 class DurableInbox(Protocol):

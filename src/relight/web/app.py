@@ -27,8 +27,8 @@ LINK_GROUPS: Final[Sequence[Callable[[Site], Sequence[BaseRoute]]]] = (
     clicks.routes,
     style.routes,
 )
-#: What machines reach, at the root.
-GROUPS: Final[Sequence[Callable[[Site], Sequence[BaseRoute]]]] = (health.routes, events.routes, providers.routes)
+#: What machines reach, at the root; events first, as routes are asked one after the other.
+GROUPS: Final[Sequence[Callable[[Site], Sequence[BaseRoute]]]] = (events.routes, health.routes, providers.routes)
 
 
 def make_app(site: Site) -> Starlette:

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -39,6 +38,7 @@ HEADERS: Final = (
     ("cross-origin-opener-policy", "same-origin"),
     ("permissions-policy", "geolocation=(), camera=(), microphone=()"),
 )
+_HEADERS: Final = tuple((name.encode(), value.encode()) for name, value in HEADERS)
 #: Seconds after which a sender may try again when there is no room.
 RETRY_SECONDS: Final = 5
 _log = logging.getLogger("relight.web")
@@ -59,9 +59,9 @@ class Protection:
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS:
-                    headers.setdefault(name, value)
+                said = message["headers"]
+                own = {name.lower() for name, _ in said}
+                message["headers"] = [*said, *(header for header in _HEADERS if header[0] not in own)]
             await send(message)
 
         await self.app(scope, receive, send_protected)

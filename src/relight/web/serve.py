@@ -32,6 +32,8 @@ from relight.web.look_up import StoreLook
 from relight.web.site import Site
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from relight.config.loader import LoadedProject
     from relight.config.settings import Settings
     from relight.delivery.sendgrid_events import EventKeys
@@ -149,10 +151,15 @@ def serve(project: LoadedProject, folder: Path, on_bound: Callable[[], None] = l
     on_bound()
     # Paths hold tokens, so there is no access log; our own lines name routes.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    web_server(make_app(site), web.host, web.port).run(sockets=[listener])
+
+
+def web_server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
+    """Return the server of `relight web`, its limits set, for an application."""
     config = uvicorn.Config(
-        make_app(site),
-        host=web.host,
-        port=web.port,
+        app,
+        host=host,
+        port=port,
         access_log=False,
         log_config=None,
         server_header=False,
@@ -164,7 +171,7 @@ def serve(project: LoadedProject, folder: Path, on_bound: Callable[[], None] = l
         ws="none",
         proxy_headers=False,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 
 from relight.base.errors import BackpressureError
 from relight.stores.inbox import Inbox
-from relight.stores.inbox_interface import InboxKind, NewEntry
+from relight.stores.inbox_interface import InboxKind, NewEntry, event_rows
 from relight.stores.write_keys import WriteKeys
 from relight.web.ingest.commit_queue import CommitQueue
 from relight.web.ingest.http import Ingestion, ingest_routes
@@ -52,7 +52,7 @@ class Place:
         again = Inbox.open(self.inbox.path)
         try:
             entries = [one for one in again.read_after(0) if one.kind is InboxKind.EVENT]
-            return [json.loads(row) for one in entries for row in one.body.split(b"\n")]
+            return [json.loads(row) for one in entries for row in event_rows(one.body)]
         finally:
             again.close()
 

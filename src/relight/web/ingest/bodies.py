@@ -25,21 +25,24 @@ async def read_body(request: Request) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > REQUEST_BYTES_MAX:
         raise _too_large(REQUEST_BYTES_MAX)
-    body = bytearray()
+    parts: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX):
             async for chunk in request.stream():
-                body += chunk
-                if len(body) > REQUEST_BYTES_MAX:
+                parts.append(chunk)
+                size += len(chunk)
+                if size > REQUEST_BYTES_MAX:
                     raise _too_large(REQUEST_BYTES_MAX)
     except TimeoutError:
         raise RequestRefusedError(400, "too_slow", f"the body took more than {BODY_SECONDS_MAX:.0f} s") from None
+    body = b"".join(parts)
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding in ("identity", ""):
-        return bytes(body)
+        return body
     if encoding != "gzip":
         raise RequestRefusedError(400, "bad_encoding", f"Content-Encoding is '{encoding}', expected gzip or none")
-    return inflate(bytes(body))
+    return inflate(body)
 
 
 def inflate(body: bytes) -> bytes:

@@ -9,8 +9,10 @@ import base64
 import binascii
 import contextlib
 import math
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from relight.base.errors import BackpressureError, StoreError
-from relight.stores.inbox_interface import ROWS_MAX, InboxKind, NewEntry
+from relight.stores.inbox_interface import ROWS_MAX, WHOLE_MARK, InboxKind, NewEntry
 from relight.stores.inbox_words import Word, word_entry
 from relight.streams.decode import RECORD_BYTES_MAX
 from relight.streams.fields import SEGMENT_TYPES
@@ -33,7 +35,7 @@ from relight.web.ingest.posthog import read_posthog
 from relight.web.ingest.segment import Rows, parse_object, read_batch, read_call, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from starlette.requests import Request
 
@@ -51,6 +53,8 @@ ENTRY_BYTES_AIM = 2**18
 UNWRITABLE_RETRY_SECONDS = 10
 _SERVICE_UNAVAILABLE = 503
 _TOO_MANY = 429
+#: What a client reads whose events were all taken.
+_KEPT = b'{"success":true,"status":1}'
 
 _Reader = Callable[["Request", bytes, int], Rows]
 
@@ -97,12 +101,13 @@ def ingest_routes(ingestion: Ingestion) -> list[Route]:
         for kind in sorted(SEGMENT_TYPES)
     ]
     return [
-        *calls,
+        # Routes are asked one after the other: what comes most often stands first.
         route("/v1/batch", lambda _request, body, now: read_batch(body, now)),
         route("/v1/import", lambda _request, body, now: read_batch(body, now)),
         route("/batch/", lambda _request, body, now: read_posthog(body, now)),
         route("/batch", lambda _request, body, now: read_posthog(body, now)),
         route("/v1/events", _read_by_type),
+        *calls,
     ]
 
 
@@ -127,7 +132,7 @@ async def _answer(ingestion: Ingestion, request: Request, read: _Reader) -> Resp
         now = ingestion.clock()
         key = _authorized(ingestion, request.headers, body)
         rows = read(request, body, now)
-        _take_quota(ingestion, key, len(rows.rows))
+        _take_quota(ingestion, key, len(rows))
         _check_repeated(ingestion, key, request.headers, body, now)
         await ingestion.queue.commit(entries_of(rows, key.stream, now))
     except RequestRefusedError as refused:
@@ -138,41 +143,47 @@ async def _answer(ingestion: Ingestion, request: Request, read: _Reader) -> Resp
             _SERVICE_UNAVAILABLE, "not_durable", message, retry_after=UNWRITABLE_RETRY_SECONDS
         )
         return refusal_response(unwritable, ingestion.clock())
-    answer: dict[str, object] = {"success": True, "status": 1}
-    if rows.parked:
-        shown = rows.parked[:PARKED_SHOWN_MAX]
-        answer["parked"] = [{"item": number, "reason": why} for number, why in shown]
-        answer["parked_count"] = len(rows.parked)
-    return JSONResponse(answer, status_code=200)
+    return _kept(rows)
+
+
+def _kept(rows: Rows) -> Response:
+    if not rows.parked:
+        return Response(_KEPT, media_type="application/json")
+    shown = [{"item": number, "reason": why} for number, why in rows.parked[:PARKED_SHOWN_MAX]]
+    return JSONResponse({"success": True, "status": 1, "parked": shown, "parked_count": len(rows.parked)})
 
 
 def entries_of(rows: Rows, stream: str, now: int) -> list[NewEntry]:
     """Return the inbox entries of a request's rows; a merge comes right after its row, once for ever."""
+
+    def events(body: bytes) -> NewEntry:
+        return NewEntry(kind=InboxKind.EVENT, name=stream, body=body, received=now)
+
+    if 0 < rows.whole_count <= ROWS_MAX and len(rows.whole) <= ENTRY_BYTES_AIM:
+        return [events(WHOLE_MARK + rows.whole)]
+    each = rows.each()
     entries: list[NewEntry] = []
-    part: list[bytes] = []
-
-    def close_part() -> None:
-        if part:
-            body = b"\n".join(part)
-            entries.append(NewEntry(kind=InboxKind.EVENT, name=stream, body=body, received=now))
-            part.clear()
-
-    size = 0
-    for number, row in enumerate(rows.rows):
-        if len(part) >= ROWS_MAX or size + len(row) > ENTRY_BYTES_AIM:
-            close_part()
-            size = 0
+    for begin, end in _parts(each, rows.merges):
         # A longer one is a dead letter all the same. A line end can only stand between two tokens of JSON.
-        part.append(row[: RECORD_BYTES_MAX + 1].replace(b"\n", b" "))
-        size += len(row)
-        merge = rows.merges.get(number)
+        lines = [row[: RECORD_BYTES_MAX + 1].replace(b"\n", b" ") for row in each[begin:end]]
+        entries.append(events(b"\n".join(lines)))
+        merge = rows.merges.get(end - 1)
         if merge is not None:
-            close_part()
             word = Word(kind="merge", customer=merge.customer, subject=merge.anonymous)
             key = msgspec.json.encode(["merge", merge.anonymous, merge.customer]).decode()
             entries.append(word_entry(word, received=now, key=key))
-    close_part()
     return entries
+
+
+def _parts(rows: Sequence[bytes], merges: Container[int]) -> Iterator[tuple[int, int]]:
+    """Yield from where to where the rows of one entry stand; one with a merge is the last of its entry."""
+    begin = 0
+    for end in sorted({*(number + 1 for number in range(len(rows)) if number in merges), len(rows)}):
+        while begin < end:
+            sizes = list(accumulate(map(len, rows[begin : min(end, begin + ROWS_MAX)])))
+            stop = begin + max(1, bisect_right(sizes, ENTRY_BYTES_AIM))
+            yield begin, stop
+            begin = stop
 
 
 # ---------------------------------------------------------------- who sends

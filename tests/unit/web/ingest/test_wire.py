@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from relight.stores.inbox_interface import ROWS_MAX, WHOLE_MARK, InboxKind, event_rows
+from relight.streams.decode import RECORD_BYTES_MAX
 from relight.web.ingest.cloudevents import read_binary, read_event_batch, read_ndjson, read_structured
+from relight.web.ingest.http import ENTRY_BYTES_AIM, entries_of
 from relight.web.ingest.limits import CLOCK_SKEW_MIN, ITEMS_MAX, RequestRefusedError
 from relight.web.ingest.posthog import read_posthog
 from relight.web.ingest.segment import Merge, Rows, clock_skew, read_batch, read_call
@@ -26,7 +29,7 @@ def track(**more: Any) -> dict[str, Any]:
 
 
 def rows(found: Rows) -> list[dict[str, Any]]:
-    return [json.loads(row) for row in found.rows]
+    return [json.loads(row) for row in found.each()]
 
 
 def test_a_batch_gives_its_context_to_its_items() -> None:
@@ -41,7 +44,7 @@ def test_a_batch_gives_its_context_to_its_items() -> None:
 def test_what_stands_inside_is_passed_on_byte_for_byte() -> None:
     """Numbers keep their digits: 12.340 stays 12.340."""
     raw = b'{"batch": [{"type": "track", "event": "e", "userId": "u", "messageId": "m", "properties": {"total": 12.340}}]}'
-    assert b'{"total": 12.340}' in read_batch(raw, NOW).rows[0]
+    assert b'{"total": 12.340}' in read_batch(raw, NOW).each()[0]
 
 
 @pytest.mark.parametrize("kind", ["track", "identify", "page", "screen", "group", "alias"])
@@ -95,7 +98,7 @@ def test_a_naive_time_is_left_to_the_stream() -> None:
 def test_one_items_fault_is_its_own(item: object, why: str) -> None:
     """A malformed item is parked with its number and the reason; it is a row all the same, for the dead letters."""
     found = read_batch(body(batch=[track(), item, track(messageId="m3")]), NOW)
-    assert len(found.rows) == 3
+    assert len(found) == 3
     ((number, said),) = found.parked
     assert number == 1
     assert why in said
@@ -113,7 +116,7 @@ def test_what_is_no_batch_is_refused(raw: bytes) -> None:
 def test_a_request_has_a_bounded_number_of_items(read: Any) -> None:
     """ITEMS_MAX items pass, one more does not."""
     item = track() | {"distinct_id": "u", "uuid": "m"}
-    assert len(read(body(batch=[item] * ITEMS_MAX), NOW).rows) == ITEMS_MAX
+    assert len(read(body(batch=[item] * ITEMS_MAX), NOW)) == ITEMS_MAX
     with pytest.raises(RequestRefusedError, match="2501 events"):
         read(body(batch=[item] * (ITEMS_MAX + 1)), NOW)
 
@@ -192,3 +195,71 @@ def test_a_cloud_event_that_lacks_something_is_parked(change: dict[str, Any], wh
 def test_ndjson_is_taken_line_by_line_as_it_is() -> None:
     """One row a line; an empty line is none; whether a line is an event the stream decides."""
     assert read_ndjson(b'{"a": 1}\n\n  {"b": 2}\r\nno\n').rows == [b'{"a": 1}', b'{"b": 2}', b"no"]
+
+
+# ---------------------------------------------------------------- the short way of a sound batch
+@pytest.mark.parametrize("who", [{"userId": "u1"}, {"userId": "", "anonymousId": "a1"}])
+def test_a_sound_batch_gives_the_same_rows_as_each_item_looked_at(who: dict[str, str]) -> None:
+    """Nearly every batch needs no mending and is read in two passes; one other item makes each be looked at."""
+    items = [track(messageId=f"m{n}", properties={"n": n, "ü": "ş\n"}) | who for n in range(5)]
+    items[1] |= {"type": "page"}
+    alone = read_batch(body(batch=items, sentAt=SENT, writeKey="k", context=7, extra=1), NOW)
+    among = read_batch(body(batch=[*items, {"type": "identify", "userId": "u", "messageId": "i"}], sentAt=SENT), NOW)
+    assert not alone.parked
+    assert list(alone.each()) == among.each()[:5]
+
+
+@pytest.mark.parametrize(
+    "more", [{"sentAt": SENT}, {"writeKey": "k"}, {"writeKey": 7}, {"sentAt": None}, {"context": None}]
+)
+def test_what_is_to_be_taken_off_is_taken_off_one_item_in_a_sound_batch(more: dict[str, Any]) -> None:
+    """A field of the request that a client wrote into an item, or a null, never reaches the row."""
+    found = rows(read_batch(body(batch=[track(), track(messageId="m2", **more)]), NOW))
+    assert [set(row) for row in found] == [set(track())] * 2
+
+
+# ---------------------------------------------------------------- what the inbox keeps
+def test_an_entry_holds_a_bounded_number_of_rows_and_bytes() -> None:
+    """ROWS_MAX rows or about ENTRY_BYTES_AIM bytes; nothing is lost on the way, each row is one line."""
+    many = [b'{"n":\n%d}' % n for n in range(2 * ROWS_MAX + 1)]
+    counts = [entry.body.count(b"\n") + 1 for entry in entries_of(Rows(rows=many), "site", NOW)]
+    assert counts == [ROWS_MAX, ROWS_MAX, 1]
+    wide = [b'"' + b"x" * (ENTRY_BYTES_AIM // 2 - 10) + b'"'] * 5
+    assert [len(e.body.split(b"\n")) for e in entries_of(Rows(rows=wide), "site", NOW)] == [2, 2, 1]
+    assert b"".join(e.body for e in entries_of(Rows(rows=wide), "site", NOW)).count(b'"') == 10
+
+
+def test_a_sound_batch_is_one_entry_of_the_bytes_it_came_in() -> None:
+    """Nothing is written anew: the list of events stands in the inbox as the client wrote it, without its write key."""
+    items = [track(messageId=f"m{n}", properties={"n": "[\n"}) for n in range(ROWS_MAX)]
+    (entry,) = entries_of(read_batch(body(writeKey="secret", batch=items), NOW), "site", NOW)
+    assert entry.body == WHOLE_MARK + json.dumps(items).encode()
+    assert [json.loads(row) for row in event_rows(entry.body)] == items
+
+
+def test_a_large_sound_batch_is_several_entries() -> None:
+    """ROWS_MAX rows an entry hold for it as well."""
+    items = [track(messageId=f"m{n}") for n in range(ROWS_MAX + 1)]
+    found = entries_of(read_batch(body(batch=items), NOW), "site", NOW)
+    assert [len(event_rows(entry.body)) for entry in found] == [ROWS_MAX, 1]
+
+
+def test_a_row_that_is_a_list_stays_one_row() -> None:
+    """What is no event is one dead letter, also where it looks like a batch."""
+    (entry,) = entries_of(read_batch(b'{"batch": [[1, 2]]}', NOW), "site", NOW)
+    assert event_rows(entry.body) == [b"[1, 2]"]
+
+
+def test_a_row_longer_than_a_record_is_cut_to_a_dead_letter() -> None:
+    """One byte more than RECORD_BYTES_MAX is kept: the reader says that it is too long."""
+    (entry,) = entries_of(Rows(rows=[b"x" * (RECORD_BYTES_MAX + 100)]), "site", NOW)
+    assert len(entry.body) == RECORD_BYTES_MAX + 1
+
+
+def test_a_merge_stands_right_after_its_row() -> None:
+    """V4: what the request said after it is folded into the known one."""
+    merges = {0: Merge(anonymous="a", customer="u"), 2: Merge(anonymous="b", customer="u")}
+    found = entries_of(Rows(rows=[b"0", b"1", b"2", b"3"], merges=merges), "site", NOW)
+    assert [entry.body if entry.kind is InboxKind.EVENT else entry.name for entry in found] == [
+        b"0", "merge", b"1\n2", "merge", b"3",
+    ]  # fmt: skip
