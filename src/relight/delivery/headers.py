@@ -27,6 +27,10 @@ _ATOM_TEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 #: Printable ASCII without what would end a URI in a list of them.
 _URI = re.compile(r"[!#-+\--;=?-\[\]-~]*")
 _SPACE = 0x20
+#: Each byte as Q writes it; the characters that take one place there, and the places that a byte takes elsewise.
+_Q_TABLE = [bytes([b]) if b in _Q_PLAIN else b"_" if b == _SPACE else b"=%02X" % b for b in range(256)]
+_Q_SINGLE = frozenset(map(chr, _Q_PLAIN)) | {" "}
+_Q_ESCAPED = 3
 _PREFIX_Q, _PREFIX_B, _SUFFIX = b"=?utf-8?q?", b"=?utf-8?b?", b"?="
 
 
@@ -100,7 +104,7 @@ def encoded_words(text: str, first: int) -> list[bytes]:
     Q where it is shorter, else B.
     """
     raw = text.encode("utf-8")
-    q_length = sum(1 if byte in _Q_PLAIN or byte == _SPACE else 3 for byte in raw)
+    q_length = sum(map(len, map(_Q_TABLE.__getitem__, raw)))
     as_q = q_length <= -(-len(raw) // 3) * 4
     words: list[bytes] = []
     room = _room(first, as_q=as_q)
@@ -108,7 +112,7 @@ def encoded_words(text: str, first: int) -> list[bytes]:
     used = 0
     for character in text:
         piece = character.encode("utf-8")
-        cost = len(_q(piece)) if as_q else len(piece)
+        cost = len(piece) if not as_q else 1 if character in _Q_SINGLE else _Q_ESCAPED * len(piece)
         if used + cost > room:
             words.append(_word(chunk, as_q=as_q))
             chunk, used, room = b"", 0, _room(ENCODED_WORD_CHARACTERS_MAX, as_q=as_q)
@@ -125,7 +129,7 @@ def _room(characters: int, *, as_q: bool) -> int:
 
 
 def _q(raw: bytes) -> bytes:
-    return b"".join(bytes([b]) if b in _Q_PLAIN else b"_" if b == _SPACE else b"=%02X" % b for b in raw)
+    return b"".join(map(_Q_TABLE.__getitem__, raw))
 
 
 def _word(raw: bytes, *, as_q: bool) -> bytes:
@@ -143,6 +147,6 @@ def _fold_words(name: str, words: list[bytes]) -> bytes:
 
 
 def _checked(name: str, field: bytes) -> bytes:
-    if any(len(line) > LINE_BYTES_MAX for line in field.split(b"\r\n")):
+    if len(field) > LINE_BYTES_MAX and any(len(line) > LINE_BYTES_MAX for line in field.split(b"\r\n")):
         raise HeaderError(f"{name}: a line of more than {LINE_BYTES_MAX} bytes")
     return field

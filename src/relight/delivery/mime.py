@@ -8,23 +8,31 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import re
 from email.errors import MultipartInvariantViolationDefect
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from relight.base.ids import digest
 from relight.delivery.headers import HeaderError, address_header, plain_header, text_header, uris_header
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from relight.delivery.outgoing import OutgoingMessage
 
 #: Share of non-ASCII bytes from which a body is shorter as base64 than as quoted-printable.
 BASE64_SHARE = 0.17
 #: Characters of a line of base64 (RFC 2045 6.8).
 BASE64_LINE_CHARACTERS = 76
+#: Lines whose quoted-printable form is kept.
+LINES_KEPT = 8_192
 _FOREIGN = bytes(range(128, 256))
+#: What follows a field's name: visible ASCII and blanks, folded only where something visible follows.
+_ONE_FIELD = re.compile(rb":[ -~\t]*(?:\r\n[ \t][ \t]*[!-~][ -~\t]*)*\r\n")
 _PARSER = BytesHeaderParser(policy=compat32)
 
 
@@ -45,7 +53,8 @@ def build_mime(message: OutgoingMessage, *, date: dt.datetime) -> bytes:
     kind = f'multipart/alternative;\r\n boundary="{boundary}"'
     fields.append(("Content-Type", b"Content-Type: " + kind.encode("ascii") + b"\r\n"))
     head = b"".join(field for _, field in fields) + b"\r\n"
-    _check_fields(head, [name for name, _ in fields])
+    if not _stands_alone(fields):
+        _check_fields(head, [name for name, _ in fields])
     mark = b"--" + boundary.encode("ascii")
     parts = (_part("text/plain", message.text), _part("text/html", message.html))
     return head + b"".join(mark + b"\r\n" + part + b"\r\n" for part in parts) + mark + b"--\r\n"
@@ -74,15 +83,28 @@ def header_fields(message: OutgoingMessage) -> list[tuple[str, bytes]]:
 
 
 def _part(kind: str, text: str) -> bytes:
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    raw = lines.encode("utf-8", "replace").replace(b"\n", b"\r\n")
+    whole = text.replace("\r\n", "\n").replace("\r", "\n")
+    raw = b"" if whole.isascii() else whole.encode("utf-8", "replace").replace(b"\n", b"\r\n")
     foreign = len(raw) - len(raw.translate(None, _FOREIGN))
     if foreign > len(raw) * BASE64_SHARE:
         encoding, body = "base64", _base64_lines(raw)
     else:
-        encoding, body = "quoted-printable", binascii.b2a_qp(raw, istext=True)
+        encoding, body = "quoted-printable", _quoted_printable(whole)
     head = f"Content-Type: {kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
     return head.encode("ascii") + body.rstrip(b"\r\n")
+
+
+def _quoted_printable(text: str) -> bytes:
+    """Return a text line by line: most lines of a mail are its template's own, and are encoded once."""
+    *lines, last = text.split("\n")
+    # An encoder that meets no line end in front ends the lines it breaks with a bare LF.
+    end = binascii.b2a_qp(b"\r\n" + last.encode("utf-8", "replace"), istext=True)
+    return b"".join(map(_quoted_line, lines)) + end.removeprefix(b"\r\n")
+
+
+@lru_cache(maxsize=LINES_KEPT)
+def _quoted_line(line: str) -> bytes:
+    return binascii.b2a_qp(line.encode("utf-8", "replace") + b"\r\n", istext=True)
 
 
 def _base64_lines(raw: bytes) -> bytes:
@@ -90,6 +112,14 @@ def _base64_lines(raw: bytes) -> bytes:
     return b"\r\n".join(
         whole[at : at + BASE64_LINE_CHARACTERS] for at in range(0, len(whole), BASE64_LINE_CHARACTERS)
     )  # fmt: skip
+
+
+def _stands_alone(fields: Sequence[tuple[str, bytes]]) -> bool:
+    """Return whether nobody can read more or other fields than these: true of nearly every mail, else a parser says."""
+    return all(
+        field.startswith(name.encode("ascii")) and _ONE_FIELD.fullmatch(field, len(name)) is not None
+        for name, field in fields
+    )
 
 
 def _check_fields(head: bytes, meant: list[str]) -> None:

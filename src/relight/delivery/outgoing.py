@@ -134,7 +134,8 @@ def outcome_of(  # noqa: PLR0913 - one delivery, by keyword
     concern: Concern = Concern.MESSAGE,
 ) -> Delivery:
     """Return the delivery of a message, its text printable and bounded."""
-    shown = "".join(c if c.isprintable() else " " for c in text)[:PROVIDER_TEXT_CHARACTERS_MAX].strip()
+    printable = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    shown = printable[:PROVIDER_TEXT_CHARACTERS_MAX].strip()
     return Delivery(
         key=message.occurrence_key,
         outcome=outcome,

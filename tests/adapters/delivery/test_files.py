@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relight.delivery import Outcome
-from relight.delivery.files import FLUSH_TOGETHER_MIN, FilesTransport
+from relight.delivery.files import FLUSH_TOGETHER_MIN, FOLDERS_TOGETHER_MIN, FilesTransport
 from tests.adapters.delivery.mail_kit import message
 
 
@@ -28,6 +28,16 @@ def test_each_mail_is_one_file(tmp_path: Path, count: int) -> None:
     assert names(tmp_path) == expected
     parsed = email.message_from_bytes((tmp_path / names(tmp_path)[0]).read_bytes(), policy=email.policy.default)
     assert parsed["Date"].datetime.isoformat() == "2026-03-01T09:00:00+00:00"
+
+
+def test_a_batch_of_many_days_is_one_file_a_mail(tmp_path: Path) -> None:
+    """Each mail of a batch stands under the day of its own scheduled instant, however many days there are."""
+    batch = [message(f"k{n}", scheduled=n * 86_400_000_000 + 1) for n in range(FOLDERS_TOGETHER_MIN + 2)]
+    found = asyncio.run(FilesTransport(tmp_path).deliver(batch))
+    days = [f"1970-01-{n + 1:02}" for n in range(len(batch))]
+    assert [Path(one.provider_text).parent.name for one in found] == days
+    assert sorted({name.partition("/")[0] for name in names(tmp_path)}) == days
+    assert {one.provider_text for one in found} == {str(tmp_path / name) for name in names(tmp_path)}
 
 
 def test_twice_is_once(tmp_path: Path) -> None:
@@ -53,12 +63,12 @@ def test_a_look_up_knows_what_is_there(tmp_path: Path) -> None:
 def test_a_rest_of_a_crash_is_no_mail(tmp_path: Path) -> None:
     """A half-written file of a killed process counts as nothing and is replaced."""
     transport = FilesTransport(tmp_path)
-    path = transport.path_of(message())
-    path.parent.mkdir(parents=True)
-    path.with_suffix(".part").write_bytes(b"half")
+    day, stem, _ = transport.place_of(message())
+    Path(day).mkdir(parents=True)
+    Path(f"{stem}.part").write_bytes(b"half")
     assert asyncio.run(transport.look_up(["k1"])) == {}
     asyncio.run(transport.deliver([message()]))
-    assert path.read_bytes().startswith(b"Message-ID")
+    assert Path(f"{stem}.eml").read_bytes().startswith(b"Message-ID")
     assert len(names(tmp_path)) == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import datetime as dt
 import email
 import email.policy
@@ -223,3 +224,36 @@ def test_a_defect_of_missing_parts_is_none_of_a_head(monkeypatch: pytest.MonkeyP
     mime._check_fields(head, ["Subject", "Content-Type"])
     with pytest.raises(HeaderError):
         mime._check_fields(head, ["Subject"])
+
+
+@given(st.text(st.sampled_from("ab .=\tü\n\r"), max_size=200).map(lambda text: text + "x" * 70))
+def test_lines_are_encoded_as_the_whole_would_be(text: str) -> None:
+    """A body line by line is what the library makes of it in one piece, once that has seen a line end."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    whole = binascii.b2a_qp(b"\r\n" + lines.encode().replace(b"\n", b"\r\n"), istext=True)
+    assert mime._quoted_printable(lines) == whole.removeprefix(b"\r\n")
+
+
+def test_a_long_last_line_is_broken_with_crlf() -> None:
+    """A body of one line without an end holds no bare line feed (RFC 5322 2.3)."""
+    raw = build(html="<p>" + "word " * 60 + "</p>", text="word " * 60)
+    assert not re.search(rb"(?<!\r)\n", raw)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["A", "Bc", "X-d"]),
+                       st.text(st.sampled_from("ab: \t\r\n\x00ü"), max_size=12)), min_size=1, max_size=3)
+)  # fmt: skip
+def test_what_stands_alone_is_what_a_parser_finds(given: list[tuple[str, str]]) -> None:
+    """No field that is taken without a parser is read by one as more, less or another."""
+    fields = [(name, f"{name}:{value}\r\n".encode()) for name, value in given]
+    if mime._stands_alone(fields):
+        mime._check_fields(b"".join(field for _, field in fields) + b"\r\n", [name for name, _ in fields])
+
+
+def test_an_ordinary_head_needs_no_parser() -> None:
+    """The fields of a mail with a folded subject stand alone; one that holds another header does not."""
+    fields = mime.header_fields(message(subject="word " * 40, from_name="Zoë"))
+    assert mime._stands_alone(fields)
+    assert not mime._stands_alone([*fields, ("X", b"X: a\r\nBcc: b\r\n")])
+    assert not mime._stands_alone([*fields, ("X", b"X: a\r\n \r\n")])
