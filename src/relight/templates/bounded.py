@@ -15,7 +15,15 @@ from markupsafe import Markup
 
 from relight.base.kinds import UNKNOWN
 from relight.templates.filters import FILTERS
-from relight.templates.values import RENDER, TEXT_VALUE_CHARACTERS_MAX, LimitError, Missing, bounded_text, to_text
+from relight.templates.values import (
+    RENDER,
+    TEXT_VALUE_CHARACTERS_MAX,
+    LimitError,
+    Missing,
+    bounded_text,
+    clean_text,
+    to_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -158,7 +166,7 @@ def check_operands(operator: str, left: object, right: object) -> None:
 
 def print_value(_context: object, value: object) -> object:
     """Return what `{{ value }}` prints, counted; Markup stays Markup."""
-    text = value if type(value) is Markup else to_text(value)
+    text = value if type(value) is Markup else clean_text(value) if type(value) is str else to_text(value)
     state = RENDER.get()
     if state is not None:
         state.spend(len(text))

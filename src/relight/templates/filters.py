@@ -29,6 +29,8 @@ LINK_SCHEMES = frozenset({"https", "mailto"})
 LINK_CHARACTERS_MAX = 2_000
 #: Digits after the point that `number` and `percent` may show.
 FRACTION_DIGITS_MAX = 12
+#: Numbers, amounts and days whose texts are kept, each.
+TEXTS_KEPT = 4_096
 _STYLES = frozenset({"short", "medium", "long", "full"})
 _PATTERN_CHARACTERS_MAX = 60
 #: Kept as they stand in a link; everything else is percent-encoded as UTF-8.
@@ -47,13 +49,16 @@ def find_locale(name: str) -> Locale | None:
         return None
 
 
+_ENGLISH = Locale("en")
+
+
 def _state() -> RenderState:
     state = RENDER.get()
     return state or RenderState(locale="en", zone="UTC", currency="EUR", base_url="")
 
 
 def _locale(state: RenderState) -> Locale:
-    return find_locale(state.locale) or Locale("en")
+    return find_locale(state.locale) or _ENGLISH
 
 
 def _number(value: object) -> Decimal | int:
@@ -79,7 +84,13 @@ def _style(style: str) -> str:
 def format_date(_context: jinja2.runtime.Context, value: object, style: str = "long") -> str:
     """Return the day: `22 Kasım 2026`. `style` is short, medium, long, full or a CLDR pattern such as `d MMMM`."""
     state = _state()
-    return babel.dates.format_date(_local(value, state), _style(style), locale=_locale(state))
+    local = _local(value, state)
+    return _day_text(local.date() if isinstance(local, dt.datetime) else local, _style(style), state.locale)
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _day_text(day: dt.date, style: str, locale: str) -> str:
+    return babel.dates.format_date(day, style, locale=find_locale(locale) or _ENGLISH)
 
 
 def format_datetime(_context: jinja2.runtime.Context, value: object, style: str = "long") -> str:
@@ -103,18 +114,27 @@ def _digits(digits: int | None) -> int | None:
 
 def format_number(_context: jinja2.runtime.Context, value: object, digits: int | None = None) -> str:
     """Return the number with the language's separators, rounded to `digits` after the point."""
-    state, places = _state(), _digits(digits)
-    number = _number(value)
+    return _number_text(str(_number(value)), _digits(digits), _state().locale)
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _number_text(number: str, places: int | None, locale: str) -> str:
+    found = find_locale(locale) or _ENGLISH
     if places is None:
-        return babel.numbers.format_decimal(number, locale=_locale(state), decimal_quantization=False)
+        return babel.numbers.format_decimal(Decimal(number), locale=found, decimal_quantization=False)
     pattern = "#,##0" + ("." + "0" * places if places else "")
-    return babel.numbers.format_decimal(number, pattern, locale=_locale(state))
+    return babel.numbers.format_decimal(Decimal(number), pattern, locale=found)
 
 
 def format_money(_context: jinja2.runtime.Context, value: object, currency: str | None = None) -> str:
     """Return an amount: `₺1.234,50`; the project's currency unless one is named (ISO 4217)."""
     state = _state()
-    text = babel.numbers.format_currency(_number(value), currency or state.currency, locale=_locale(state))
+    return _money_text(str(_number(value)), currency or state.currency, state.locale)
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _money_text(amount: str, currency: str, locale: str) -> str:
+    text = babel.numbers.format_currency(Decimal(amount), currency, locale=find_locale(locale) or _ENGLISH)
     # CLDR's currencySpacing, which Babel leaves out: letters and digits do not touch.
     return _LETTER_BY_DIGIT.sub("\u00a0", text)
 

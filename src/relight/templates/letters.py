@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal, DecimalException
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 import jinja2
 import msgspec
+from jinja2.runtime import Context
 
 from relight.base.durations import Span
 from relight.base.kinds import UNKNOWN
@@ -55,6 +57,8 @@ PREHEADER_CHARACTERS_MAX = 400
 RENDER_PIECES_MAX = 100_000
 #: Pieces that are taken before their length is looked at.
 PIECES_AT_ONCE = 256
+#: Languages that customers want whose folders and regions are kept.
+LANGUAGES_KEPT = 1_024
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _HEADER_REFUSED = re.compile(r"=\?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -128,31 +132,34 @@ class CompiledLetter:
             reading: the customer as known now.
             extra: what the rule gives: request, release, threshold, milestone, unsubscribe_url, preferences_url …
         """
-        variant = self.variants[choose_language(self.language_of(reading), self.variants)]
+        wanted = self.language_of(reading)
+        variant = self.variants[choose_language(wanted, self.variants)]
         language = variant.language or self.policy.locale
         names = self.names(reading, extra)
         names["locale"] = names["lang"] = language
         part = variant.subject
+        token = RENDER.set(_render_state(self.policy, reading, wanted, language))
         try:
-            with rendering(self.policy, reading, language):
-                subject = _header_text(render_text(part, names, 4 * SUBJECT_CHARACTERS_MAX), "subject")
-                names["subject"] = subject
-                preheader = ""
-                if variant.preheader is not None:
-                    part = variant.preheader
-                    preheader = " ".join(render_text(part, names, 4 * PREHEADER_CHARACTERS_MAX).split())
-                    names["preheader"] = preheader
-                part = variant.html
-                html = render_text(part, names, RENDERED_HTML_MAX)
-                if variant.text is None:
-                    text = html_to_text(html)
-                else:
-                    part = variant.text
-                    text = render_text(part, names, RENDERED_TEXT_MAX)
+            subject = _header_text(render_text(part, names, 4 * SUBJECT_CHARACTERS_MAX), "subject")
+            names["subject"] = subject
+            preheader = ""
+            if variant.preheader is not None:
+                part = variant.preheader
+                preheader = " ".join(render_text(part, names, 4 * PREHEADER_CHARACTERS_MAX).split())
+                names["preheader"] = preheader
+            part = variant.html
+            html = render_text(part, names, RENDERED_HTML_MAX)
+            if variant.text is None:
+                text = html_to_text(html)
+            else:
+                part = variant.text
+                text = render_text(part, names, RENDERED_TEXT_MAX)
         except MissingDataError as error:
             return say_refusal("missing_data", error, part)
         except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
             return say_refusal("template_error", error, part)
+        finally:
+            RENDER.reset(token)
         return Rendered(subject=subject, preheader=preheader, html=html, text=_paragraphs(text), locale=language)
 
     def language_of(self, reading: Reading) -> str:
@@ -248,6 +255,11 @@ def compile_letters(
 
 def choose_language(wanted: str, available: Mapping[str, object]) -> str:
     """Return the language folder for a customer: `tr-TR`, then `tr`, then the letter's own folder ("")."""
+    return _choose(wanted, tuple(available))
+
+
+@lru_cache(maxsize=LANGUAGES_KEPT)
+def _choose(wanted: str, available: tuple[str, ...]) -> str:
     normal = wanted.replace("_", "-")
     folded = {name.lower(): name for name in available}
     while normal:
@@ -258,6 +270,7 @@ def choose_language(wanted: str, available: Mapping[str, object]) -> str:
     return ""
 
 
+@lru_cache(maxsize=LANGUAGES_KEPT)
 def _regional(wanted: str, language: str) -> str:
     """Return how dates and numbers are written: the customer's region where it is of the template's language."""
     same = wanted.replace("_", "-").split("-")[0].lower() == language.replace("_", "-").split("-")[0].lower()
@@ -269,15 +282,18 @@ def rendering(policy: RenderPolicy, reading: Reading, language: str) -> Iterator
     """Let filters know the customer's language and zone while a template of `language` renders."""
     trait = reading.trait("locale")
     wanted = trait if isinstance(trait, str) and trait else policy.locale
-    state = RenderState(
-        locale=_regional(wanted, language), zone=reading.zone or policy.zone,
-        currency=policy.currency, base_url=policy.base_url,
-    )  # fmt: skip
-    token = RENDER.set(state)
+    token = RENDER.set(_render_state(policy, reading, wanted, language))
     try:
         yield
     finally:
         RENDER.reset(token)
+
+
+def _render_state(policy: RenderPolicy, reading: Reading, wanted: str, language: str) -> RenderState:
+    return RenderState(
+        locale=_regional(wanted, language), zone=reading.zone or policy.zone,
+        currency=policy.currency, base_url=policy.base_url,
+    )  # fmt: skip
 
 
 def render_text(template: jinja2.Template, names: dict[str, object], most: int) -> str:
@@ -288,7 +304,8 @@ def render_text(template: jinja2.Template, names: dict[str, object], most: int) 
     pieces: list[str] = []
     size = 0
     try:
-        made = iter(template.root_render_func(template.new_context(names, shared=True)))
+        environment = template.environment
+        made = iter(template.root_render_func(Context(environment, names, template.name, template.blocks)))
         while some := list(islice(made, PIECES_AT_ONCE)):
             size += sum(map(len, some))
             pieces += some
@@ -308,7 +325,7 @@ def _too_long(most: int) -> LimitError:
 
 def _paragraphs(text: str) -> str:
     """Return a text part without trailing blanks and with at most one empty line between paragraphs."""
-    lines = "\n".join(line.rstrip() for line in text.split("\n"))
+    lines = "\n".join(map(str.rstrip, text.split("\n")))
     return _EMPTY_LINES.sub("\n\n", lines).strip() + "\n"
 
 

@@ -9,12 +9,13 @@ Filters and globals are an allow-list.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 import jinja2
 from jinja2 import nodes
+from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
@@ -39,6 +40,9 @@ _TEXT_METHODS = frozenset(
 _MAPPING_METHODS = frozenset({"items", "keys", "values", "get"})
 _DATE_ATTRIBUTES = frozenset({"year", "month", "day", "weekday", "isoweekday", "isoformat"})
 
+#: What a template may call that neither asks for the context nor changes anything.
+_PLAINLY_CALLED = frozenset({Question, SurveyChoices, LinkMaker})
+
 #: What every template may call by name.
 TEMPLATE_GLOBALS: Mapping[str, object] = {"range": bounded_range}
 
@@ -60,16 +64,25 @@ class _Limiter(NodeTransformer):
         return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno, environment=node.environment)
 
 
+class _LetterTemplate(jinja2.Template):
+    """One whose macros are made once: all of an environment have the same globals, so no import needs its own."""
+
+    def _get_default_module(self, ctx: jinja2.runtime.Context | None = None) -> jinja2.environment.TemplateModule:
+        return super()._get_default_module(ctx) if self._module is None else self._module
+
+
 class LetterEnvironment(ImmutableSandboxedEnvironment):
     """Jinja as this product allows it; see the module's docstring."""
 
     intercepted_binops = frozenset({"*", "%", "**", "+"})
+    template_class = _LetterTemplate
 
     def __init__(
         self, sources: Mapping[str, str], *, escapes: bool, root: str, bytecode: jinja2.BytecodeCache | None = None
     ) -> None:
         self.sources = sources
         self.root = root
+        self._templates: dict[object, jinja2.Template] = {}
         super().__init__(
             loader=SourceLoader(sources, root),
             undefined=Missing,
@@ -102,6 +115,18 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
         Puts the counting filters into the tree. Raises as `bytecode.generate`.
         """
         return generate(self, _Limiter().visit(tree), name, filename)
+
+    def get_template(
+        self,
+        name: str | jinja2.Template,
+        parent: str | None = None,
+        globals: MutableMapping[str, Any] | None = None,  # noqa: A002 - Jinja's signature
+    ) -> jinja2.Template:
+        """Return a template by its name, as Jinja does; sources never change, so it is looked for once."""
+        found = self._templates.get(name)
+        if found is None:
+            found = self._templates[name] = super().get_template(name, parent, globals)
+        return found
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return an attribute; of a view only what it looks up."""
@@ -140,6 +165,11 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
         state = RENDER.get()
         if state is not None:
             state.step()
+        kind = type(obj)
+        if kind is Macro or kind in _PLAINLY_CALLED:
+            kwargs.pop("_block_vars", None)
+            kwargs.pop("_loop_vars", None)
+            return obj(context.eval_ctx, *args, **kwargs) if kind is Macro else obj(*args, **kwargs)
         return super().call(context, obj, *args, **kwargs)
 
     def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import jinja2
+import msgspec
 from markupsafe import Markup
 
 from relight.base.instants import to_local
@@ -125,8 +127,7 @@ class RenderState:
 RENDER: ContextVar[RenderState | None] = ContextVar("relight_render", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerView:
+class CustomerView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`customer` in a template: traits, values and segments by name, questions by call."""
 
     reading: Reading
@@ -167,8 +168,7 @@ class CustomerView:
         return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`customer.count`, before it is called with an event and a window."""
 
     function: str
@@ -183,8 +183,7 @@ class Question:
         return self.view.answer(text, condition)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurveyChoices:
+class SurveyChoices(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`survey`: called with a survey's name it gives one `{score, url}` for each score, lowest first."""
 
     links: Callable[[str], Sequence[tuple[int, str]]]
@@ -204,8 +203,7 @@ LINK_NAMES = frozenset({"confirm_url", "click_url"})
 TARGET_CHARACTERS_MAX = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkMaker:
+class LinkMaker(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`confirm_url("offers")` confirms a topic, `click_url("https://…")` counts a click and leads there."""
 
     name: str
@@ -221,8 +219,7 @@ class LinkMaker:
         return self.make(text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedView:
+class NamedView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`entry`, `event`, `request`, `release`: a mapping that knows what it is called."""
 
     name: str
@@ -238,6 +235,7 @@ class NamedView:
         return NamedView(name=f"{self.name}.{name}", values=value)
 
 
+@lru_cache(maxsize=1024)
 def is_person_name(text: str) -> bool:
     """Return whether one can greet with it: no address, no link, no digit-only text, at most 40 characters."""
     stripped = text.strip()
