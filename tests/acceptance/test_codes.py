@@ -13,6 +13,7 @@ import pytest
 from relight.base.instants import DAY, HOUR, MINUTE
 from relight.messages.codes import CODE_PLACEHOLDER
 from relight.messages.life import MessageState
+from relight.simulate.log_figures import figures_of_log
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control, Event
 from tests.acceptance.cli_kit import ledger_of, relight
@@ -126,6 +127,7 @@ def test_a_pool_that_runs_low_is_told_once(folder: Path) -> None:
     assert alerts(folder) == ["0 codes left", "2 codes left"]
     with SqliteStoreOf(folder) as store:
         told = [r.id for _, r in store.read_log() if isinstance(r, Event) and r.name == "codes_low"]
+        assert figures_of_log(store).customers == len({*PEOPLE, "fay"}), "a pool is nobody"
     assert told == ["spring/7/low", "spring/7/empty"]
 
 

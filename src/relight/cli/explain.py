@@ -14,11 +14,12 @@ from relight.cli.project import Project, complete_rule, open_project, project_op
 from relight.cli.times import instant_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from relight.cli.history import History
     from relight.engine.explain import Explanation, Finding, RuleStory
     from relight.messages.ledger import LedgerRow
+    from relight.messages.life import MessageState
 
 #: Ledger rows of one rule that are shown, the newest.
 ROWS_SHOWN = 12
@@ -52,15 +53,22 @@ def command(
     """
     if events and simulation:
         raise UsageError("--events and --simulation exclude each other")
+    from relight.engine.explain_delivery import row_word
+
     found = open_project(project, environment)
     history = _history(found, customer, events, simulated=simulation is not None)
     told = _explain(found, history, customer, rule, at_text)
     if as_json:
-        say_json("explain", _as_json(told))
+        say_json("explain", _as_json(told, history.journal))
     elif rule is None:
         _say_all(told)
     else:
-        _say_rule(told, told.stories[0], at_text)
+        outbox = found.settings.delivery.files
+        words = {
+            row.occurrence_key: row_word(row, history.journal.get(row.occurrence_key), outbox)
+            for row in told.stories[0].rows
+        }
+        _say_rule(told, told.stories[0], at_text, words)
 
 
 def _explain(project: Project, history: History, customer: str, rule: str | None, at_text: str | None) -> Explanation:
@@ -86,7 +94,10 @@ def _explain(project: Project, history: History, customer: str, rule: str | None
     if told.plan_version != project.plan.version:
         note("The rules in the folder have changed since; this is told by those in force then.")
     if not told.stories:
-        raise UsageError(f"the rule '{rule}' was not in force then", help_text="`relight run` puts it in force")
+        if at_text is None:
+            help_text = "`relight apply` puts it in force; `relight simulate` tries it, then: explain --simulation last"
+            raise UsageError(f"the rule '{rule}' is not in force yet", help_text=help_text)
+        raise UsageError(f"the rule '{rule}' was not in force then", help_text="leave --at out, or name a later time")
     return told
 
 
@@ -126,12 +137,12 @@ def _say_all(told: Explanation) -> None:
 
 
 # ---------------------------------------------------------------- one rule
-def _say_rule(told: Explanation, story: RuleStory, at_text: str | None) -> None:
+def _say_rule(told: Explanation, story: RuleStory, at_text: str | None, words: Mapping[str, str]) -> None:
     from relight.engine.explain import clock, tell
 
     asked = "asked about now," if at_text is None else "asked about"
     say(f"{click.style(tell(story.headline), bold=True)}    {asked} {clock(told.at, told.zone)} {told.zone}")
-    _say_rows(told, story)
+    _say_rows(told, story, words)
     for title, findings in (("waits for", story.trigger), ("audience now", story.audience), ("gate now", story.gate)):
         if findings:
             say(f"{title}:")
@@ -145,7 +156,7 @@ def _say_rule(told: Explanation, story: RuleStory, at_text: str | None) -> None:
     say(_try(told, story))
 
 
-def _say_rows(told: Explanation, story: RuleStory) -> None:
+def _say_rows(told: Explanation, story: RuleStory, words: Mapping[str, str]) -> None:
     from relight.engine.explain import clock
 
     if not story.rows:
@@ -154,14 +165,11 @@ def _say_rows(told: Explanation, story: RuleStory) -> None:
     say("ledger:" + (f" the last {ROWS_SHOWN} of {len(story.rows)} rows" if len(story.rows) > ROWS_SHOWN else ""))
     shown = story.rows[-ROWS_SHOWN:]
     cells = [
-        (clock(row.judged, told.zone), row.step or "(entry)", _state(row), _why(row), row.place or "") for row in shown
+        (clock(row.judged, told.zone), row.step or "(entry)", words[row.occurrence_key], _why(row), row.place or "")
+        for row in shown
     ]
     for line in table(cells):
         say(f"  {line}")
-
-
-def _state(row: LedgerRow) -> str:
-    return {"pending": "to send", "held_out": "held out"}.get(row.state.value, row.state.value)
 
 
 def _why(row: LedgerRow) -> str:
@@ -193,7 +201,7 @@ def _try(told: Explanation, story: RuleStory) -> str:
 
 
 # ---------------------------------------------------------------- JSON
-def _as_json(told: Explanation) -> dict[str, object]:
+def _as_json(told: Explanation, journal: Mapping[str, MessageState]) -> dict[str, object]:
     from relight.base.instants import iso_utc
 
     return {
@@ -202,11 +210,11 @@ def _as_json(told: Explanation) -> dict[str, object]:
         "zone": told.zone,
         "records": told.records,
         "plan_version": told.plan_version,
-        "rules": [_story_as_json(story) for story in told.stories],
+        "rules": [_story_as_json(story, journal) for story in told.stories],
     }
 
 
-def _story_as_json(story: RuleStory) -> dict[str, object]:
+def _story_as_json(story: RuleStory, journal: Mapping[str, MessageState]) -> dict[str, object]:
     from relight.base.instants import iso_utc
     from relight.engine.explain import tell
 
@@ -224,6 +232,7 @@ def _story_as_json(story: RuleStory) -> dict[str, object]:
                 "occurrence": row.occurrence,
                 "step": row.step,
                 "state": row.state.value,
+                "delivery": journal[row.occurrence_key].value if row.occurrence_key in journal else None,
                 "reason": row.reason,
                 "leaf": row.leaf,
                 "number": row.number,

@@ -68,13 +68,22 @@ def about(
     outcomes: Mapping[tuple[str, str], int] | None = None,
 ) -> About:
     """Return which project the figures are of."""
+    from relight.rules.plan import MessageClass, message_class_of
+
     titles = {rule.id: rule.name or rule.id for rule in project.plan.rules.values() if rule.id in rules}
+    alerts = {
+        (rule.id, step.id)
+        for rule in project.plan.rules.values()
+        for step in rule.program.steps.values()
+        if message_class_of(rule, step) is MessageClass.INTERNAL
+    }
     return About(
         project=project.plan.policy.project,
         zone=project.plan.policy.zone,
         rules=titles,
         seconds=seconds,
         outcomes=outcomes or {},
+        alerts=alerts,
     )
 
 

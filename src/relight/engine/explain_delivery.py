@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from relight.engine.explain_lines import Line, say
 from relight.engine.explain_words import Finding, Mark
 from relight.messages.life import MessageState
-from relight.messages.reasons import Reason
+from relight.messages.reasons import Reason, RowState
 
 if TYPE_CHECKING:
     from relight.engine.explain_words import RuleStory
+    from relight.messages.ledger import LedgerRow
 
 #: State -> (outcome, headline, what it means; None where the headline says it).
 _WORDS: Mapping[
@@ -28,6 +29,19 @@ _WORDS: Mapping[
     MessageState.COMPLAINED: ("sent", Line.COMPLAINED, None),
 }  # fmt: skip
 
+#: A row that passed the gate, in a word, by where its message is now.
+_MAIL_WORDS: Mapping[MessageState, str] = {
+    MessageState.PENDING: "to send",
+    MessageState.SENDING: "being sent",
+    MessageState.ACCEPTED: "sent",
+    MessageState.DELIVERED: "delivered",
+    MessageState.BOUNCED: "bounced",
+    MessageState.COMPLAINED: "complaint",
+    MessageState.REJECTED: "refused",
+    MessageState.UNKNOWN: "unknown",
+    MessageState.SUPPRESSED: "stopped",
+    MessageState.EXPIRED: "expired",
+}
 
 #: What stopped a mail between the gate and its leaving, by the reason of its outcome.
 _STOPPED: Mapping[str, Line] = {
@@ -55,3 +69,17 @@ def after_sending(story: RuleStory, state: MessageState | None, customer: str, r
         why = Finding(mark=Mark.NO, text=say(_STOPPED.get(reason, meaning)), reason=reason or state.value)
         return replace(story, outcome=outcome, headline=headline, why=why)
     return replace(story, outcome=outcome, headline=headline, next=story.next if meaning is None else say(meaning))
+
+
+def row_word(row: LedgerRow, state: MessageState | None, outbox: str | None) -> str:
+    """Return what a ledger row is called, in two words at most: what was decided, and for a mail where it is now.
+
+    state: of its message; None where no journal is kept. outbox: the folder that mails go to instead of to people.
+    """
+    if row.state is not RowState.PENDING:
+        return row.state.value.replace("_", " ")
+    if state is None:
+        return "would send"
+    if state is MessageState.ACCEPTED and outbox is not None:
+        return f"in {outbox}"
+    return _MAIL_WORDS[state]

@@ -105,7 +105,8 @@ def retell(  # noqa: PLR0913 - one history, by keyword
         record = revive_record((told.turn.state.plan or plan).layout, logged)
         _take(told, world, record)
     effects = Effects()
-    live_until(world, profile, at + 1, effects)
+    # Counts that a rule newer than the last record reads are folded now, as they are for the next record (E5).
+    live_until(world, profile, at + 1, effects, history=lambda: tuple(told.events))
     told.rows += effects.rows
     profile.now = max(profile.now, at)
     told.turn = Turn(world=world, state=world.states[profile.world], profile=profile, effects=Effects())

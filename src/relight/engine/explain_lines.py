@@ -97,6 +97,9 @@ class Line(StrEnum):
     DUE_UNLESS_ACTIVE = auto()
     FELL_DUE = auto()
     ARRIVED_LATE = auto()
+    JUDGED_AFTER_GAP = auto()
+    JUDGED_WHEN_SETTLED = auto()
+    NO_DEADLINE = auto()
     EDITED_SINCE = auto()
     # ------------------------------------------------ dates, schedules, watched conditions
     DATE_UNKNOWN = auto()

@@ -33,6 +33,7 @@ from relight.rules.plan import (
 
 if TYPE_CHECKING:
     from relight.engine.explain_history import Retold
+    from relight.engine.explain_lines import Said
     from relight.rules.plan import Rule, Threshold
 
 
@@ -120,13 +121,29 @@ def _threshold(told: Retold, rule: Rule, threshold: Threshold, start: int, name:
         return Finding(mark=Mark.NO, text=silent, needs=needs, place=place, more=(more,), leaf=leaf, number=number), due
     id_ = (turn.state.threshold_ids or {}).get((rule.id, threshold.position), "")
     text = say(Line.FELL_DUE, length=Length(told.at - start), when=when)
-    since = (turn.state.threshold_since or {}).get((rule.id, id_), due)
     if f"{rule.id}\x1fsilence:{name}:{id_}" in turn.profile.judged:
         return Finding(mark=Mark.YES, text=text, needs=needs, place=place), due
-    why = say(Line.ARRIVED_LATE)
-    if due < since:
-        why = say(Line.EDITED_SINCE, when=Moment(since, turn.zone))
+    why = _unjudged(told, rule, threshold, start, due)
     return Finding(mark=Mark.NO, text=text, needs=needs, place=place, more=(why,), leaf=leaf, number=number), due
+
+
+def _unjudged(told: Retold, rule: Rule, threshold: Threshold, start: int, due: int) -> Said:
+    """Return why a threshold that fell due was not judged: an edit, a late arrival, a gap, or `settle`."""
+    state, zone = told.turn.state, told.turn.zone
+    wait = next(w for w in state.silences if (w.rule.id, w.threshold.position) == (rule.id, threshold.position))
+    if due < wait.begun:
+        return say(Line.EDITED_SINCE, when=Moment(wait.begun, zone))
+    kept = told.turn.profile.starts.get(wait.activity, ())
+    arrived = next((one.known_at for one in kept if one.event_time == start), start)
+    settled = due + rule.settle
+    if arrived > settled:
+        return say(Line.ARRIVED_LATE, when=Moment(arrived, zone))
+    judged = state.past_gaps(settled)
+    if judged > settled:
+        return say(Line.JUDGED_AFTER_GAP, when=Moment(judged, zone))
+    if judged > told.at:
+        return say(Line.JUDGED_WHEN_SETTLED, when=Moment(judged, zone), length=Length(rule.settle))
+    return say(Line.NO_DEADLINE)
 
 
 # ---------------------------------------------------------------- dates, schedules, watched conditions

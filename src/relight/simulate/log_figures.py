@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from relight.streams.code_events import CODES_CUSTOMER
 from relight.streams.envelope import Event
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def figures_of_log(store: Store, *, with_global: bool = True) -> LogFigures:
             continue
         events += 1
         late += record.late
-        if record.customer is not None:
+        if record.customer is not None and record.customer != CODES_CUSTOMER:
             customers.add(record.customer)
         at = record.event_time
         began = at if began is None or at < began else began

@@ -16,7 +16,7 @@ from relight.engine.explain_telling import CATALOGUES
 from relight.messages.life import MessageState
 from relight.messages.reasons import RowState
 from relight.rules.plan import Cap, MessageClass
-from tests.support.story import Story, caps, story
+from tests.support.story import Story, caps, make_plan, story
 
 CAP = Cap(most=1, window=7 * DAY, place=Place(file="config/default.yaml", line=9, column=3))
 
@@ -89,6 +89,44 @@ def test_silence_says_when_each_threshold_falls_due() -> None:
     assert (after.trigger[1].mark, after.trigger[2].mark) == (Mark.YES, Mark.NO)
     assert after.ask_again == one.instant("2026-01-22 10:00")
     assert after.outcome == "sent"
+
+
+@pytest.mark.parametrize(
+    ("more", "asked_at", "words"),
+    [
+        ("", "2026-01-09 12:00", "nothing ran then; it is judged 9 Jan 2026 20:00"),
+        ("", "2026-01-10 12:00", None),
+        (", settle: 2 days", "2026-01-10 12:00", "it is judged 11 Jan 2026 10:00: `settle` waits 2 days"),
+        (", settle: 2 days", "2026-01-12 12:00", None),
+    ],
+)
+def test_what_fell_due_and_is_not_judged_says_why(more: str, asked_at: str, words: str | None) -> None:
+    """H3, H9: an activity that was known in time is never said to have arrived late; a gap or `settle` is named."""
+    one = story({"r": f"{{trigger: {{inactive: 7 days, activity: [order]}}, send: hello{more}}}"})
+    one.known("2026-01-01 08:00").event("order", "2026-01-02 10:00")
+    one.gap("2026-01-09 08:00", "2026-01-09 20:00")
+    finding = told(one, asked_at).trigger[1]
+    assert finding.mark is (Mark.YES if words is None else Mark.NO)
+    assert words is None or tell(finding.more[0]).startswith(words)
+
+
+def test_an_activity_that_came_too_late_says_when_it_came() -> None:
+    """H3: a silence whose start arrives after its deadline makes no row, and the arrival is named."""
+    one = story({"r": "{trigger: {inactive: 1 day, activity: [order]}, send: hello}"}).known("2026-01-01 08:00")
+    one.event("order", "2026-01-02 10:00", arrives="2026-01-04 10:00")
+    why_not = tell(told(one, "2026-01-05 10:00").trigger[1].more[0])
+    assert why_not == "that activity arrived 4 Jan 2026 10:00, after the deadline had passed"
+
+
+def test_a_rule_newer_than_the_last_record_counts_what_was() -> None:
+    """E5: its counts are those of the folded history, not zero until the customer's next record."""
+    one = story({"other": "{trigger: {event: cart}, send: hello}"}).known("2026-01-01 08:00")
+    one.event("order", "2026-01-02 10:00").event("order", "2026-01-03 10:00")
+    first = one.plan
+    one.change("2026-01-05 00:00", make_plan({"r": "{trigger: {milestone: {count: order, at: [3]}}, send: hello}"}))
+    found = asked(one, "2026-01-06 10:00", plans=(first,)).stories[0].why
+    assert found is not None
+    assert (found.leaf, found.number) == ("count of order", "2")
 
 
 def test_what_is_true_and_must_not_be_is_shown_with_its_not() -> None:

@@ -20,6 +20,7 @@ from relight.engine.engine import Engine
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import InactiveTrigger
 from relight.simulate.forecast.onlooker import onlooker
+from relight.streams.code_events import CODES_CUSTOMER
 from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def touched_people(engine: Engine, new: Plan, rules: Iterable[str], *, reached: 
     wanted = frozenset(rules)
     before = {customer: _inside(profile, wanted) for customer, profile in _profiles(engine)}
     old_waits = _waits(engine, wanted)
-    found = TouchedPeople(customers=len(before), rules={rule: Touched() for rule in wanted})
+    found = TouchedPeople(customers=len(before.keys() - {CODES_CUSTOMER}), rules={rule: Touched() for rule in wanted})
     found.refolds = engine.plan is not None and needs_history(engine.plan, new)
     effects = _apply(engine, new, reached)
     _match_thresholds(found, old_waits, _waits(engine, wanted))

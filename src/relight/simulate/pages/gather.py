@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from relight.base.instants import MINUTE, to_local
@@ -58,7 +58,7 @@ def gather(
         streams: What was read.
         mails: The samples to show.
     """
-    found = _count(rows)
+    found = _count(rows, about.alerts)
     days, heaviest = _by_time(found.quarters, about.zone)
     without_row: dict[str, Counter[str]] = {}
     for (rule, reason, _day), count in counted.items():
@@ -80,7 +80,7 @@ def gather(
     )
 
 
-def _count(rows: Iterable[LedgerRow]) -> _Pass:
+def _count(rows: Iterable[LedgerRow], alerts: Collection[tuple[str, str]]) -> _Pass:
     found = _Pass()
     outcomes, quarters, people = found.outcomes, found.quarters, found.people
     per_customer, examples = found.per_customer, found.examples
@@ -97,8 +97,9 @@ def _count(rows: Iterable[LedgerRow]) -> _Pass:
         if state is RowState.PENDING:
             slot = (row.rule, (row.judged if row.scheduled is None else row.scheduled) // QUARTER)
             quarters[slot] = quarters.get(slot, 0) + 1
-            people[row.rule].add(row.customer)
-            per_customer[row.customer] = per_customer.get(row.customer, 0) + 1
+            if (row.rule, row.step) not in alerts:
+                people[row.rule].add(row.customer)
+                per_customer[row.customer] = per_customer.get(row.customer, 0) + 1
     return found
 
 

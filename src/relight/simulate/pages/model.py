@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from relight.base.instants import DAY
@@ -76,6 +76,8 @@ class About:
     delivery: str = "Mails are files in this folder: nothing left this machine."
     #: (rule, state of a message by its life) → how many; empty where nothing is handed over.
     outcomes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    #: (rule, step) whose messages go to the team: the customer whom they are about gets none.
+    alerts: Collection[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,7 @@ class RuleFigures:
     refused: Mapping[str, int] = field(default_factory=dict)
     #: Entries that ended early, by reason.
     ended: Mapping[str, int] = field(default_factory=dict)
-    #: Distinct customers with a message.
+    #: Distinct customers with a message; alerts to the team go to none.
     people: int = 0
     #: Messages by local day of the project, as a proleptic ordinal.
     days: Mapping[int, int] = field(default_factory=dict)

@@ -23,8 +23,8 @@ def funnel_text(data: PageData, width: int = WIDTH_DEFAULT) -> str:
     """Return the summary of a run: rules, what became of them and why not; without a line break at the end."""
     table = [["rule", "occurred", "entered", "messages", "people", "why not sent"]]
     for rule in data.rules:
-        numbers = (rule.occurred, rule.entered, rule.messages, rule.people)
-        table.append([_clean(rule.id), *map(count_text, numbers), ""])
+        numbers = (rule.occurred, rule.entered, rule.messages)
+        table.append([_clean(rule.id), *map(count_text, numbers), _people(rule), ""])
     lines = _table(table, [_reasons(rule) for rule in data.rules], width)
     lines += [_read_line(data, "Read"), _customer_line(data)]
     total = f"{plural(data.messages, 'message')} for {plural(data.people, 'person', 'people')}"
@@ -51,7 +51,7 @@ def simulate_text(
         else:
             entered = count_text(one.new.entered if one.new else 0)
             numbers = [entered, count_text(new), *([count_text(per_month(new, data))] if rate else [])]
-        table.append([_clean(one.id), *numbers, count_text(one.new.people if one.new else 0), ""])
+        table.append([_clean(one.id), *numbers, _people(one.new), ""])
     lines = [_read_line(data, "Replayed") + " Nothing was sent."]
     lines += _table(table, [_reasons(one.new) if one.new else "" for one in changes], width)
     lines.append(_customer_line(data))
@@ -94,6 +94,13 @@ def _customer_line(data: PageData) -> str:
     return (
         f"{text} Heaviest hour: {hour_text(data.heaviest.start, data.about.zone)}, {count_text(data.heaviest.count)}."
     )
+
+
+def _people(rule: RuleFigures | None) -> str:
+    """Return how many customers got the rule's messages; `-` where these go to the team."""
+    if rule is None:
+        return count_text(0)
+    return "-" if rule.messages and not rule.people else count_text(rule.people)
 
 
 def _reasons(rule: RuleFigures) -> list[str] | str:

@@ -77,6 +77,14 @@ def test_messages_a_customer(rows: list[LedgerRow]) -> None:
     assert data.quantile(1.0) == each[-1]
 
 
+def test_an_alert_to_the_team_reaches_no_customer() -> None:
+    """It is a message, and the customer whom it is about has got none: neither the rule nor the page counts them."""
+    rows = [make_row(RowState.PENDING, step="alert"), make_row(RowState.PENDING, customer="bo")]
+    about = About(project="shop", zone="UTC", rules={"quiet": "Quiet"}, alerts={("quiet", "alert")})
+    data = gather(rows, {}, about=about, streams=StreamCounts())
+    assert (data.messages, data.people, data.rules[0].people, data.per_customer) == (2, 1, 1, {1: 1})
+
+
 def test_reasons_add_up(rows: list[LedgerRow]) -> None:
     """Every row with a refusal is in one reason, held-out ones in holdout, and the rules of a reason add up to it."""
     data = page_of(rows)
