@@ -48,6 +48,7 @@ def test_words_of_readers_are_relayed_and_respected(
         store.append(Batch(outbox=[told, next_one, other]))
         token = occurrence_digest(told.occurrence_key)
         inbox.put([word_entry(Word(kind="suppression"), received=T0, token=token)])
+        inbox.put([word_entry(Word(kind="erase", customer="c"), received=T0)])
         inbox.put([word_entry(Word(kind="merge", customer="c", subject="a"), received=T0)])
         send = _sender(project)
         assert send() == 1
@@ -59,11 +60,12 @@ def test_words_of_readers_are_relayed_and_respected(
             other.occurrence_key: MessageState.ACCEPTED,
         }
         (letter,) = store.dead_letters()
-        assert "'merge' is not carried out on a cluster" in letter.letter.reason
+        assert "'erase' is not carried out on a cluster" in letter.letter.reason
     found = _read(broker, control_topic(name))
     controls = [one for one in found if isinstance(one, Control)]
     assert (controls[0].kind, controls[0].subject) == ("suppression", address_hash("ann@mail.example"))
-    outcomes = [one.subject for one in controls[1:]]
+    assert (controls[1].kind, controls[1].customer, controls[1].subject) == ("merge", "c", "a")
+    outcomes = [one.subject for one in controls[2:]]
     assert sorted(outcomes) == sorted([told.occurrence_key, next_one.occurrence_key])
 
 

@@ -29,12 +29,11 @@ if TYPE_CHECKING:
 
 #: Entries of one look.
 ENTRIES_MAX = 200
-#: Words that workers fold; the others need a customer's whole history.
-RELAYED_KINDS: Final = frozenset({"consent", "suppression", "pause", "resume", "trait", "outcome"})
+#: Words that workers fold.
+RELAYED_KINDS: Final = frozenset({"consent", "suppression", "pause", "resume", "trait", "outcome", "merge"})
 #: Why the other words are refused.
 _REFUSED: Final = {
     "erase": "the log is in Kafka, where a record cannot be taken out",
-    "merge": "it needs the whole history of the anonymous customer, which workers do not read again",
 }
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from relight.base.errors import RejectError
-from relight.decide.decide import needs_history
 from relight.engine.plan_commands import APPLY, accept_order, keep_order
-from relight.engine.plan_versions import note_told, plan_of_version, told_versions
+from relight.engine.plan_versions import note_told, told_versions
 from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
@@ -19,12 +17,6 @@ if TYPE_CHECKING:
     from relight.engine.inbox import CommandHandler, InboxRecord
     from relight.stores.inbox_interface import InboxEntry
     from relight.stores.interface import Store
-
-#: Why a plan is refused that workers would have to read old events for (E5).
-HISTORY_WORDS = (
-    "the plan keeps more of customers than the one in force, and workers on Kafka do not read their history again; "
-    "move to a new generation of the log topic (docs/kafka.md), or keep what the rules read as it was"
-)
 
 
 def version_told(store: Store) -> str:
@@ -41,9 +33,7 @@ def cluster_plan_commands(store: Store, project: LoadedProject) -> dict[str, Com
         accepted = accept_order(entry, in_force, project)
         if accepted is None:
             return []
-        order, plan = accepted
-        if needs_history(plan_of_version(store, in_force), plan):
-            raise RejectError(HISTORY_WORDS)
+        order, _ = accepted
         return [keep_order(store, order, now)]
 
     return {APPLY: apply}

@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from relight.base.errors import ProjectError
-from relight.decide.decide import needs_history
-from relight.engine.cluster_plans import HISTORY_WORDS, version_told
+from relight.engine.cluster_plans import version_told
 from relight.engine.cluster_worker import check_generation, needs_of_cluster
 from relight.engine.feed import Feed
-from relight.engine.plan_versions import keep_plan, note_told, plan_of_version, told_versions
+from relight.engine.plan_versions import keep_plan, note_told, told_versions
 from relight.streams.envelope import Control, Event
 from relight.transports.kafka_clients import control_topic, open_admin, open_consumer
 from relight.transports.kafka_publish import publish_control
@@ -58,7 +56,6 @@ def run_router(
         clock: µs UTC.
 
     Raises:
-        ProjectError: where the plan needs history that workers do not read.
         BrakeError: where a stream had too many records that could not be read.
     """
     from relight.stores.postgres import PostgresStore
@@ -124,8 +121,6 @@ def _tell_plan(  # noqa: PLR0913  # the project, where it runs, and when to stop
         at = _first_instant(project, kafka, stop=stop, clock=clock)
         if at is None:
             return False
-    elif needs_history(plan_of_version(store, told), plan):
-        raise ProjectError([], HISTORY_WORDS)
     keep_plan(store, project, plan)
     # Said twice after a crash here, which the worker passes over.
     record = Control(kind="plan", ingest_time=at or 0, subject=plan.version)

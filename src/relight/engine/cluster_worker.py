@@ -18,12 +18,15 @@ from relight.base.instants import SECOND
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.accounts import shared_accounts
 from relight.engine.daily import wanted_by
+from relight.engine.log_copy import LogCopy
+from relight.engine.log_history import LogHistory
 from relight.engine.log_partition import LogPartition
 from relight.engine.plan_versions import keep_plan, plan_of_version
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT
 from relight.stores.crash import crash_point
 from relight.stores.partition import PartitionStore
 from relight.transports.faust_worker import make_app
+from relight.transports.pack_reader import PackReader
 
 if TYPE_CHECKING:
     from relight.config.settings import KafkaSettings, Settings
@@ -57,6 +60,7 @@ class ClusterWorker:
         check_generation(self._store, kafka)
         keep_plan(self._store, project, plan)
         self._plans: dict[str, Plan] = {plan.version: plan}
+        self._past = LogHistory(LogCopy(PackReader(kafka, settings.project), kafka.partitions))
         self._partitions: dict[int, LogPartition] = {}
         self._stores: dict[int, PartitionStore] = {}
         self._saved: dict[int, int] = {}
@@ -76,6 +80,7 @@ class ClusterWorker:
         log = LogPartition(
             store,
             plan_of=self._plan_of,
+            past=self._past,
             mails_expire=self._mails_expire,
             cached_profiles=int(os.environ.get("RELIGHT_CACHED_PROFILES", str(CACHED_PROFILES_DEFAULT))),
         )

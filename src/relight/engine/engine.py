@@ -21,7 +21,7 @@ from relight.engine.accounts import Accounts
 from relight.engine.copies import find_copies
 from relight.engine.daily import Days, Taken, cut_at, last_of
 from relight.engine.log_order import LogOrder, asks_for_visits
-from relight.engine.merges import fill_merge, is_unfilled_merge
+from relight.engine.merges import fill_merge, is_merged, is_unfilled_merge
 from relight.engine.outgoing import outbox_message
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT, ProfileCache
 from relight.engine.progress import Progress
@@ -211,6 +211,9 @@ class Engine:
         customer = record.customer
         assert customer is not None
         if isinstance(record, Control) and is_unfilled_merge(record):
+            if is_merged(record, self._own_log(work, customer)):
+                work.duplicates += 1
+                return
             refused = self._fill_merge(work, record)
             if refused is not None:
                 work.dead.append(refused)
@@ -251,7 +254,11 @@ class Engine:
         return given is not None and not given[1] and (not by_record or given[0][1:] == ("", ""))
 
     def _fill_merge(self, work: Work, record: Control) -> DeadLetter | None:
-        anonymous = self.profile(record.subject)
+        def anonymous() -> Profile:
+            if self.profile(record.subject).position >= 0:
+                self._live(work, record.subject, record.ingest_time)  # wherever batches are cut, the same is done
+            return self.profile(record.subject)
+
         return fill_merge(record, log=self._own_log(work, record.subject), anonymous=anonymous)
 
     def _own_log(self, work: Work, customer: str) -> Iterator[Record]:
@@ -368,14 +375,8 @@ class Engine:
             profile = self.profile(record.customer)
             revived = revive_record(self.layout_at(profile.world), record)
             if profile.position < position:
-                customer = record.customer
-                take_record(
-                    self.world,
-                    profile,
-                    revived,
-                    work.effects,
-                    history=lambda c=customer, p=position: self._before(c, p),  # type: ignore[misc]
-                )
+                history = partial(self._before, record.customer, position)
+                take_record(self.world, profile, revived, work.effects, history=history)
                 profile.position = position
                 folded += 1
             touched[record.customer] = None

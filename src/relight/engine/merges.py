@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,13 +25,18 @@ def is_unfilled_merge(record: object) -> bool:
     return isinstance(record, Control) and record.kind == "merge" and "events" not in record.detail
 
 
-def fill_merge(record: Control, *, log: Iterable[Record], anonymous: Profile) -> DeadLetter | None:
+def is_merged(record: Control, log: Iterable[Record]) -> bool:
+    """Return whether a customer's own log has the same merge already: what is said again is folded once (V1)."""
+    return any(isinstance(one, Control) and one.kind == "merge" and one.subject == record.subject for one in log)
+
+
+def fill_merge(record: Control, *, log: Iterable[Record], anonymous: Callable[[], Profile]) -> DeadLetter | None:
     """Put the anonymous customer's events and done occurrences into a merge record, in place.
 
     Args:
         record: its subject is the anonymous id, its customer the known one.
         log: the anonymous customer's own records, in log order.
-        anonymous: that customer's profile.
+        anonymous: gives that customer's profile, with every deadline before the record judged (H2); asked once.
 
     Returns:
         A dead letter where the subject is no anonymous profile: two known profiles are never merged.
@@ -45,7 +50,7 @@ def fill_merge(record: Control, *, log: Iterable[Record], anonymous: Profile) ->
             return _refused(record, "a known customer, with an address of its own")
         else:
             events.append(one)
-    record.detail = {**record.detail, **merge_detail(events, anonymous.done)}
+    record.detail = {**record.detail, **merge_detail(events, anonymous().done)}
     return None
 
 

@@ -2,7 +2,7 @@
 
 What the engine reads (profiles, known ids, what concerns everybody) is here in memory, and is a pure function of the
 log up to an offset: it can be had again by folding. What a customer's own log says can only be had by reading the
-topic; a plan that needs it is refused before it comes here.
+topic (engine/log_copy).
 """
 
 # ruff: noqa: D102  # what a method promises stands once, at interface.Store
@@ -90,10 +90,7 @@ class PartitionStore(MemoryStore):
         return iter(())
 
     def customer_log(self, customer: str, *, after: int = 0) -> Iterator[tuple[int, Record]]:  # noqa: ARG002
-        raise StoreError(
-            f"the plan asks for the history of customer '{customer}', which a worker on Kafka does not read again",
-            help_text="a plan that keeps more of a customer than the one before needs a new log topic",
-        )
+        raise StoreError(f"the log of customer '{customer}' is in Kafka, not in this store")
 
     def global_log(self, *, after: int = 0) -> Iterator[tuple[int, Record]]:
         return (pair for pair in list(self._globals) if pair[0] > after)

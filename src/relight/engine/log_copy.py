@@ -1,0 +1,82 @@
+"""What the log topic says of one customer, for those that need the past: merges (V4) and plans that keep more (E5).
+
+Theory of operation. A partition that somebody is asked of is read from its beginning into a file by customer
+(stores/own_logs), in log order, and from then on as far as it takes. Reading changes nothing and depends on nothing but
+the topic, so every worker has the same answer, after a crash too. A worker that is never asked reads nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+from relight.base.errors import ServiceError, StoreError
+from relight.base.instants import iso_utc
+from relight.stores.own_logs import Moment, OwnLogs
+from relight.streams.envelope import DeadLetter, Record
+from relight.transports.log_pack import partition_of
+from relight.transports.pack_queue import PackQueue
+
+#: How long a worker waits for the packs of another partition that its own has already (s); then it begins anew.
+PATIENCE_SECONDS = 120.0
+_LOG = logging.getLogger("relight.worker")
+
+#: (partition, offset of the first wanted) -> (offset, value) of messages that are there; waits a moment where none is.
+ReadPacks = Callable[[int, int], list[tuple[int, bytes]]]
+
+
+class LogCopy:
+    """The partitions of a log topic by customer, as far as they were asked for."""
+
+    def __init__(self, read: ReadPacks, partitions: int) -> None:
+        """Read nothing yet."""
+        self._read, self._partitions = read, partitions
+        self._queues: dict[int, PackQueue] = {}
+        self._logs: OwnLogs | None = None
+
+    def own_log(self, customer: str, *, before: Moment) -> Iterator[tuple[Record, Moment]]:
+        """Yield a customer's records that stand in the log before a moment, in order, each with its own.
+
+        Values of properties and traits as the encoding keeps them. Raises ServiceError where the topic does not come so
+        far, StoreError where its beginning is gone.
+        """
+        at, source, _ = before
+        self._follow(partition_of(customer, self._partitions), at if source < 0 else at + 1)
+        assert self._logs is not None
+        return self._logs.of(customer, before=before)
+
+    def _follow(self, partition: int, until: int) -> None:
+        """Read a partition until its time has come to an instant (µs)."""
+        if self._logs is None:
+            self._logs = OwnLogs()
+        queue = self._queues.get(partition)
+        if queue is None:
+            _LOG.info("reading partition %d from its beginning: what happened to a customer is asked for", partition)
+            queue = self._queues[partition] = PackQueue()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while queue.reached < until:
+            messages = self._read(partition, queue.next)
+            if messages and messages[0][0] > queue.next:
+                raise StoreError(
+                    f"messages {queue.next} to {messages[0][0] - 1} of partition {partition} are gone",
+                    help_text="set retention.ms=-1 on the log topic, which `relight topics check` asks for",
+                )
+            for offset, value in messages:
+                queue.add(offset, value)
+                due = [(one, place[4], place[5]) for place, one in queue.take_due() if not isinstance(one, DeadLetter)]
+                self._logs.add(one for one in due if one[0].customer is not None)
+            if messages:
+                deadline = time.monotonic() + PATIENCE_SECONDS
+            elif time.monotonic() > deadline:
+                raise ServiceError(
+                    f"partition {partition} of the log does not come to {iso_utc(until)}, as others did",
+                    help_text="look whether a router runs",
+                )
+
+    def close(self) -> None:
+        """Forget everything."""
+        if self._logs is not None:
+            self._logs.close()
+        self._queues.clear()
+        self._logs = None

@@ -1,0 +1,71 @@
+"""A customer's past as the log topic tells it, merges made whole: what an engine on one machine finds in its store.
+
+A merge record in the topic names two customers and carries nothing; what it brings is a function of the anonymous
+customer's own log up to the record's place, whichever partition that is in (V4, H).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from relight.base.instants import INSTANT_MIN
+from relight.customers.profile import Profile
+from relight.customers.revive import revive_record
+from relight.decide import Effects, live_until, own_events, take_record
+from relight.engine.merges import fill_merge, is_unfilled_merge
+from relight.streams.envelope import Control, DeadLetter, Rank
+
+if TYPE_CHECKING:
+    from relight.customers.layout import Layout
+    from relight.engine.log_copy import LogCopy
+    from relight.rules.world import World
+    from relight.stores.own_logs import Moment
+    from relight.streams.envelope import Record
+
+#: Where a merge record that was routed stands among the control records: (partition of their topic, offset).
+PLACE_DETAIL = "place"
+
+
+class LogHistory:
+    """The past of any customer, for the engines of one worker."""
+
+    def __init__(self, copy: LogCopy) -> None:
+        """Read nothing yet."""
+        self._copy = copy
+
+    def own_log(self, world: World, layout: Layout, customer: str, *, before: Moment) -> Iterator[Record]:
+        """Yield a customer's records that stand in the log before a moment, in memory form, merges carrying events.
+
+        Merges that were refused, and those said twice, are left out. world: knows every plan of the log.
+        """
+        if before[0] == INSTANT_MIN:
+            return
+        merged: set[str] = set()
+        for record, moment in self._copy.own_log(customer, before=before):
+            if isinstance(record, Control) and is_unfilled_merge(record):
+                record.detail = {**record.detail, PLACE_DETAIL: moment[1:]}
+                if record.subject in merged or self.fill(world, layout, record) is not None:
+                    continue
+                merged.add(record.subject)
+            yield revive_record(layout, record)
+
+    def fill(self, world: World, layout: Layout, record: Control) -> DeadLetter | None:
+        """Put what it brings into a merge record that has its place; return a dead letter where it is refused (V4)."""
+        source, offset = msgspec.convert(record.detail[PLACE_DETAIL], tuple[int, int])
+        own = list(self.own_log(world, layout, record.subject, before=(record.ingest_time, source, offset)))
+        return fill_merge(
+            record, log=own, anonymous=lambda: _lived(world, layout, record.subject, own, record.ingest_time)
+        )
+
+
+def _lived(world: World, layout: Layout, customer: str, own: list[Record], until: int) -> Profile:
+    """Return the profile of a customer whose records are `own`, with every deadline before `until` (µs) judged."""
+    profile, effects = Profile(customer=customer), Effects()
+    for number, record in enumerate(own):
+        before = own[:number]
+        take_record(world, profile, record, effects, history=lambda known=before: own_events(known, layout))  # type: ignore[misc]
+    live_until(world, profile, until, effects, rank=Rank.CONTROL, history=lambda: own_events(own, layout))
+    return profile

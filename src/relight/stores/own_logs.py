@@ -1,0 +1,71 @@
+"""Customers' own records in a file of this process, found by customer: a copy of a log that is elsewhere.
+
+Made anew by whoever asks, and gone with the process: nothing is lost with it, so nothing is synced.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from relight.stores.identity_hash import customer_hash, event_hash
+from relight.stores.record_codec import encode_record
+from relight.streams.envelope import Control, Event, Record
+
+#: Memory that SQLite keeps of the file (KiB).
+CACHE_KIB = 32_000
+#: (instant in µs, source partition, offset): what stands in the log before it. Control records of the very instant do
+#: up to that offset of their source; with -1, -1 none does.
+Moment = tuple[int, int, int]
+
+_TABLE = (
+    "CREATE TABLE log (who INTEGER, what INTEGER, seq INTEGER, at INTEGER, source INTEGER, place INTEGER,"
+    " control INTEGER, body BLOB, PRIMARY KEY (who, what)) WITHOUT ROWID"
+)
+_EVENT = msgspec.msgpack.Decoder(Event)
+_CONTROL = msgspec.msgpack.Decoder(Control)
+
+
+class OwnLogs:
+    """Records by customer, each customer's in the order in which they were added."""
+
+    def __init__(self) -> None:
+        """Begin empty, in the system's temporary folder."""
+        # No name: a file that SQLite takes out of its folder at once, so that a kill leaves none. Whoever asks does so
+        # in one thread after the other.
+        self._file = sqlite3.connect("", check_same_thread=False)
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
+            self._file.execute(f"PRAGMA {pragma}")
+        self._file.execute(_TABLE)
+        self._seq = 0
+
+    def add(self, records: Iterable[tuple[Record, int, int]]) -> None:
+        """Add (record, source partition, offset) in log order; of copies the first stays (V1)."""
+        rows = []
+        for record, source, place in records:
+            self._seq += 1
+            is_control = isinstance(record, Control)
+            # A control record is nobody's copy: its number is its identity, below those of events.
+            what = self._seq if isinstance(record, Control) else event_hash(record.stream, record.id)
+            who = customer_hash(record.customer)
+            rows.append((who, what, self._seq, record.ingest_time, source, place, is_control, encode_record(record)))
+        self._file.executemany("INSERT OR IGNORE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def of(self, customer: str, *, before: Moment) -> Iterator[tuple[Record, Moment]]:
+        """Yield a customer's records that stand in the log before a moment, in order, each with its own."""
+        at, source, place = before
+        found = self._file.execute(
+            "SELECT control, body, at, source, place FROM log WHERE who = ? AND (at < ? OR at = ? AND control"
+            " AND (source, place) < (?, ?)) ORDER BY seq",
+            (customer_hash(customer), at, at, source, place),
+        ).fetchall()
+        for is_control, body, *moment in found:
+            record: Record = _CONTROL.decode(body) if is_control else _EVENT.decode(body)
+            if record.customer == customer:
+                yield record, (moment[0], moment[1], moment[2])
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._file.close()
