@@ -15,7 +15,7 @@ import pytest
 from relight.config.loader import load_project
 from relight.stores.interface import Store
 from relight.stores.sqlite import SqliteStore
-from relight.web.desk import customer_page, message_pages, rule_page, rule_pages, system_pages
+from relight.web.desk import customer_page, message_pages, overview_page, rule_page, rule_pages, system_pages
 from relight.web.desk.desk import Desk
 from relight.web.desk.everybody import Everybody
 from relight.web.desk.facts import Page
@@ -35,7 +35,8 @@ WISHES: tuple[dict[str, str], ...] = (
 
 
 def build_all(desk: Desk) -> Iterator[tuple[str, Page | None]]:
-    yield "overview", rule_pages.overview(desk)
+    yield "overview", overview_page.overview(desk)
+    yield "customers", customer_page.finding(desk, "nobody")
     yield "rules", rule_pages.rules(desk)
     yield "rule", rule_page.rule(desk, "quiet")
     yield "customer", customer_page.customer(desk, "ada")

@@ -35,6 +35,8 @@ LINES_SHOWN = 200
 OUTCOMES = ("waiting", "unknown", "sent", "held_out", "not_sent")
 #: Records of one customer that explain folds for a page; beyond, the command line does.
 EXPLAINED_RECORDS_MAX = 20_000
+#: People of whom something was decided last: how many are shown, and rows that are looked at for them.
+RECENT_SHOWN, RECENT_ROWS_MAX = 12, 200
 #: Ledger rows of a customer that are looked at, the newest.
 ROWS_MAX = 5_000
 
@@ -50,6 +52,17 @@ class _Known:
     states: Mapping[str, MessageState]
     attempts: list[Attempt]
     can_erase: bool
+
+
+def finding(desk: Desk, wanted: str) -> Page:
+    """Return the page that looks for a customer, with the last ones decided about; wanted: an id that is none."""
+    rows = desk.ask(lambda store: store.newest_rows(RowWish(), limit=RECENT_ROWS_MAX))
+    newest: dict[str, LedgerRow] = {}
+    for _, row in rows:
+        newest.setdefault(row.customer, row)
+    recent = [row_facts(row, None, desk.zone) for row in list(newest.values())[:RECENT_SHOWN]]
+    table = Table(columns=("customer", "judged"), rows=[(str(one["customer"]), str(one["judged"])) for one in recent])
+    return Page(name="customers", facts={"id": wanted, "recent": recent}, table=table)
 
 
 def customer(desk: Desk, name: str) -> Page | None:

@@ -14,17 +14,23 @@ from typing import TYPE_CHECKING, Final
 import jinja2
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from relight.config.measure_kinds import Unit
 from relight.engine.explain import tell
 from relight.messages.reasons import Reason
-from relight.metrics.figures import figure_text
 from relight.simulate.pages.charts import Chart
-from relight.simulate.pages.words import count_text
+from relight.web.desk.numbers import (
+    figure_in,
+    number_text,
+    percent_text,
+    period_text,
+    points_text,
+    signed_percent_text,
+)
 from relight.web.desk.texts import TEXTS
 from relight.web.desk.times import day_text, in_language, moment_text
 from relight.web.protect import CONTENT_SECURITY_POLICY
 
 if TYPE_CHECKING:
+    from jinja2.runtime import Context
     from starlette.requests import Request
 
     from relight.engine.explain_lines import Said
@@ -56,13 +62,18 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.filters.update(
-        count=count_text,
+        count=_count,
         day=_day_text,
-        figure=_figure_text,
+        decimal=_decimal,
+        figure=_figure,
         heat=_heat_class,
         moment=moment_text,
+        percent=_percent,
+        period=_period,
+        points=_points,
         said=_said,
         short=_short_text,
+        signed_percent=_signed_percent,
     )
     return found
 
@@ -138,13 +149,40 @@ def _short_text(place: str) -> str:
     return re.sub(r"^([^:]+:\d+):\d+$", r"\1", place)
 
 
-def _figure_text(value: float | None, unit: str = "", currency: str = "") -> str:
-    """Return a figure with its unit as `relight metrics` writes it; a bare number without one."""
-    if unit:
-        return figure_text(value, Unit(unit), currency)
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.2f}"  # noqa: PLR2004 - digits
+@jinja2.pass_context
+def _count(context: Context, number: float) -> str:
+    return number_text(number, context["lang"])
+
+
+@jinja2.pass_context
+def _figure(context: Context, value: float | None, unit: str = "", currency: str = "") -> str:
+    """Return a figure with its unit; a bare number without one."""
+    return figure_in(value, unit, currency, context["lang"])
+
+
+@jinja2.pass_context
+def _points(context: Context, value: float | None, digits: int = 1) -> str:
+    return points_text(value, context["lang"], digits)
+
+
+@jinja2.pass_context
+def _percent(context: Context, part: float, whole: float) -> str:
+    return percent_text(part / whole * 100, context["lang"]) if whole else "–"
+
+
+@jinja2.pass_context
+def _signed_percent(context: Context, value: float) -> str:
+    return signed_percent_text(value, context["lang"])
+
+
+@jinja2.pass_context
+def _decimal(context: Context, value: float) -> str:
+    return number_text(value, context["lang"], 1)
+
+
+@jinja2.pass_context
+def _period(context: Context, label: str | None) -> str:
+    return period_text(label, context["lang"])
 
 
 def _heat_class(share: float) -> str:

@@ -38,14 +38,25 @@ def metrics(desk: Desk) -> Page:
         for one in listed
     ]
     columns = ("measure", "title", "value", "unit", "n", "low", "high", "definition")
-    charts = {one.name: _chart(one) for one in computed.measures if one.value is not None}
+    charts = {one.name: measure_chart(one) for one in computed.measures if one.value is not None}
     return Page(name="metrics", facts=facts, table=Table(columns=columns, rows=rows), drawn={"charts": charts})  # type: ignore[arg-type]  # of these values
 
 
 def boards(desk: Desk) -> Page:
     """Return the names of the boards."""
-    names = [] if desk.loaded.measures is None else sorted(desk.loaded.measures.boards)
-    return Page(name="boards", facts={"boards": names}, table=Table(columns=("board",), rows=[(n,) for n in names]))
+    plan = desk.loaded.measures
+    names = [] if plan is None else sorted(plan.boards)
+    parts_of = {
+        name: [{"kind": item.kind, "name": item.name, "title": _plain_title(item.name)} for item in plan.boards[name]]
+        for name in names
+        if plan is not None
+    }
+    table = Table(columns=("board",), rows=[(name,) for name in names])
+    return Page(name="boards", facts={"boards": names}, table=table, drawn={"parts_of": parts_of})
+
+
+def _plain_title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def board(desk: Desk, name: str) -> Page | None:
@@ -54,7 +65,9 @@ def board(desk: Desk, name: str) -> Page | None:
     if parts is None:
         return None
     listed = [_part_facts(part) for part in parts]
-    charts = {part.name: _chart(part.measure) for part in parts if part.measure is not None and part.kind == "chart"}
+    charts = {
+        part.name: measure_chart(part.measure) for part in parts if part.measure is not None and part.kind == "chart"
+    }
     rows = [(one["kind"], one["name"], _value_of(one)) for one in listed]
     return Page(
         name="board",
@@ -77,12 +90,23 @@ def simulation(desk: Desk) -> Page:
         told = found if isinstance(found, dict) else None
     rules = told.get("rules") if told is not None else None
     listed = [one for one in rules if isinstance(one, dict)] if isinstance(rules, list) else []
+    listed = [one | {"now_messages": _now(one), "is_removed": "occurred" not in one} for one in listed]
+    compared = any(one.get("now") for one in listed)
+    if compared:  # what changes most comes first
+        listed.sort(key=lambda one: -abs(int(one.get("messages", 0)) - (one["now_messages"] or 0)))
     rows = [(one.get("rule"), _now(one), one.get("messages"), one.get("people")) for one in listed]
     return Page(
         name="simulation",
         facts={"simulation": None if told is None else told | _span(desk, told), "rules": listed},
         table=Table(columns=("rule", "now", "new", "people"), rows=rows),
-        drawn={"compared": any(one.get("now") for one in listed)},
+        drawn={
+            "compared": compared,
+            "totals": {
+                "now": sum(one["now_messages"] or 0 for one in listed),
+                "new": sum(int(one.get("messages", 0)) for one in listed),
+            },
+            "most": max((max(int(one.get("messages", 0)), one["now_messages"] or 0) for one in listed), default=0),
+        },
     )
 
 
@@ -132,6 +156,9 @@ def _target_facts(one: TargetStatus) -> dict[str, object]:
         "name": one.target.name,
         "title": one.title,
         "owner": one.target.owner,
+        "below": one.target.below,
+        "at_least": one.target.at_least,
+        "per": one.target.per,
         "value": one.value,
         "unit": one.unit.value,
         "currency": "" if one.measure is None else one.measure.currency,
@@ -180,6 +207,7 @@ def _part_facts(part: BoardPart) -> dict[str, object]:
     return facts
 
 
-def _chart(one: Measure) -> object:
+def measure_chart(one: Measure) -> object:
+    """Return the line of a measure over its periods; None where fewer than two have a value."""
     points: Sequence[tuple[str, float | None]] = [(p.period.label, p.value) for p in one.series]
     return line_chart(f"line-{one.name}", one.name, one.title, points, unit=(one.unit.value, one.currency))

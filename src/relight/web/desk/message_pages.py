@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from relight.messages.life import MessageState
-from relight.messages.reasons import RowState
+from relight.messages.reasons import Reason, RowState
 from relight.stores.listing import RowWish
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.funnel import ENTRY
@@ -89,6 +89,7 @@ def messages(desk: Desk, asked: Asked) -> Page:
     choices = {
         "rules": sorted(desk.plan.rules),
         "states": [state.value for state in SHOWN_STATES],
+        "reasons": [one.value for one in Reason],
         "deliveries": [state.value for state in MessageState],
     }
     return Page(name="messages", facts=facts, table=table, drawn=choices)

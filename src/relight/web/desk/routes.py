@@ -13,7 +13,15 @@ from starlette.routing import BaseRoute, Route
 
 from relight.base.errors import RelightError, StoreError
 from relight.engine.export import export_customer
-from relight.web.desk import customer_page, figure_pages, message_pages, rule_page, rule_pages, system_pages
+from relight.web.desk import (
+    customer_page,
+    figure_pages,
+    message_pages,
+    overview_page,
+    rule_page,
+    rule_pages,
+    system_pages,
+)
 from relight.web.desk.drawing import draw, draw_page, language_of
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.message_pages import Asked
@@ -56,8 +64,8 @@ def desk_routes(desk: Desk) -> Sequence[BaseRoute]:
         Route("/desk/export", _guarded(desk, partial(_export, desk)), methods=["GET"]),
     ]
     pages: dict[str, _Build] = {
-        "/desk/overview": lambda one, _request: rule_pages.overview(one),
-        "/desk/rules": lambda one, _request: rule_pages.rules(one),
+        "/desk/overview": lambda one, _request: overview_page.overview(one),
+        "/desk/rules": lambda one, request: rule_pages.rules(one, request.query_params.get("sort", "")),
         "/desk/rules/{rule}": lambda one, request: rule_page.rule(one, request.path_params["rule"]),
         "/desk/rules/{rule}/people/{step}": _people,
         "/desk/messages": lambda one, request: message_pages.messages(one, Asked.of(request.query_params)),
@@ -158,7 +166,7 @@ def _find_customer(desk: Desk, request: Request) -> Page:
     found = customer_page.customer(desk, wanted) if wanted else None
     if found is not None:
         return found
-    return Page(name="customers", facts={"id": wanted}, table=Table(columns=("id",), rows=[(wanted,)]))
+    return customer_page.finding(desk, wanted)
 
 
 async def _system(desk: Desk, form: str, request: Request) -> Response:

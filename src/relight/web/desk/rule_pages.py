@@ -1,27 +1,34 @@
-"""Overview and the list of rules: what happened lately, and how each rule does."""
+"""The list of rules: how each does."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from relight.base.problems import Place
 from relight.messages.reasons import RowState
-from relight.simulate.pages.charts import day_chart
 from relight.web.desk.facts import Page, Table
-from relight.web.desk.ledger_figures import MONTH_DAYS, RuleCounts, by_size, count_rules, messages_by_day
+from relight.web.desk.ledger_figures import MONTH_DAYS, RuleCounts, count_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from relight.metrics import RuleEffect
     from relight.rules.plan import Rule
     from relight.stores.interface import Store
     from relight.web.desk.desk import Desk
 
+#: What the list can be sorted by -> key of a rule's facts.
+SORTS: Final[Mapping[str, Callable[[Mapping[str, Any]], tuple[object, ...]]]] = MappingProxyType({
+    "name": lambda one: (str(one["name"]).casefold(),),
+    "sent": lambda one: (-one["sent_30_days"], -one["sent"], one["rule"]),
+    "held_out": lambda one: (-one["held_out"], one["rule"]),
+    "not_sent": lambda one: (-one["not_sent"], one["rule"]),
+    "uplift": lambda one: (one["uplift"] is None, -(one["uplift"] or 0), one["rule"]),
+    "last": lambda one: (-(one["last_day"] or 0), one["rule"]),
+})  # fmt: skip
+SORT_DEFAULT = "sent"
 #: Days that the charts show; at least MONTH_DAYS.
 CHART_DAYS = 60
-#: Measures that the overview shows.
-OVERVIEW_MEASURES_MAX = 6
 
 
 def counts_of(store: Store, today: int) -> dict[str, RuleCounts]:
@@ -31,68 +38,8 @@ def counts_of(store: Store, today: int) -> dict[str, RuleCounts]:
     return count_rules(store.row_totals(), daily, store.tally_totals(), today)
 
 
-def overview(desk: Desk) -> Page:
-    """Return what happened lately, and the figures that matter."""
-
-    def read(store: Store) -> tuple[dict[str, RuleCounts], int, dict[str, int]]:
-        today = desk.today(store)
-        states = {state.value: count for state, count in store.message_counts().items()}
-        return counts_of(store, today), today, states
-
-    rules, today, states = desk.ask(read)
-    days = range(today - CHART_DAYS + 1, today + 1)
-    computed = desk.figures.latest()
-    measures = [
-        {
-            "name": one.name,
-            "title": one.title,
-            "value": one.value,
-            "unit": one.unit.value,
-            "currency": one.currency,
-            "n": one.n,
-            "low": None if one.interval is None else one.interval.low,
-            "high": None if one.interval is None else one.interval.high,
-            "period": "" if one.period is None else one.period.label,
-        }
-        for one in computed.measures
-        if one.value is not None
-    ][:OVERVIEW_MEASURES_MAX]
-    facts = {
-        "messages_7_days": sum(rule.sent_week for rule in rules.values()),
-        "messages_30_days": sum(rule.sent_month for rule in rules.values()),
-        "messages": sum(rule.sent for rule in rules.values()),
-        "held_out": sum(rule.held_out for rule in rules.values()),
-        "not_sent": sum(rule.not_sent for rule in rules.values()),
-        "outbox": states,
-        "measures": measures,
-        "arms": _arms(computed.effects),
-        "figures_missing": computed.trouble,
-    }
-    daily = messages_by_day(rules, days)
-    chart = day_chart("daily", daily, days=days, order=[name for name in by_size(rules) if name in daily])
-    rows = [(key, value) for key, value in facts.items() if isinstance(value, int)]
-    rows += [(f"outbox_{state}", count) for state, count in sorted(states.items())]
-    return Page(name="overview", facts=facts, table=Table(columns=("fact", "value"), rows=rows), drawn={"chart": chart})
-
-
-def _arms(effects: Mapping[str, RuleEffect]) -> list[dict[str, object]]:
-    """Return the rules with two arms to compare: those messaged against those held out."""
-    return [
-        {
-            "rule": one.rule,
-            "sent_people": one.sent.people,
-            "held_out_people": one.held_out.people,
-            "uplift": one.comparison.uplift,
-            "low": None if one.comparison.interval is None else one.comparison.interval.low,
-            "high": None if one.comparison.interval is None else one.comparison.interval.high,
-        }
-        for one in effects.values()
-        if one.comparison.uplift is not None
-    ]
-
-
-def rules(desk: Desk) -> Page:
-    """Return every rule with its state and its numbers."""
+def rules(desk: Desk, sort: str = "") -> Page:
+    """Return every rule with its state and its numbers; sort: a key of SORTS, else by what was sent lately."""
 
     def read(store: Store) -> tuple[dict[str, RuleCounts], frozenset[str]]:
         return counts_of(store, desk.today(store)), desk.everybody.paused()
@@ -101,8 +48,9 @@ def rules(desk: Desk) -> Page:
     effects = desk.figures.latest().effects
     listed = [
         rule_facts(rule, counts.get(name, RuleCounts()), effects.get(name), is_paused=is_paused(name, paused))
-        for name, rule in sorted(desk.plan.rules.items())
+        for name, rule in desk.plan.rules.items()
     ]
+    listed.sort(key=SORTS.get(sort, SORTS[SORT_DEFAULT]))
     problems = [
         {"severity": one.severity, "place": str(one.place), "text": one.message, "rule": _rule_of(desk, one.place)}
         for one in desk.loaded.problems
@@ -114,6 +62,7 @@ def rules(desk: Desk) -> Page:
     return Page(
         name="rules",
         facts={"rules": listed, "problems": problems},
+        drawn={"sort": sort if sort in SORTS else SORT_DEFAULT},
         table=Table(columns=columns, rows=[tuple(one[key] for key in columns) for one in listed]),  # type: ignore[misc]  # of these values
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from relight.simulate.pages.charts import Chart
+
+
+#: What the chart calls the rules that it draws as one.
+_OTHERS = re.compile(r"(?<=^\d\d) others$|(?<=^\d) others$")
 
 
 def zoned(instant: int, zone: str) -> str:
@@ -51,7 +56,8 @@ def in_language(chart: Chart, language: str, texts: Mapping[str, str]) -> Chart:
     return replace(
         chart,
         title=texts["per_day"],
-        description=texts["chart_note"].format(count=f"{total:,}"),
+        series=tuple(replace(one, name=_OTHERS.sub(texts["others"], one.name)) for one in chart.series),
+        description=texts["chart_note"].format(count=f"{total:,}".replace(",", ".")),
         across=tuple(replace(label, text=local(label.text)) for label in chart.across),
         buckets=(),
     )
