@@ -67,6 +67,7 @@ def test_a_plan_says_what_would_change_whom_and_how_much(project: Path) -> None:
     told = relight_json("plan", cwd=project)
     assert (told["schema"], told["ok"], told["pending"]) == ("plan/1", True, True)
     assert told["touched"]["winback_30d"]["passed"] > 0
+    assert str(told["log_begins"]).startswith("2026-0")
     assert told["forecast"]["new"]["messages"] > told["forecast"]["now"]["messages"]
     assert [change["name"] for change in told["changes"]] == ["winback_30d"]
     assert ledger_of(project) == before

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import ConfigResource
 
 from relight.base.instants import MINUTE, iso_utc
 from relight.config.loader import load_project
@@ -169,6 +170,17 @@ def test_producers_do_not_say_when_a_record_arrived(tmp_path: Path, broker: Kafk
     recorded.produce(row(1))
     with closing(recorded.router()) as router, pytest.raises(InputError, match="keeps the time that producers set"):
         steps(router, 1)
+
+
+def test_a_log_that_the_broker_clears_is_refused(live: Setting) -> None:
+    """E5: where the log topic's retention is shorter than what rules count, nothing is routed, and it is said how to mend."""
+    name = log_topic(live.name)
+    with closing(open_admin(live.kafka)) as admin:
+        admin.alter_configs([ConfigResource("topic", name, configs={"retention.ms": "604800000"})])
+        with pytest.raises(InputError, match=f"topic {name} has retention.ms=604800000") as refused:
+            live.router()
+        assert "retention.ms=-1" in (refused.value.help_text or "")
+        assert "expected -1" in check_topics(admin, needed_topics(live.name, live.kafka, {}))[0]
 
 
 def test_topics_that_are_not_as_they_must_be_are_named(live: Setting) -> None:

@@ -169,6 +169,8 @@ def _people(number: int) -> str:
 
 
 def _warnings(planned: Planned) -> Iterator[str]:
+    from relight.base.instants import format_instant
+
     touched = planned.touched
     if touched is None:
         return
@@ -176,6 +178,9 @@ def _warnings(planned: Planned) -> Iterator[str]:
         took = f"about {planned.apply_seconds:.0f} s here" if planned.apply_seconds >= 1 else "less than a second here"
         people = count_of(touched.customers, "customer")
         yield f"The rules read what was not kept before: applying folds the events of {people} again, {took}."
+        if planned.log_begins is not None:
+            begins = format_instant(planned.log_begins, planned.project.plan.policy.zone)
+            yield f"The log begins at {begins}; what is counted over longer than since then counts from there."
     for rule, told in sorted(touched.rules.items()):
         for old_id, old, _, new in touched.thresholds.get(rule, ()):
             yield _styled("!", f"{rule}: threshold '{old_id}' is {new}, was {old}: the same silence is mailed once")
@@ -186,6 +191,10 @@ def _warnings(planned: Planned) -> Iterator[str]:
         if told.leave and rule in planned.project.plan.rules:
             text = "give its steps an `id:`, and people find their place again when steps are added or taken away"
             yield _styled("!", f"{rule}: {_people(told.leave)} would be thrown out; {text}")
+        if told.shifted:
+            text = "give its steps an `id:`, and they keep their own"
+            place = "at a step whose place another has taken, and follow that one"
+            yield _styled("!", f"{rule}: {_people(told.shifted)} wait {place}; {text}")
         if told.passed:
             yield _styled("!", f"{rule}: {_people(told.passed)} are past its threshold already. It has no backfill, so")
             per_hour = max(1, round(told.passed / 24))
@@ -236,6 +245,8 @@ def planned_as_json(planned: Planned) -> dict[str, object]:
     """Return a plan as plain values."""
     from dataclasses import asdict
 
+    from relight.base.instants import iso_utc
+
     touched = planned.touched
     return {
         "ok": not planned.is_refused,
@@ -258,6 +269,7 @@ def planned_as_json(planned: Planned) -> dict[str, object]:
         "touched": None if touched is None else {rule: asdict(one) for rule, one in sorted(touched.rules.items())},
         "customers": None if touched is None else touched.customers,
         "refolds": touched is not None and touched.refolds,
+        "log_begins": None if planned.log_begins is None else iso_utc(planned.log_begins),
         "forecast": None
         if planned.new is None or planned.now is None
         else {"now": _forecast_as_json(planned.now), "new": _forecast_as_json(planned.new)},

@@ -42,6 +42,8 @@ class Planned:
     touched: TouchedPeople | None = None
     #: How long it took to move everybody to the new version, here and in memory (s).
     apply_seconds: float = 0.0
+    #: Ingest time of the log's first record (µs), as far as counts reach back; None where there is none.
+    log_begins: int | None = None
     now: Forecast | None = None
     new: Forecast | None = None
     #: Limits of the budget that the forecast exceeds, in words.
@@ -74,6 +76,7 @@ def make_plan(found: Project, environment: str | None, days: int) -> Planned:
             difference=_difference(kept_sources(store, base) or {}, found),
         )  # fmt: skip
         if planned.is_pending and not planned.is_refused and base and planned.reached is not None:
+            planned.log_begins = next((record.ingest_time for _, record in store.read_log(limit=1)), None)
             _look_at_people(planned, store)
             _look_ahead(planned, store, days)
     return planned
@@ -172,8 +175,7 @@ def _look_ahead(planned: Planned, store: Store, days: int) -> None:
 
     plans, reached = _plans(planned, store), planned.reached
     assert reached is not None
-    first = next((record.ingest_time for _, record in store.read_log(limit=1)), reached)
-    since = max(first, reached - days * DAY)
+    since = max(reached if planned.log_begins is None else planned.log_begins, reached - days * DAY)
     budget = planned.project.settings.budget
     window = budget.per_customer[1] if budget.per_customer is not None else CUSTOMER_WINDOW_DEFAULT
     old = next((plan for plan in plans if plan.version == planned.base), None)

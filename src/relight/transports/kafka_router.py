@@ -34,7 +34,7 @@ from relight.transports.kafka_clients import (
     router_group,
 )
 from relight.transports.kafka_source import SourceState
-from relight.transports.kafka_topics import live_topics, partition_counts
+from relight.transports.kafka_topics import live_topics, partition_counts, refuse_forgetful
 from relight.transports.kafka_watch import ASK_MS_MAX, SourceWatch
 from relight.transports.log_pack import (
     CONTROL_SOURCE,
@@ -110,6 +110,7 @@ class Router:
             missing = [name for name, number in counts.items() if not number]
             if missing:
                 raise InputError(f"topic {missing[0]} is missing", help_text="`relight topics create` makes it")
+            refuse_forgetful(admin, [log_topic(project, kafka.generation), control_topic(project)])
             self._live = live_topics(admin, topics)
         finally:
             admin.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from relight.base.errors import ServiceError
+from relight.transports.errors import InputError
 from relight.transports.kafka_clients import (
     MESSAGE_BYTES_MAX,
     control_topic,
@@ -134,6 +135,22 @@ def topic_settings(admin: Any, topics: list[str]) -> dict[str, dict[str, str]]:
         return {}
     told = admin.describe_configs([ConfigResource("topic", name) for name in topics], config_filter="all")["topic"]
     return {topic: {name: one["value"] for name, one in found.items()} for topic, found in told.items()}
+
+
+def refuse_forgetful(admin: Any, topics: list[str]) -> None:
+    """Refuse topics that a broker clears in time: what rules count is folded from the beginning of the log (E5).
+
+    Raises InputError naming the first and its setting.
+    """
+    for topic, settings in topic_settings(admin, topics).items():
+        for name, value in _FOR_EVER.items():
+            found = settings.get(name, value)
+            if found != value:
+                raise InputError(
+                    f"topic {topic} has {name}={found}, and what rules count is folded from its beginning: with less it"
+                    " would be counted anew from what is left",
+                    help_text=f"give it {name}={value}; `relight topics check` names all that differs",
+                )
 
 
 def live_topics(admin: Any, topics: list[str]) -> set[str]:

@@ -34,6 +34,9 @@ CASES: list[tuple[str, str, str, list[str]]] = [
      "[{wait: 6 days, id: w}, {send: hello, id: s}, {send: again, id: t}]", ["01-11 10:00 pending r/t"]),
     ("another template for a step that is ahead", "[{wait: 9 days, id: w}, {send: hello, id: s}]",
      "[{wait: 9 days, id: w}, {send: plan_named, id: s}]", ["01-14 10:00 suppressed r/s missing_data"]),
+    ("a step without an id is known by its kind and place, so another that takes its place is followed",
+     "[{wait: 9 days}, {send: hello}]", "[{wait: 6 days}, {send: third}, {wait: 9 days}, {send: hello}]",
+     ["01-11 10:00 pending r/send:1", "01-20 10:00 pending r/send:3"]),
     # ---- wait_for
     ("a time-out made shorter", "[{wait_for: order, up_to: 9 days, then: stop, id: f}, {send: hello, id: s}]",
      "[{wait_for: order, up_to: 6 days, then: stop, id: f}, {send: hello, id: s}]", ["01-11 10:00 pending r/s"]),
@@ -91,6 +94,8 @@ def test_an_edit_of_the_rule_never_looks_back(before: str, after: str, rows: lis
     assert told.said()[count:] == rows
 
 
+#: Its deadline d is on 9 January at 10:00, judged three days later.
+SETTLED = "{trigger: {inactive: 4 days, activity: [cart]}, settle: 3 days, send: hello"
 #: (what is new, the rule before or None, the rule after, who enters when).
 NEW: list[tuple[str, str | None, str, list[str]]] = [
     ("a new silence fires for later deadlines alone", None, "{trigger: {inactive: [3 days, 8 days]}, send: hello}", ["01-13 10:00"]),
@@ -99,6 +104,9 @@ NEW: list[tuple[str, str | None, str, list[str]]] = [
     ("a lowered threshold is not made up for", "{trigger: {inactive: 9 days}, send: hello}", "{trigger: {inactive: 4 days}, send: hello}", []),
     ("a raised one mails once", "{trigger: {inactive: 6 days}, send: hello}", "{trigger: {inactive: 8 days}, send: hello}", ["01-13 10:00"]),
     ("a raised one mails nobody again", "{trigger: {inactive: 4 days}, send: hello}", "{trigger: {inactive: 8 days}, send: hello}", []),
+    ("a silence that is settled on the way stands over an edit of something else", f"{SETTLED}}}", f"{SETTLED}, priority: 60}}", ["01-09 10:00"]),
+    ("with another settle only later deadlines fire", f"{SETTLED}}}", f"{SETTLED.replace('settle: 3', 'settle: 4')}}}", []),
+    ("with other activity only later deadlines fire", f"{SETTLED}}}", f"{SETTLED.replace('[cart]', '[cart, order]')}}}", []),
     ("a new milestone counts what was, and fires for none of it", None, "{trigger: {milestone: {count: cart, at: [1, 2]}}, send: hello}", []),
     ("a new event trigger", None, "{trigger: {event: cart}, send: hello}", []),
     ("a new segment", None, "{trigger: {enters: carters}, send: hello}", []),

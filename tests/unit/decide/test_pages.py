@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 SEMANTICS = (ROOT / "docs/semantics.md").read_text(encoding="utf-8")
 NUMBERS = [
     f"{letter}{n}"
-    for letter, most in {"H": 9, "V": 5, "R": 7, "E": 5, "G": 6, "S": 6, "I": 19}.items()
+    for letter, most in {"H": 9, "V": 5, "R": 8, "E": 5, "G": 6, "S": 6, "I": 19}.items()
     for n in range(1, most + 1)
 ]
 

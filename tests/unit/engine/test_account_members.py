@@ -71,7 +71,7 @@ def entered(engine: Engine) -> list[tuple[str, str, int]]:
 
 # ---------------------------------------------------------------- what it counts
 def test_an_owner_hears_when_nobody_of_the_account_was_active() -> None:
-    """The deadline is that of the last of them to be active, to the instant; somebody else's account says nothing."""
+    """R8: The deadline is that of the last of them to be active, to the instant; somebody else's account says nothing."""
     only = {"owner": "{trigger: {enters: quiet_account}, send: hello}"}
     words = 'segments:\n  quiet_account: plan == "owner" and members(count(session, 14 days) > 0) == 0'
     plan = plan_of(only, words, quiet=None)
@@ -88,7 +88,7 @@ def test_an_owner_hears_when_nobody_of_the_account_was_active() -> None:
 
 
 def test_fewer_than_two_active_and_a_role() -> None:
-    """Any condition over each person alone may be counted: roles, activity, both; who is unknown is not counted."""
+    """R8: Any condition over each person alone may be counted: roles, activity, both; who is unknown is not counted."""
     rules = {
         "r": "{trigger: {event: order}, reentry: every, audience: 'members(plan == \"admin\" and ever(session)) < 2', send: hello}"
     }
@@ -103,7 +103,7 @@ def test_fewer_than_two_active_and_a_role() -> None:
 
 
 def test_who_joins_knows_of_those_who_are_there() -> None:
-    """Whoever comes to an account by their very first event is decided on with the others counted; they know a µs later."""
+    """R8: Whoever comes to an account by their very first event is decided on with the others counted; they know a µs later."""
     rules = {
         "r": "{trigger: {event: order}, audience: members() >= 2, send: hello}",
         "s": "{trigger: {enters: more}, send: again}",
@@ -118,7 +118,7 @@ def test_who_joins_knows_of_those_who_are_there() -> None:
 
 
 def test_who_leaves_is_counted_no_more_and_knows_nothing() -> None:
-    """Without an account there is nothing to count: `members` is unknown, and unknown does not match (R5)."""
+    """R5, R8: Without an account there is nothing to count: `members` is unknown, and unknown does not match (R5)."""
     rules = {
         "few": "{trigger: {enters: few}, send: hello}",
         "r": "{trigger: {event: order}, reentry: every, audience: members() >= 1, send: again}",
@@ -138,7 +138,7 @@ def test_who_leaves_is_counted_no_more_and_knows_nothing() -> None:
 
 
 def test_an_account_with_too_many_people_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MEMBERS_TOLD_MAX: each change is told to everybody of the account; in a larger one nothing is known."""
+    """R8: MEMBERS_TOLD_MAX: each change is told to everybody of the account; in a larger one nothing is known."""
     monkeypatch.setattr(account_members, "MEMBERS_TOLD_MAX", 2)
     rules = {"r": "{trigger: {event: order}, reentry: every, audience: members() >= 1, send: hello}"}
     came = [
@@ -151,7 +151,7 @@ def test_an_account_with_too_many_people_is_unknown(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_plan_that_counts_otherwise_fires_for_nothing_of_the_past() -> None:
-    """E5, I11: what is counted anew, or means something else, is taken note of; later changes are seen."""
+    """E5, R8, I11: what is counted anew, or means something else, is taken note of; later changes are seen."""
     before = plan_of(
         {"led": "{trigger: {enters: led}, send: hello}"}, "segments: {led: members(ever(order)) >= 5}", quiet=None
     )
@@ -193,7 +193,7 @@ def by_hand(happened: Happened) -> set[tuple[str, int]]:
 @settings(max_examples=25)
 @given(happened=HAPPENED)
 def test_it_counts_what_a_count_by_hand_does(happened: Happened) -> None:
-    """An order enters the rule if, and only if, three people belonged to the account just before it."""
+    """R8: An order enters the rule if, and only if, three people belonged to the account just before it."""
     told = decided(records_of(happened), plan_of({"colleagues": RULES["colleagues"]}, "{}"))
     assert {(who, hour) for who, _, hour in entered(told)} == by_hand(happened)
 
@@ -214,7 +214,7 @@ CROWDED = st.lists(
 @settings(max_examples=25)
 @given(happened=CROWDED, dice=...)
 def test_batches_and_the_order_of_an_instant_change_nothing(happened: Happened, dice: int) -> None:
-    """I8: batches, steps of time, small memory and the order of people at one instant do not change the ledger."""
+    """R8, I8: batches, steps of time, small memory and the order of people at one instant do not change the ledger."""
     records = records_of(happened)
     plain = ledger(decided(records, PLAN))
     engine = begun(MemoryStore(), PLAN, cached_profiles=1)
@@ -265,7 +265,7 @@ def test_a_store_that_is_closed_and_opened_again_changes_nothing(happened: Happe
 @settings(max_examples=8)
 @given(happened=HAPPENED)
 def test_a_customers_own_log_says_all_that_was_decided_about_them(happened: Happened) -> None:
-    """I8: one customer, one history, though rules count the others."""
+    """R8, I8: one customer, one history, though rules count the others."""
     engine = decided(records_of(happened), PLAN)
     everybody = [record for _, record in engine.store.global_log()]
     for customer in PEOPLE:

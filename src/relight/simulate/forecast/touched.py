@@ -25,7 +25,7 @@ from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
     from relight.customers.profile import Profile
-    from relight.rules.plan import Plan, Rule
+    from relight.rules.plan import Plan, Rule, Step
     from relight.stores.interface import Store
 
 #: (rule, occurrence) -> (step, waits for its minute).
@@ -42,6 +42,8 @@ class Touched:
     leave: int = 0
     #: Go on at another step.
     moved: int = 0
+    #: Wait at a step without an `id:` whose place another one has taken: they follow what stands there now (E4).
+    shifted: int = 0
     #: Are mailed at once, or at the first minute that quiet hours allow, because a wait was removed or shortened.
     at_once: int = 0
     #: Are past a new threshold, and match, and are left out because the rule takes nobody from the past.
@@ -86,6 +88,10 @@ def touched_people(engine: Engine, new: Plan, rules: Iterable[str], *, reached: 
     old_waits = _waits(engine, wanted)
     found = TouchedPeople(customers=len(before.keys() - {CODES_CUSTOMER}), rules={rule: Touched() for rule in wanted})
     found.refolds = engine.plan is not None and needs_history(engine.plan, new)
+    shifted = {} if engine.plan is None else {name: shifted_steps(engine.plan, new, name) for name in wanted}
+    for inside in before.values():
+        for (name, _), (step, _) in inside.items():
+            found.rules[name].shifted += step in shifted.get(name, ())
     effects = _apply(engine, new, reached)
     _match_thresholds(found, old_waits, _waits(engine, wanted))
     left = {(row.customer, row.rule, row.occurrence) for row in effects.rows if row.reason == Reason.RULE_REMOVED}
@@ -97,6 +103,24 @@ def touched_people(engine: Engine, new: Plan, rules: Iterable[str], *, reached: 
             _count_silences(found.rules[rule.id], turn, rule)
             found.rules[rule.id].taken += _is_taken(turn, rule)
     return found
+
+
+def shifted_steps(old: Plan, new: Plan, rule: str) -> frozenset[str]:
+    """Return the ids made from kind and position that stand for another step now, while their own has got another."""
+    if rule not in old.rules or rule not in new.rules:
+        return frozenset()
+    was, stands = old.rules[rule].program.steps, new.rules[rule].program.steps
+    made = {id_: step.shape for id_, step in stands.items() if is_made(step)}
+    return frozenset(
+        id_
+        for id_, step in was.items()
+        if is_made(step) and id_ in made and made[id_] != step.shape and step.shape in made.values()
+    )
+
+
+def is_made(step: Step) -> bool:
+    """Return whether a step has no `id:` of its own: its id is made from its kind and place."""
+    return step.id.startswith(f"{step.kind.value}:")
 
 
 def _apply(engine: Engine, new: Plan, now: int) -> Effects:
