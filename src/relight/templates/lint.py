@@ -9,13 +9,13 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from relight.base.kinds import Kind
 from relight.base.problems import Place, Problem, Severity, sort_problems
 from relight.templates.letters import Rendered, RenderRefusal
 from relight.templates.page import contrast, read_page
 from relight.templates.samples import sample_letter
 
 if TYPE_CHECKING:
-    from relight.base.kinds import Kind
     from relight.templates.letters import CompiledLetter
     from relight.templates.page import Page
     from relight.templates.scan import LetterScan
@@ -35,6 +35,9 @@ _PLACEHOLDER = re.compile(r"lorem ipsum|\b(?:TODO|FIXME|TBD|XXX)\b|\{\{|\{%|\[(?
 _EMOJI = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff]")
 _SUFFIX_AFTER_VARIABLE = re.compile(r"\}\}(?:</\w+>)?['\u2019]\w")
 _LINK_VALUE = re.compile(r"(?:href|src)\s*=\s*[\"']\s*(\{\{.*?\}\})", re.DOTALL | re.IGNORECASE)
+_BARE = re.compile(r"\{\{-?\s*((?P<whose>entry|event|request|release|customer)\.(?P<name>\w+)|now)\s*-?\}\}")
+#: Kinds that are for programs as they stand -> (what they are called, the filter that makes words of them).
+_FILTERS_OF = {Kind.MONEY: ("money", "money"), Kind.TIME: ("a time", "datetime"), Kind.DATE: ("a date", "date")}
 _FROM_DATA = re.compile(r"\b(?:customer|entry|event|request|release)\b")
 
 
@@ -56,6 +59,11 @@ def lint_letters(
         properties: property of an event -> its kind; text where unknown.
     """
     problems = [problem for path, text in scan.sources.items() for problem in _lint_source(f"{scan.root}/{path}", text)]
+    traits = {name: declared.kind for letter in letters.values() for name, declared in letter.traits.items()}
+    answers = {**(kinds or {}), **traits}
+    for path, text in scan.sources.items():
+        if path.endswith((".html", ".txt")):
+            problems += _lint_values(f"{scan.root}/{path}", text, properties or {}, answers)
     for name, letter in letters.items():
         for language in letter.variants:
             folder = f"{scan.root}/{name}" + (f"/{language}" if language else "")
@@ -70,6 +78,24 @@ def lint_letters(
                 elif sample.name == "hostile":
                     problems += _lint_hostile(made, folder)
     return sort_problems(problems)
+
+
+def _lint_values(
+    file: str, text: str, properties: Mapping[str, Kind], answers: Mapping[str, Kind]
+) -> Iterator[Problem]:
+    """Find money and times that would be shown as programs write them: `1234.5`, `2026-03-01T12:00:00+03:00`."""
+    for found in _BARE.finditer(text):
+        kinds = answers if found["whose"] == "customer" else properties
+        kind = kinds.get(found["name"]) if found["name"] else Kind.TIME
+        if kind is None or kind not in _FILTERS_OF:
+            continue
+        noun, wanted = _FILTERS_OF[kind]
+        line, column = text.count("\n", 0, found.start()) + 1, found.start() - text.rfind("\n", 0, found.start())
+        yield Problem(
+            code="unformatted", message=f"'{found[1]}' is {noun} and would be shown as programs write it",
+            place=Place(file=file, line=line, column=column), severity="warning",
+            help=f"write {{{{ {found[1]} | {wanted} }}}}",
+        )  # fmt: skip
 
 
 def _refused(refusal: RenderRefusal, sample: str) -> Iterator[Problem]:

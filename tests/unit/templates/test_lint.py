@@ -47,6 +47,8 @@ def test_a_good_mail_is_silent() -> None:
         ("<p>" + "word " * 60 + "</p>", "text-differs"),
         ("<p>{{ entry.nothing + 1 }}</p>", "template-error"),
         ("<p>{{ customer.nobody }}</p>", "never-rendered"),
+        ("<p>{{ entry.total }}</p>", "unformatted"),
+        ("<p>{{now}}</p>", "unformatted"),
         ("<!-- " + "x" * (91 * 1024) + " -->", "mail-size"),
     ],
 )

@@ -103,7 +103,12 @@ def _people(rule: RuleFigures | None) -> str:
     return "-" if rule.messages and not rule.people else count_text(rule.people)
 
 
-def _reasons(rule: RuleFigures) -> list[str] | str:
+def _reasons(rule: RuleFigures) -> list[str]:
+    if not rule.chances and not rule.occurred:
+        counted = sorted(rule.counted.items(), key=lambda one: (-one[1], one[0]))
+        return [f"{reason}, each of {count_text(count)} times" for reason, count in counted] or [
+            "its trigger was never met"
+        ]
     return [f"{reason} {share_text(count, rule.chances)}" for reason, count in rule.not_sent.items()]
 
 

@@ -75,3 +75,13 @@ def test_a_terminal_gets_no_control_characters() -> None:
     data = gather(rows, {}, about=About(project="shop", zone="UTC", rules={}), streams=StreamCounts())
     assert "\x1b" not in simulate_text(data) + funnel_text(data)
     assert "a�[2Jb" in simulate_text(data)
+
+
+def test_a_rule_without_any_message_says_whether_its_trigger_was_met() -> None:
+    """An empty column told nothing: the trigger was never met, or what it met was only counted (R6)."""
+    about = About(project="shop", zone="UTC", rules={"never": "Never", "met": "Met"})
+    data = gather([], {("met", "audience_false", 1): 3}, about=about, streams=StreamCounts())
+    told = {line.split()[0]: line for line in funnel_text(data).splitlines() if line.split()[0] in about.rules}
+    assert told["never"].endswith("its trigger was never met")
+    assert told["met"].endswith("audience_false, each of 3 times")
+    assert "its trigger was never met" in simulate_text(data)
