@@ -12,6 +12,7 @@ from typing import Any
 
 from relight.messages.ledger import LedgerRow
 from relight.stores.sqlite import SqliteStore
+from tests.support.programs import run_program
 
 #: Longest that one command may take (s).
 COMMAND_SECONDS = 120
@@ -26,7 +27,7 @@ def relight(
     *arguments: str, cwd: Path, code: int | None = 0, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the program; code: the exit code that is expected, None for any."""
-    done = subprocess.run(
+    done = run_program(
         [sys.executable, "-m", "relight", *arguments],
         cwd=cwd,
         env=ENVIRONMENT | (env or {}),

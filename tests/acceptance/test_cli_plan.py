@@ -23,6 +23,7 @@ from relight.stores.sqlite import SqliteStore
 from tests.acceptance.cli_kit import ENVIRONMENT, copy_project, edit, ledger_of, relight, relight_json
 from tests.support.pages import free_port
 from tests.support.postgres_server import PostgresServer
+from tests.support.programs import Program, run_program
 
 #: Longest wait for an engine (s).
 ENGINE_SECONDS = 120
@@ -174,7 +175,7 @@ def test_on_a_terminal_only_yes_goes_ahead(project: Path, answer: str, versions:
     ours, theirs = pty.openpty()
     try:
         os.write(ours, f"{answer}\n".encode())
-        done = subprocess.run(
+        done = run_program(
             [sys.executable, "-m", "relight", "apply"], cwd=project, env=ENVIRONMENT, stdin=theirs,
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
@@ -214,7 +215,7 @@ def test_plan_apply_and_rollback_on_a_server(
 def _engine(folder: Path) -> Iterator[None]:
     log = folder / "engine.log"
     with log.open("w", encoding="utf-8") as said:
-        running = subprocess.Popen(
+        running = Program(
             [sys.executable, "-m", "relight", "run"], cwd=folder, env=ENVIRONMENT, stdout=said, stderr=said,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip

@@ -20,6 +20,7 @@ from tests.acceptance.cli_kit import (
     relight,
     relight_json,
 )
+from tests.support.programs import Program
 
 #: Batches that are durable before Ctrl-C comes.
 BATCHES_BEFORE = 6
@@ -93,7 +94,7 @@ def test_ctrl_c_loses_nothing(new_project: Path, run_project: Path, tmp_path: Pa
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDWR)
     with (
-        subprocess.Popen(
+        Program(
             [sys.executable, "-m", "relight", "run"],
             cwd=project,
             env=ENVIRONMENT | {"RELIGHT_CRASH_LOG": str(pipe)},

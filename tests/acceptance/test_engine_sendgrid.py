@@ -23,6 +23,7 @@ from relight.messages.addresses import address_hash
 from relight.stores.sqlite import SqliteStore
 from tests.faults.evidence import read_tables
 from tests.faults.small_project import SECRET, T0, add, line, write_project
+from tests.support.programs import Program, run_program
 
 KEY = "SG.made-up.key"
 PEOPLE = ("ada", "bounce1", "blocked1", "dropped1", "spam1", "unsubscribe1")
@@ -31,7 +32,7 @@ PEOPLE = ("ada", "bounce1", "blocked1", "dropped1", "spam1", "unsubscribe1")
 @contextmanager
 def standing_in(log: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     arguments = [sys.executable, "-m", "relight", "dev", "sendgrid", "--port", "0", "--log", str(log), "--key", KEY]
-    process = subprocess.Popen([*arguments, *options], stdout=subprocess.PIPE, text=True)
+    process = Program([*arguments, *options], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield process.stdout.readline().split(" at ")[1].split(";")[0], process
@@ -124,11 +125,11 @@ def test_the_guard_stops_and_an_operator_releases(tmp_path: Path) -> None:
         assert controls.count("pause") == 1
         assert "volume guard" in run(folder, T0 + 9 * HOUR)
         program = [sys.executable, "-m", "relight"]
-        told = subprocess.run([*program, "doctor", "--project", str(folder)], env=environment(), check=False,
+        told = run_program([*program, "doctor", "--project", str(folder)], env=environment(), check=False,
                               capture_output=True, text=True).stdout  # fmt: skip
         assert "relight release" in told
         assert "the key may send" in told
-        subprocess.run([*program, "release", "--project", str(folder)], env=environment(), check=True)
+        run_program([*program, "release", "--project", str(folder)], env=environment(), check=True)
         run(folder, T0 + 10 * HOUR)
         assert run(folder, T0 + 11 * HOUR) == ""
         assert set(states(folder).values()) == {"accepted"}
@@ -141,13 +142,13 @@ def test_a_test_mail_goes_by_the_project_s_way(tmp_path: Path) -> None:
     with standing_in(tmp_path / "log") as (url, _):
         folder = project_of(tmp_path / "desk", url)
         program = [sys.executable, "-m", "relight", "send-test", "welcome", "--project", str(folder), "--to"]
-        done = subprocess.run(
+        done = run_program(
             [*program, "you@mail.example"], env=environment(), check=True, capture_output=True, text=True
         )
         assert done.stdout.startswith("accepted: '[test] ")
-        wrong = subprocess.run([*program, "nobody"], env=environment(), check=False, capture_output=True, text=True)
+        wrong = run_program([*program, "nobody"], env=environment(), check=False, capture_output=True, text=True)
         assert wrong.returncode == 64
-        refused = subprocess.run([*program, "you@mail.example"], env=environment(SENDGRID_API_KEY="SG.x"), check=False,
+        refused = run_program([*program, "you@mail.example"], env=environment(SENDGRID_API_KEY="SG.x"), check=False,
                                  capture_output=True, text=True)  # fmt: skip
         assert refused.returncode != 0
         assert "401" in refused.stdout
@@ -182,7 +183,7 @@ def test_reports_move_messages_and_suppress_addresses(tmp_path: Path) -> None:
             config.seek(0)
             config.write(text.replace("web: {", f'web: {{listen: "127.0.0.1:{port}", ', 1))
         known = environment(SENDGRID_WEBHOOK_KEY=public)
-        web = subprocess.Popen([sys.executable, "-m", "relight", "web", "--project", str(folder)], env=known,
+        web = Program([sys.executable, "-m", "relight", "web", "--project", str(folder)], env=known,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         try:
             run(folder, T0 + HOUR, SENDGRID_WEBHOOK_KEY=public)

@@ -17,6 +17,7 @@ import pytest
 from tests.faults.conftest import ROOT
 from tests.faults.small_project import QUIET, SECRET, write_project
 from tests.support.pages import Pages, free_port, port_of, serving
+from tests.support.programs import Program
 
 SECONDS = 90
 #: Seconds between two signals.
@@ -38,7 +39,7 @@ def running(folder: Path, *options: str) -> Iterator[Pages]:
     """Run the real program on a project until the block ends; `process` is the engine, `log` what both say."""
     arguments = [sys.executable, "-m", "relight", "run", "--project", str(folder), *options]
     log = folder / "run.log"
-    with log.open("wb") as file, subprocess.Popen(
+    with log.open("wb") as file, Program(
         arguments, cwd=ROOT, env={**os.environ, "LINK_SECRET": SECRET}, stdout=file, stderr=file
     ) as process:  # fmt: skip
         try:

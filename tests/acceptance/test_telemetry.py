@@ -28,6 +28,7 @@ from relight.engine.telemetry.catalogue import CATALOGUE, Part
 from relight.engine.telemetry.tracing import open_tracing
 from tests.acceptance.cli_kit import copy_project, edit, relight
 from tests.support.pages import free_port
+from tests.support.programs import Program
 
 #: Longest that a figure may take to come (s).
 SECONDS = 120
@@ -47,9 +48,7 @@ def live_project(source: Path, target: Path, port: int) -> Path:
 @contextmanager
 def running(project: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     arguments = [sys.executable, "-m", "relight", "run", *options]
-    with subprocess.Popen(
-        arguments, cwd=project, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as process:
+    with Program(arguments, cwd=project, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         try:
             yield process
         finally:

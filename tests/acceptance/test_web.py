@@ -8,7 +8,6 @@ import json
 import os
 import re
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -40,6 +39,7 @@ from tests.faults.checker import mails_in
 from tests.faults.conftest import ROOT
 from tests.faults.small_project import SECRET
 from tests.support.pages import BASE, KEY, Pages, links_of, port_of, project_with_mail, run_once, serving
+from tests.support.programs import run_program
 
 MULTIPART = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
 SURVEYS = "surveys: {nps: {scale: 0-10}}\n"
@@ -469,7 +469,7 @@ def test_an_address_that_is_taken_is_69(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port_of(folder)))
         taken.listen()
-        done = subprocess.run(
+        done = run_program(
             [sys.executable, "-m", "relight", "web", "--project", str(folder)],
             env={**os.environ, "LINK_SECRET": SECRET}, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip

@@ -25,6 +25,7 @@ from relight.transports.kafka_publish import Row, publish, read_published
 from relight.transports.kafka_topics import group_lag
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.postgres_server import PostgresServer
+from tests.support.programs import Program, run_program
 
 #: Longest that a cluster may go without coming a step nearer to its end (s).
 SETTLE_SECONDS = 240
@@ -65,7 +66,7 @@ class Cluster:
         self.relight("topics", "create", *kind, "--source-partitions", str(source_partitions))
 
     def relight(self, *arguments: str) -> str:
-        done = subprocess.run(
+        done = run_program(
             [sys.executable, "-m", "relight", *arguments],
             cwd=self.folder,
             env=self.env,
@@ -75,7 +76,7 @@ class Cluster:
             check=False,
         )
         assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        return str(done.stdout)
 
     def rows(self, stream: str, file: str) -> list[Row]:
         """Return the rows of a file as `relight publish` writes them."""
@@ -100,7 +101,7 @@ class Cluster:
     def start_program(self, name: str, *command: str, env: dict[str, str] | None = None) -> None:
         self._commands[name] = (command, env or {})
         with (self._logs / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen(
+            self._processes[name] = Program(
                 command,
                 cwd=self.folder,
                 env=self.env | (env or {}),
@@ -172,11 +173,11 @@ class Cluster:
 
     def lag(self) -> str:
         """Return what `relight lag` says, also where it fails."""
-        done = subprocess.run(
+        done = run_program(
             [sys.executable, "-m", "relight", "lag"], cwd=self.folder, env=self.env, capture_output=True, text=True,
             timeout=120, check=False,
         )  # fmt: skip
-        return done.stdout + done.stderr
+        return f"{done.stdout}{done.stderr}"
 
     def wait_for_checkpoints(self, *, seconds: float = 60) -> None:
         """Wait until the group's offsets say that every partition has a checkpoint."""

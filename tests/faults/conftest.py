@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,10 +18,11 @@ from relight.cli.demo_data import write_demo
 from tests.faults import runner
 from tests.faults.checker import Identity, Tables, mails_in, read_tables, well_formed
 from tests.faults.small_project import SECRET
+from tests.support.programs import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 CUSTOMERS = 24
-#: Records of one transaction: some twenty of them.
+#: Records of one transaction at most; each day of the year ends one.
 BATCH = 30
 #: A tenth of the customers.
 CACHED = "2"
@@ -57,7 +57,7 @@ class Runner:
         self.project = project
         arguments = [sys.executable, "-m", runner.__name__, str(project)]
         environment = {**os.environ, "LINK_SECRET": SECRET}
-        self.process = subprocess.Popen(arguments, cwd=ROOT, stdin=-1, stdout=-1, text=True, env=environment)
+        self.process = Program(arguments, cwd=ROOT, stdin=-1, stdout=-1, text=True, env=environment)
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
 
@@ -140,8 +140,3 @@ def clean(shops: Runner, tmp_path_factory: pytest.TempPathFactory) -> Clean:
     assert shops.run(shop, RELIGHT_CRASH_LOG=str(folder / "passes")) == 0
     passes = Counter((folder / "passes").read_text().split())
     return Clean(shop, shop.tables(), shop.mails(), passes)
-
-
-def is_full() -> bool:
-    """Whether every pass of every point is to be killed."""
-    return os.environ.get("RELIGHT_SWEEP") == "full"

@@ -11,13 +11,17 @@ import pytest
 
 from relight.stores.crash import CRASH_POINTS
 from tests.faults.checker import Tables, check_always, check_finished, message_ids, well_formed
-from tests.faults.conftest import CUSTOMERS, Clean, Runner, Shop, copy_project, is_full
-from tests.faults.tally import count
+from tests.faults.conftest import CUSTOMERS, Clean, Runner, Shop, copy_project
+from tests.faults.tally import amount, count
+from tests.faults.tracing import spread
 
 #: Points that a short run does not come to; the store's own sweep kills at them.
 STORE_ONLY = {"before_segment_commit", "after_segment_commit", "before_merge_commit", "after_merge_commit"}
 #: Points of the inbox, which this run leaves empty: test_inbox kills at them.
 INBOX = {"before_inbox_commit", "after_inbox_commit", "before_inbox_batch", "after_inbox_batch"}
+#: Passes of one point at which `make faults` kills, from the first to the last: a year of days is 370 commits, and one is
+#: like the next.
+PASSES_MAX = 40
 POINTS = [name for name in CRASH_POINTS if name not in STORE_ONLY | INBOX]
 
 
@@ -47,7 +51,8 @@ def test_a_killed_run_ends_like_one_that_was_not(tmp_path: Path, shops: Runner, 
     same ledger, and every mail once, byte for byte.
     """
     last = clean.passes[point]
-    for nth in range(1, last + 1) if is_full() else sorted({1, (last + 1) // 2} if last > 2 else {last}):
+    every = spread([(point, nth) for nth in range(1, last + 1)], amount(quick=2, full=PASSES_MAX))
+    for _, nth in every if last > 2 else every[-1:]:
         shop = shops.shop(tmp_path / str(nth))
         assert shops.run(shop, RELIGHT_CRASH_AT=f"{point}:{nth}") == -signal.SIGKILL
         assert_sound(shop)
@@ -57,10 +62,10 @@ def test_a_killed_run_ends_like_one_that_was_not(tmp_path: Path, shops: Runner, 
 
 
 def test_a_run_killed_again_and_again_ends(tmp_path: Path, shops: Runner, clean: Clean) -> None:
-    """Killed at its fourth batch at every start, recovery itself included, a run still comes to its end."""
+    """Killed a fifth of its way at every start, recovery itself included, a run still comes to its end."""
     shop = shops.shop(tmp_path / "shop")
     starts = 0
-    while shops.run(shop, RELIGHT_CRASH_AT="after_append_commit:5") != 0:
+    while shops.run(shop, RELIGHT_CRASH_AT=f"after_append_commit:{clean.passes['after_append_commit'] // 5}") != 0:
         assert_sound(shop)
         starts += 1
         assert starts < clean.passes["after_append_commit"], "no way forward"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from tests.faults import live_child
 from tests.faults.checker import check_always, mails_in, message_ids, read_tables
 from tests.faults.conftest import ROOT
 from tests.faults.small_project import QUIET, SECRET, T0, add, line, write_project
+from tests.support.programs import Program
 
 CATCH_UP = 5 * MINUTE
 
@@ -30,7 +30,7 @@ class Live:
         self.set_clock(now)
         arguments = [sys.executable, "-m", live_child.__name__, str(folder), str(self.clock)]
         environment = {**os.environ, "LINK_SECRET": SECRET, **env}
-        self.process = subprocess.Popen(arguments, cwd=ROOT, stdout=-1, text=True, env=environment)
+        self.process = Program(arguments, cwd=ROOT, stdout=-1, text=True, env=environment)
 
     def set_clock(self, now: int) -> None:
         new = self.clock.with_suffix(".new")

@@ -26,6 +26,7 @@ from tests.faults.tally import amount, count
 from tests.faults.test_smtp_endings import HEALTHY, delivery, serving
 from tests.faults.test_system_calls import Place, assert_sound, assert_whole, undisturbed_place
 from tests.faults.tracing import run_job
+from tests.support.programs import Program
 
 CLEAR = {ExitCode.FINE, ExitCode.UNREACHABLE}
 
@@ -142,7 +143,7 @@ def relight(folder: Path, **environment: str) -> Iterator[subprocess.Popen[str]]
     """Run `relight run` in a project."""
     variables = {**os.environ, "LINK_SECRET": SECRET, **environment}
     arguments = [sys.executable, "-m", "relight", "run", "--no-web"]
-    with subprocess.Popen(arguments, cwd=folder, env=variables, stdout=-1, stderr=-1, text=True) as process:
+    with Program(arguments, cwd=folder, env=variables, stdout=-1, stderr=-1, text=True) as process:
         try:
             yield process
         finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 from tests.faults.conftest import ROOT
 from tests.faults.small_project import SECRET
 from tests.support.pages import Pages, free_port
+from tests.support.programs import run_program
 
 TOKEN = "a token of the desk"
 #: A rule with a goal, in which people still wait at the end.
@@ -77,6 +77,6 @@ def await_figures(pages: Pages) -> None:
 
 def _relight(*arguments: str, **env: str) -> None:
     environment = {**os.environ, "LINK_SECRET": SECRET, **env}
-    subprocess.run(
+    run_program(
         [sys.executable, "-m", "relight", *arguments], cwd=ROOT, env=environment, capture_output=True, check=True
     )

@@ -24,6 +24,7 @@ from relight.stores.inbox_interface import InboxEntry
 from tests.faults.checker import mails_in
 from tests.faults.conftest import ROOT
 from tests.faults.small_project import QUIET, SECRET, T0, add, line, write_project
+from tests.support.programs import Program, run_program
 
 BASE = "https://mail.small.example"
 KEY = TokenKey(secret=SECRET.encode())
@@ -67,7 +68,7 @@ def project_with_mail(
 def run_once(folder: Path) -> None:
     """Run a project of finished files to its end, in a process: a browser of the test may own this one's event loop."""
     arguments = [sys.executable, "-m", "relight", "run", "--project", str(folder)]
-    subprocess.run(arguments, cwd=ROOT, env={**os.environ, "LINK_SECRET": SECRET}, capture_output=True, check=True)
+    run_program(arguments, cwd=ROOT, env={**os.environ, "LINK_SECRET": SECRET}, capture_output=True, check=True)
 
 
 def links_of(folder: Path) -> dict[str, str]:
@@ -129,7 +130,7 @@ def serving(folder: Path, **env: str) -> Iterator[Pages]:
     """Serve a project's pages in a process of their own, until the block ends."""
     log = folder / "web.log"
     environment = {**os.environ, "LINK_SECRET": SECRET, **env}
-    with log.open("wb") as file, subprocess.Popen(
+    with log.open("wb") as file, Program(
         [sys.executable, "-m", "relight", "web", "--project", str(folder)],
         cwd=ROOT, env=environment, stdout=file, stderr=file,
     ) as process:  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
@@ -22,6 +21,7 @@ from relight.streams.envelope import Event
 from tests.adapters.stores import crash_child
 from tests.adapters.stores.crash_child import BATCH, CODES, LIMITS, POOL, ROUNDS, work
 from tests.adapters.stores.examples import MINUTE, T0, make_row
+from tests.support.programs import run_program
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = Path(relight.__file__).parent
@@ -35,7 +35,7 @@ STORE_POINTS = [
 
 def run_child(folder: Path, **environment: str) -> int:
     arguments = [sys.executable, "-m", crash_child.__name__, str(folder / "store.db"), str(folder / "acknowledged")]
-    return subprocess.run(arguments, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
+    return run_program(arguments, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,6 @@ def test_an_unknown_point_is_refused() -> None:
     """A misspelt RELIGHT_CRASH_AT stops the process with the names there are, instead of never crashing."""
     arguments = [sys.executable, "-c", "import relight.stores.crash"]
     environment = {**os.environ, "RELIGHT_CRASH_AT": "before_apend_commit:1"}
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    done = run_program(arguments, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "before_append_commit" in done.stderr
