@@ -26,7 +26,7 @@ from bench.measure import measured
 from bench.table import Row, show
 from bench.workload import Size, write_events, write_project
 
-from relight.transports.kafka_clients import open_admin, router_group
+from relight.transports.kafka_clients import log_topic, open_admin, router_group
 from relight.transports.kafka_topics import group_lag
 from tests.cluster.cluster_kit import Cluster
 
@@ -183,20 +183,24 @@ class Bench:
         """The router beside loops that only read and write the same bytes."""
         with self.cluster() as cluster:
             cpu, wall, memory = self.route(cluster)
+            cluster.kill("router")
             loops = {}
-            for name, pack in (("packed", 200), ("one by one", 1)):
+            for name, pack, log in (
+                ("same bytes", 0, log_topic(cluster.name)), ("packed", 200, ""), ("one by one", 1, ""),
+            ):  # fmt: skip
                 loops[name] = measured(
                     "bench.kafka_baselines:copy_loop", address=self.ground.broker.address, source=f"{cluster.name}.app",
-                    target=self.ground.topic("copy", LOG_PARTITIONS), group=self.ground.broker.new_name("g"), pack=pack,
+                    target=self.ground.topic("copy", LOG_PARTITIONS), group=self.ground.broker.new_name("g"),
+                    pack=pack, log=log,
                 )  # fmt: skip
-        one_by_one, packed = loops["one by one"], loops["packed"]
-        each = [one.cpu / one.told["events"] * 1e6 for one in (packed, one_by_one)]
+        same, packed, one_by_one = (one.cpu / one.told["events"] * 1e6 for one in loops.values())
+        mine = cpu / self.sizes.events * 1e6
         return Row(
             name="router", what=f"one router: {self.sizes.events:,} records into packs for {LOG_PARTITIONS} partitions",
-            events=self.sizes.events, wall=wall, cpu=cpu, memory=memory, baseline=f"loop, packed {each[0]:,.1f} µs",
-            ratio=each[0] / (cpu / self.sizes.events * 1e6), target="≥ 0.7",
-            more=f"a loop that writes record by record {each[1]:,.1f} µs, "
-            f"{each[1] / (cpu / self.sizes.events * 1e6):.2f} of it",
+            events=self.sizes.events, wall=wall, cpu=cpu, memory=memory, baseline=f"loop, same bytes {same:,.1f} µs",
+            ratio=same / mine, target="≥ 0.7",
+            more=f"a loop that packs 200 records without looking {packed:,.1f} µs, {packed / mine:.2f}; one that "
+            f"copies record by record {one_by_one:,.1f} µs, {one_by_one / mine:.2f}",
         )  # fmt: skip
 
     def pause(self) -> Row:

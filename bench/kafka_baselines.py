@@ -15,10 +15,14 @@ POLL_RECORDS_MAX = 5_000
 PACK_RECORDS = 200
 
 
-def copy_loop(address: str, source: str, target: str, group: str, pack: int) -> dict[str, float]:
+def copy_loop(  # noqa: PLR0913  # all of it told on a command line
+    *, address: str, source: str, target: str, group: str, pack: int, log: str
+) -> dict[str, float]:
     """Read a topic to its end and write what was read, `pack` records a message; durable and committed each poll.
 
-    Nothing is decoded, and no record looks for its customer.
+    log: where it is not empty, write the messages of this topic in the place of what was read, to the partitions they
+    are in, as many a poll as the share of the records that it brought: the very bytes that a router wrote. Nothing is
+    decoded, and no record looks for its customer.
     """
     consumer = KafkaConsumer(
         bootstrap_servers=address, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest",
@@ -29,8 +33,9 @@ def copy_loop(address: str, source: str, target: str, group: str, pack: int) -> 
     )
     places = [TopicPartition(source, number) for number in sorted(consumer.partitions_for_topic(source) or ())]
     consumer.assign(places)
-    left = sum(consumer.end_offsets(places).values())
-    records = 0
+    left = total = sum(consumer.end_offsets(places).values())
+    ready = _messages(address, log) if log else []
+    records = sent = 0
     WATCH.start()
     while left:
         futures: list[Any] = []
@@ -38,7 +43,11 @@ def copy_loop(address: str, source: str, target: str, group: str, pack: int) -> 
             values = [record.value for record in found]
             left -= len(values)
             records += len(values)
-            futures += _send(producer, target, place.partition, values, pack)
+            if not log:
+                futures += _send(producer, target, place.partition, values, pack)
+        share = len(ready) * (total - left) // total
+        futures += [producer.send(target, value=value, partition=part) for part, value in ready[sent:share]]
+        sent = share
         for future in futures:
             future.get(timeout=120)
         consumer.commit({place: OffsetAndMetadata(consumer.position(place), "", -1) for place in places})
@@ -46,6 +55,22 @@ def copy_loop(address: str, source: str, target: str, group: str, pack: int) -> 
     consumer.close()
     producer.close()
     return {"events": records}
+
+
+def _messages(address: str, topic: str) -> list[tuple[int, bytes]]:
+    """Return (partition, value) of all messages of a topic, the partitions by turns."""
+    found: list[tuple[int, int, bytes]] = []
+    consumer = KafkaConsumer(
+        bootstrap_servers=address, auto_offset_reset="earliest", max_partition_fetch_bytes=8_000_000
+    )
+    places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+    consumer.assign(places)
+    ends = consumer.end_offsets(places)
+    while any(consumer.position(place) < ends[place] for place in places):
+        for place, records in consumer.poll(timeout_ms=200).items():
+            found += [(record.offset, place.partition, record.value) for record in records]
+    consumer.close()
+    return [(part, value) for _, part, value in sorted(found)]
 
 
 def _send(producer: Any, target: str, partition: int, values: Sequence[bytes], pack: int) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from relight.engine.cluster_plans import version_told
 from relight.engine.cluster_worker import check_generation, needs_of_cluster
+from relight.engine.cycles import rare_collections
 from relight.engine.feed import Feed
 from relight.engine.plan_versions import keep_plan, note_told, told_versions
 from relight.streams.envelope import Control, Event
@@ -79,12 +80,13 @@ def run_router(
         )
         watch = StepWatch("the router", STEP_SECONDS_MAX)
         try:
-            while not stop.is_set():
-                watch.come_round()
-                router.step()
-                while router.notices:
-                    _LOG.warning(router.notices.popleft())
-                on_step(router)
+            with rare_collections():
+                while not stop.is_set():
+                    watch.come_round()
+                    router.step()
+                    while router.notices:
+                        _LOG.warning(router.notices.popleft())
+                    on_step(router)
         finally:
             watch.close()
             router.close()

@@ -236,7 +236,11 @@ class Router:
         found = state.read(records)
         if state.reader is None:
             return found  # our own, read before
-        kept = {id(one) for one in self._admit([one for _, one in found if not isinstance(one, Control)])}
+        records = [one for _, one in found if type(one) is not Control]
+        admitted = self._admit(records)
+        if len(admitted) == len(found):
+            return found
+        kept = {id(one) for one in admitted}
         return [(offset, one) for offset, one in found if id(one) in kept]
 
     # ------------------------------------------------------------ time of idle sources
@@ -276,9 +280,13 @@ class Router:
         for state in sorted(told, key=lambda one: one.source):
             mine = [Reading(state.source, state.first, state.next, state.until) for _ in range(self._partitions)]
             found = routed.get(state.source, [])
-            for offset, record in found:
+            for routed_one in found:
+                record = routed_one[1]
+                if type(record) is Event and record.customer is not None:
+                    mine[partition_of(record.customer, self._partitions)].records.append(routed_one)
+                    continue
                 for number in self._places(record):
-                    mine[number].records.append((offset, record))
+                    mine[number].records.append(routed_one)
                 if isinstance(record, DeadLetter):
                     letters.append(record)
             for number, reading in enumerate(mine):

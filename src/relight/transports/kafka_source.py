@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from relight.streams.envelope import DeadLetter
     from relight.transports.log_pack import Routed, Source
     from relight.transports.records import RecordReader
+
+_PUBLISHED = msgspec.msgpack.Decoder(Published)
+_NO_HEADERS: dict[str, bytes] = {}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,21 +54,22 @@ class SourceState:
         for record in records:
             if record.offset < self.next:
                 continue
-            headers = dict(record.headers)
+            headers = dict(record.headers) if record.headers else _NO_HEADERS
             if UNTIL_HEADER in headers:
                 self.until = max(self.until, int(headers[UNTIL_HEADER]))
             else:
                 told = headers.get(PUBLISHED_HEADER)
-                said = None if told is None else msgspec.msgpack.decode(told, type=Published)
+                said = None if told is None else _PUBLISHED.decode(told)
                 if self.reader is None:
                     kind = Event if EVENT_HEADER in headers else Control
                     found.append((record.offset, self._our_own(record, said, kind)))
                 else:
-                    found.extend((record.offset, one) for one in self._events(self.reader, record, said))
+                    offset, events = record.offset, self._events(self.reader, record, said)
+                    found += [(offset, events[0])] if len(events) == 1 else [(offset, one) for one in events]
             self.next = record.offset + 1
         return found
 
-    def _events(self, reader: RecordReader, record: Any, said: Published | None) -> Iterable[Event | DeadLetter]:
+    def _events(self, reader: RecordReader, record: Any, said: Published | None) -> Sequence[Event | DeadLetter]:
         value = record.value or b""
         if said is not None:
             self.until = max(self.until, said.ingest_time)
