@@ -14,6 +14,7 @@ from relight.base.instants import iso_utc
 from relight.cli.output import marked, table
 from relight.config.measure_kinds import Unit
 from relight.metrics.figures import figure_text, goal_text
+from relight.metrics.remarks import remark_text
 
 if TYPE_CHECKING:
     from relight.metrics import CohortTable, FunnelCounts, Interval, Measure, Period, RuleEffect, TargetStatus
@@ -263,7 +264,7 @@ def effects_text(effects: Sequence[RuleEffect], currency: str) -> str:
                 f"{one.rule}: {found.revenue_uplift:+,.2f} {currency} a person"
                 f" ({found.revenue_interval.low:,.2f} to {found.revenue_interval.high:,.2f})"
             )
-        lines += [f"{one.rule}: {text}" for text in one.warnings]
+        lines += [f"{one.rule}: {remark_text(warning)}" for warning in one.warnings]
     return "\n".join([*lines, *(_dim(effects[0].definition) if effects else [])])
 
 
@@ -304,7 +305,7 @@ def effect_json(effect: RuleEffect) -> dict[str, object]:
         "revenue_uplift": found.revenue_uplift,
         "revenue_interval": interval_json(found.revenue_interval),
         "ratio_p": effect.ratio_p,
-        "warnings": list(effect.warnings),
+        "warnings": [remark_text(warning) for warning in effect.warnings],
         "definition": effect.definition,
     }
 

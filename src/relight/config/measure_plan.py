@@ -127,6 +127,11 @@ class MeasurePlan:
             return None
         return self._missing(kind.needs, kind.needs_one_of)
 
+    def lacking(self, name: str) -> tuple[list[str], tuple[str, ...]]:
+        """Return the sources that a measure needs and the file does not say, and those of which it must say one."""
+        kind = MEASURES.get(name)
+        return ([], ()) if kind is None else self._lacking(kind.needs, kind.needs_one_of)
+
     def missing_for_customers(self, name: str) -> str | None:
         """Return the same for a measure of each customer."""
         needs = CUSTOMER_MEASURES[name].needs
@@ -134,7 +139,10 @@ class MeasurePlan:
         return self._missing(tuple(one for one in needs if one != "loss"), one_of)
 
     def _missing(self, needs: tuple[str, ...], one_of: tuple[str, ...]) -> str | None:
-        lacking = [f"`{one}`" for one in needs if one not in self.sources]
-        if one_of and "left" not in self.sources and self.lapsed_after is None:
-            lacking.append(" or ".join(f"`{one}`" for one in one_of))
-        return f"`sources` in config/measures.yaml does not say {', '.join(lacking)}" if lacking else None
+        lacking, choice = self._lacking(needs, one_of)
+        words = [f"`{one}`" for one in lacking] + ([" or ".join(f"`{one}`" for one in choice)] if choice else [])
+        return f"`sources` in config/measures.yaml does not say {', '.join(words)}" if words else None
+
+    def _lacking(self, needs: tuple[str, ...], one_of: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
+        keeps = "left" in self.sources or self.lapsed_after is not None
+        return [one for one in needs if one not in self.sources], () if keeps else one_of

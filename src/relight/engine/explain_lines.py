@@ -263,6 +263,13 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """A number of things, thousands apart."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf:
     """Names of which each will do: `a`, `a or b`, `a, b or c`; none is any activity."""
 
@@ -292,7 +299,7 @@ class Said:
 
 
 #: What can stand in a sentence; text and numbers stand there as they are.
-Part = str | int | Moment | Ago | Length | Exactly | Shown | Because | Times | OneOf | Decimals | Share | Said
+Part = str | int | Moment | Ago | Length | Exactly | Shown | Because | Count | Times | OneOf | Decimals | Share | Said
 
 
 def say(line: Line, **values: Part) -> Said:

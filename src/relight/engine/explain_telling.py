@@ -13,6 +13,7 @@ from relight.engine.explain_english import MONTHS as ENGLISH_MONTHS
 from relight.engine.explain_lines import (
     Ago,
     Because,
+    Count,
     Decimals,
     Exactly,
     Length,
@@ -76,7 +77,7 @@ def _part(part: Part, language: str, reasons: Mapping[str, str]) -> str:
             return _one_of(part.names, language)
         case Moment() | Ago() | Length() | Exactly():
             return _time(part, language)
-        case Times() | Decimals() | Share():
+        case Count() | Times() | Decimals() | Share():
             return _number(part, language)
         case _:
             assert_never(part)
@@ -93,11 +94,13 @@ def _time(part: Moment | Ago | Length | Exactly, language: str) -> str:
         case Length():
             return length(part.span, language)
         case Exactly():
-            return _exact(part.span, language)
+            return exact_length(part.span, language)
 
 
-def _number(part: Times | Decimals | Share, language: str) -> str:
+def _number(part: Count | Times | Decimals | Share, language: str) -> str:
     match part:
+        case Count():
+            return _local(f"{part.count:,}", language)
         case Times():
             line = {1: Line.ONCE, 2: Line.TWICE}.get(part.count, Line.TIMES)
             return _filled(language, line, count=_local(f"{part.count:,}", language))
@@ -120,10 +123,11 @@ def length(span: int, language: str = "en") -> str:
     if size < MINUTE:
         return _filled(language, Line.UNDER_A_MINUTE)
     unit = next((unit for unit, *_ in _UNITS if size >= 2 * unit), MINUTE)
-    return _exact(size // unit * unit, language)
+    return exact_length(size // unit * unit, language)
 
 
-def _exact(span: int, language: str) -> str:
+def exact_length(span: int, language: str = "en") -> str:
+    """Return a length in µs to the unit, as somebody wrote it down: `7 days`, `90 minutes`."""
     for unit, one, many in _UNITS:
         if span and span % unit == 0:
             return _filled(language, one if span == unit else many, count=span // unit)

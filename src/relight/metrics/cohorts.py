@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from relight.config.measure_plan import Funnel
+from relight.metrics.definitions import cohort_definition
 from relight.metrics.periods import Period, periods_of
 from relight.metrics.spans import spans_of
 from relight.metrics.tables import NO_AMOUNT, NO_CODE, Codes, Ints, total, units
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 #: Flags of (customer, period) that are held at once (bytes); beyond it the pairs are sorted instead.
 FLAGS_MAX = 200_000_000
 _FAR = np.iinfo(np.int64).max
-
-COHORT_DEFINITION = (
-    "A cohort holds the people who became customers in one local calendar period: at their first `signup` (without one:"
-    " at the first activity). Active in period n: any event that counts as activity in the n-th calendar period after"
-    " it, 0 being the period itself."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +42,7 @@ class CohortTable:
 
     width: str
     rows: tuple[Cohort, ...]
-    definition: str = COHORT_DEFINITION
+    definition: str = cohort_definition()
 
 
 def cohort_table(log: MeasureLog, *, width: str, until: int, since: int | None = None) -> CohortTable:

@@ -11,7 +11,7 @@ from relight.base.durations import add_months
 from relight.base.errors import UsageError
 from relight.base.suggest import suggest_words
 from relight.config.measure_kinds import MEASURES, MeasureKind, Unit
-from relight.metrics.definitions import definition_of
+from relight.metrics.definitions import SENTENCES, definition_of, missing_text
 from relight.metrics.intervals import mean_interval, wilson
 from relight.metrics.measure import Interval, Measure, Point
 from relight.metrics.orders import (
@@ -125,10 +125,10 @@ class _Work:
     def measure(self, name: str) -> Measure:
         effort = self.plan.efforts.get(name)
         if effort is not None:
-            kind = _effort_kind(name, effort.begins.text, effort.ends.text)
+            kind = _effort_kind(name, definition_of(name, self.plan))
             return self._made(kind, effort_points(self.log, effort, self.periods))
         kind = MEASURES[name]
-        lacking = self.plan.missing(name)
+        lacking = missing_text(name, self.plan)
         if lacking is None and self.asked.product is not None and not kind.of_products:
             lacking = "this measure is not of one product"
         return self._made(kind, [] if lacking else _POINTS[name](self), lacking)
@@ -144,7 +144,7 @@ class _Work:
             value=None if chosen is None else chosen.value,
             n=0 if chosen is None else chosen.n,
             interval=None if chosen is None else _interval(kind.name, chosen),
-            definition=definition_of(kind, self.plan),
+            definition=definition_of(kind.name, self.plan),
             period=None if chosen is None else chosen.period,
             parts={} if chosen is None else chosen.parts,
             year_before=None if chosen is None else _year_before(points, chosen, self.plan.zone),
@@ -152,7 +152,7 @@ class _Work:
             more_is_better=kind.more_is_better,
             currency=self.plan.currency,
             slice=self.asked.slice,
-            missing=missing or (None if points else "there are no events yet"),
+            missing=missing or (None if points else SENTENCES["en"]["no_events"]),
         )
 
     def clv(self) -> list[Point]:
@@ -208,15 +208,14 @@ _POINTS: Mapping[str, Callable[[_Work], Sequence[Point]]] = {
 }
 
 
-def _effort_kind(name: str, begins: str, ends: str) -> MeasureKind:
+def _effort_kind(name: str, definition: str) -> MeasureKind:
     return MeasureKind(
         name=name,
         capability="C11",
         title=name.replace("_", " ").capitalize(),
         unit=Unit.DAYS,
         more_is_better=False,
-        definition=f"Measured effort: the median days from '{begins}' to the first '{ends}' of the same customer that"
-        f" is not earlier, over those that ended in the period.",
+        definition=definition,
     )
 
 

@@ -6,16 +6,17 @@ written to counts, also where the mail bounced afterwards. Machine opens and cli
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from relight.base.durations import Span
 from relight.base.instants import DAY
 from relight.config.measure_plan import Source
+from relight.engine.explain_lines import Count, Share
 from relight.messages.life import MessageState
+from relight.metrics.definitions import effect_definition
 from relight.metrics.exposures import Exposed, Exposures
 from relight.metrics.intervals import (
     RATIO_P_MIN,
@@ -27,10 +28,12 @@ from relight.metrics.intervals import (
 )
 from relight.metrics.measure import Interval
 from relight.metrics.orders import orders_of
+from relight.metrics.remarks import remark
 from relight.metrics.tables import MILLION, NO_AMOUNT, Codes, Flags, Ints
 
 if TYPE_CHECKING:
     from relight.metrics.extract import MeasureLog
+    from relight.metrics.remarks import Remark
     from relight.metrics.special import Floats
     from relight.rules.plan import Goal, Plan, Rule
     from relight.stores.interface import Store
@@ -47,14 +50,6 @@ _RATE_ASSUMED = 0.01
 ACCEPTED_STATES = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.BOUNCED, MessageState.COMPLAINED)
 #: Where a message is that the mailbox has, and did not send back.
 DELIVERED_STATES = (MessageState.DELIVERED, MessageState.COMPLAINED)
-
-EFFECT_DEFINITION = (
-    "People by their first message of the rule, or the ghost of one: sent against held out, whatever became of the"
-    " mail. Goal: the rule's goal within its attribution ({attribution}) after that message or ghost. Uplift: share of"
-    " the first − share of the second, in points, with Newcombe's 95 % interval; p: z test with pooled variance."
-    " Delivered is what the mailbox has and did not send back later."
-    " Clicks are those of people; what a machine opened or followed counts for nothing."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +107,7 @@ class RuleEffect:
     #: p of the split being the declared one; None where nothing is held out, or whole accounts are.
     ratio_p: float | None
     #: What to know before the figures are believed.
-    warnings: tuple[str, ...]
+    warnings: tuple[Remark, ...]
     definition: str
 
 
@@ -217,7 +212,7 @@ def _effect(log: MeasureLog, rule: Rule, exposed: Exposed, sent: _Sent, *, by_ac
         comparison=compare_arms(first, arms[1]),
         ratio_p=ratio,
         warnings=tuple(_warnings(rule, first, arms[1], ratio, by_account=by_account)),
-        definition=EFFECT_DEFINITION.format(attribution=Span(elapsed=attribution)),
+        definition=effect_definition(attribution),
     )
 
 
@@ -273,43 +268,35 @@ def _compares_with_entry(rule: Rule) -> bool:
     return where is not None and "entry." in where.text
 
 
-def _warnings(rule: Rule, first: Arm, second: Arm, ratio: float | None, *, by_account: bool) -> Sequence[str]:
-    found = []
+def _warnings(rule: Rule, first: Arm, second: Arm, ratio: float | None, *, by_account: bool) -> Iterator[Remark]:
     if rule.holdout and by_account:
-        found.append(
-            "people are held out by account, and the interval takes each for a draw of their own: it is too narrow"
-            " where an account has several people here"
-        )
+        yield remark("by_account")
     if rule.goal is None:
-        found.append("the rule has no goal, so nothing says whether it works")
+        yield remark("no_goal")
     elif first.reached is None:
-        found.append("the goal compares with the entry, which the log does not keep: it is not counted here")
+        yield remark("goal_of_entry")
     if not rule.holdout:
-        found.append("nobody is held out, so there is nothing to compare with")
+        yield remark("no_holdout")
     elif ratio is not None and ratio < RATIO_P_MIN:
-        people = first.people + second.people
-        found.append(
-            f"{second.people:,} of {people:,} people were held out where {rule.holdout:.1%} was meant"
-            f" (p = {ratio:.1g}): the share was changed, or something else splits them; do not trust the uplift"
-        )
+        held_out, people = Count(second.people), Count(first.people + second.people)
+        yield remark("wrong_split", held_out=held_out, people=people, share=Share(rule.holdout), p=f"{ratio:.1g}")
     smaller = min(first.people, second.people)
     if rule.holdout and first.revenue is not None and second.revenue is not None and smaller < REVENUE_PEOPLE_MIN:
-        found.append(f"revenue a person is not compared: an arm has {smaller} people, of {REVENUE_PEOPLE_MIN} needed")
+        yield remark("few_for_revenue", people=smaller, needed=REVENUE_PEOPLE_MIN)
     if rule.holdout and rule.goal is not None and first.reached is not None:
         note = power_note(first, second)
         if note is not None:
-            found.append(note)
-    return found
+            yield note
 
 
-def power_note(first: Arm, second: Arm) -> str | None:
+def power_note(first: Arm, second: Arm) -> Remark | None:
     """Return that the arms are too small to see one point of difference, None where they are not."""
     share = second.share or first.share or _RATE_ASSUMED
     needed = needed_an_arm(share, POINT)
     smaller = min(first.people, second.people)
     if smaller >= needed:
         return None
-    return f"needs about {_rounded(needed):,} people an arm to see 1 point; the smaller arm has {smaller:,}"
+    return remark("few_for_a_point", needed=Count(_rounded(needed)), people=Count(smaller))
 
 
 def _rounded(number: int) -> int:

@@ -204,6 +204,17 @@ def test_a_customer_s_why_is_told_in_the_reader_s_language(pages: Pages) -> None
     assert {text for text in words if text in page} == set()
 
 
+@pytest.mark.parametrize("path", ["metrics", "boards/shop", "rules/winback_30d", "overview"])
+def test_figures_are_told_in_the_reader_s_language(pages: Pages, path: str) -> None:
+    """Definitions, warnings and what is missing, too: no English sentence is left on a Turkish page."""
+    page = html.unescape(pages.ask(f"/desk/{path}?lang=tr", accept="text/html").text)
+    main = page.partition("<main")[2].partition("</main>")[0]
+    assert 'lang="en"' not in main
+    # What follows there are the project's own words: names of tests, and the rule as it is written.
+    ours = main.partition(f"<h2>{texts.TEXTS['tr']['tests']}</h2>")[0]
+    assert re.findall(r"\b(?:[Tt]he|of|are|customers at|somebody|people an arm)\b", ours) == []
+
+
 def test_every_language_has_every_text() -> None:
     """English and Turkish have the same keys, and none is empty."""
     english, turkish = texts.TEXTS["en"], texts.TEXTS["tr"]

@@ -25,6 +25,7 @@ from relight.metrics import (
 )
 from relight.metrics.effects import power_note
 from relight.metrics.intervals import newcombe
+from relight.metrics.remarks import remark_text
 from relight.metrics.tables import Dictionary
 from relight.stores.interface import Batch, Settlement
 from relight.stores.memory import MemoryStore
@@ -122,7 +123,9 @@ def test_arms_and_uplift() -> None:
     assert found.held_out.revenue == pytest.approx(200 / len(shop.ghosts))
     assert found.ratio_p is not None
     assert found.ratio_p > 0.001
-    assert any(text.startswith("needs about ") and "to see 1 point" in text for text in found.warnings)
+    assert any(
+        text.startswith("needs about ") and "to see 1 point" in text for text in map(remark_text, found.warnings)
+    )
     assert "(10 days)" in found.definition
 
 
@@ -213,7 +216,7 @@ def test_what_cannot_be_known_is_said(rule: str, warning: str | None) -> None:
     shop = Shop(rule)
     found = shop.effect()
     assert found.comparison.uplift is None
-    assert any((warning or "compares with the entry") in text for text in found.warnings)
+    assert any((warning or "compares with the entry") in text for text in map(remark_text, found.warnings))
 
 
 def test_a_split_that_is_not_the_declared_one_is_told() -> None:
@@ -224,7 +227,7 @@ def test_a_split_that_is_not_the_declared_one_is_told() -> None:
     found = shop.effect()
     assert found.ratio_p is not None
     assert found.ratio_p < 0.001
-    assert any("do not trust the uplift" in text for text in found.warnings)
+    assert any("do not trust the uplift" in text for text in map(remark_text, found.warnings))
 
 
 def test_a_holdout_by_account_has_no_check_of_single_people() -> None:
@@ -233,16 +236,18 @@ def test_a_holdout_by_account_has_no_check_of_single_people() -> None:
     shop.plan = replace(shop.plan, policy=replace(shop.plan.policy, holdout_by_account=True))
     found = shop.effect()
     assert found.ratio_p is None
-    assert any("held out by account" in text and "too narrow" in text for text in found.warnings)
+    assert any("held out by account" in text and "too narrow" in text for text in map(remark_text, found.warnings))
 
 
 def test_power_note() -> None:
     """Arms too small to see a point say how many people they need; large ones say nothing."""
     small = power_note(Arm(people=950, reached=30), Arm(people=50, reached=1))
-    assert small == "needs about 3,800 people an arm to see 1 point; the smaller arm has 50"
+    assert small is not None
+    assert remark_text(small) == "needs about 3,800 people an arm to see 1 point; the smaller arm has 50"
     assert power_note(Arm(people=90_000, reached=1_971), Arm(people=5_000, reached=110)) is None
     about = power_note(Arm(people=90_000, reached=1_971), Arm(people=1_000, reached=0))
-    assert about == "needs about 4,100 people an arm to see 1 point; the smaller arm has 1,000"
+    assert about is not None
+    assert remark_text(about) == "needs about 4,100 people an arm to see 1 point; the smaller arm has 1,000"
 
 
 def test_revenue_of_few_people_has_no_interval() -> None:

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from relight.engine.explain import tell
 from relight.messages.reasons import Reason
+from relight.metrics.remarks import remark_text
 from relight.simulate.pages.charts import Chart
 from relight.web.desk.numbers import (
     figure_in,
@@ -71,6 +72,7 @@ def _environment() -> jinja2.Environment:
         percent=_percent,
         period=_period,
         points=_points,
+        remark=remark_text,
         said=_said,
         short=_short_text,
         signed_percent=_signed_percent,

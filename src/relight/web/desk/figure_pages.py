@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight.base.instants import to_instant
+from relight.config.measure_kinds import MEASURES
+from relight.metrics.definitions import SENTENCES, cohort_definition, definition_of, missing_text
+from relight.metrics.remarks import remark_text
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.lines import line_chart
 from relight.web.desk.times import zoned
 
 if TYPE_CHECKING:
     from relight.metrics import BoardPart, CohortTable, Measure, RuleEffect, TargetStatus
+    from relight.metrics.remarks import Remark
     from relight.web.desk.desk import Desk
 
 #: Where `relight simulate` leaves its figures below the project folder.
@@ -39,7 +43,30 @@ def metrics(desk: Desk) -> Page:
     ]
     columns = ("measure", "title", "value", "unit", "n", "low", "high", "definition")
     charts = {one.name: measure_chart(one) for one in computed.measures if one.value is not None}
-    return Page(name="metrics", facts=facts, table=Table(columns=columns, rows=rows), drawn={"charts": charts})  # type: ignore[arg-type]  # of these values
+    table = Table(columns=columns, rows=rows)  # type: ignore[arg-type]  # of these values
+    return Page(name="metrics", facts=facts, table=table, drawn={"charts": charts, "told": told_of(desk)})
+
+
+def told_of(desk: Desk) -> dict[str, dict[str, dict[str, str]]]:
+    """Return language -> measure -> its definition, and what the project must say before it can be computed."""
+    plan = desk.loaded.measures
+    if plan is None:
+        return {language: {} for language in SENTENCES}
+    return {
+        language: {
+            name: {
+                "definition": definition_of(name, plan, language),
+                "missing": missing_text(name, plan, language) or SENTENCES[language]["no_events"],
+            }
+            for name in (*MEASURES, *plan.efforts)
+        }
+        | {"": {"cohorts": cohort_definition(language)}}
+        for language in SENTENCES
+    }
+
+
+def _remarks(parts: Sequence[BoardPart]) -> dict[str, Sequence[Remark]]:
+    return {part.name: part.effect.warnings for part in parts if part.effect is not None}
 
 
 def boards(desk: Desk) -> Page:
@@ -73,7 +100,7 @@ def board(desk: Desk, name: str) -> Page | None:
         name="board",
         facts={"board": name, "parts": listed},
         table=Table(columns=("kind", "name", "value"), rows=rows),  # type: ignore[arg-type]  # of these values
-        drawn={"charts": charts, "items": listed},
+        drawn={"charts": charts, "items": listed, "told": told_of(desk), "remarks": _remarks(parts)},
         subject=name,
     )
 
@@ -188,7 +215,7 @@ def _effect_facts(one: RuleEffect) -> dict[str, object]:
         "value": one.comparison.uplift,
         "low": None if interval is None else interval.low,
         "high": None if interval is None else interval.high,
-        "warnings": list(one.warnings),
+        "warnings": [remark_text(warning) for warning in one.warnings],
     }
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relight.messages.reasons import RowState
+from relight.metrics.definitions import SENTENCES, effect_definition
+from relight.metrics.effects import attribution_of
+from relight.metrics.remarks import remark_text
 from relight.simulate.pages.charts import day_chart
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.funnel import funnel, people_link
@@ -46,7 +49,7 @@ def rule(desk: Desk, name: str) -> Page | None:
         "reasons": [{"reason": reason, "count": count} for reason, count in counts.reasons.most_common()],
         "steps": steps,
         "effect": None if effect is None else _effect_facts(effect),
-        "warnings": [] if effect is None else list(effect.warnings),
+        "warnings": [] if effect is None else [remark_text(warning) for warning in effect.warnings],
         "definition": "" if effect is None else effect.definition,
         "tests": _tests(desk, name),
     }
@@ -65,6 +68,8 @@ def rule(desk: Desk, name: str) -> Page | None:
             "is_paused": is_paused(name, paused),
             "templates": _templates(found),
             "message_class": found.message_class.value,
+            "remarks": () if effect is None else effect.warnings,
+            "definitions": {language: effect_definition(attribution_of(found), language) for language in SENTENCES},
             "most": max((int(str(one["count"])) for one in steps_of_funnel), default=0),
         },
         subject=found.name or name,
