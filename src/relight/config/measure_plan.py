@@ -27,6 +27,8 @@ class Source:
     kind: Kind | None = None
     #: Concerns nobody in particular.
     is_global: bool = False
+    #: Every property of it is kept, for who compares one event with another.
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from relight.metrics.cohorts import Cohort, CohortTable, FunnelCount, FunnelCoun
 from relight.metrics.compute import Asked, compute_measures, measure_names
 from relight.metrics.effect_people import StepPeople, effect_people
 from relight.metrics.effects import Arm, Comparison, RuleEffect, compare_arms, effects_of, goal_sources
+from relight.metrics.entry_goals import compared_rules
 from relight.metrics.exposures import Exposures
 from relight.metrics.extract import MeasureLog
 from relight.metrics.measure import Interval, Measure, Point
@@ -35,6 +36,7 @@ __all__ = [
     "board_parts",
     "cohort_table",
     "compare_arms",
+    "compared_rules",
     "compute_measures",
     "count_funnel",
     "effect_people",

@@ -51,7 +51,10 @@ ENGLISH: Final[Mapping[str, str]] = {
         " where an account has several people here"
     ),
     "no_goal": "the rule has no goal, so nothing says whether it works",
-    "goal_of_entry": "the goal compares with the entry, which the log does not keep: it is not counted here",
+    "goal_of_entry": "the goal compares with the entry, and no single event made it: it is not counted here",
+    "goal_of_code": (
+        "the goal compares with the code of the mail, and who is held out has none: the arms are not compared"
+    ),
     "no_holdout": "nobody is held out, so there is nothing to compare with",
     "wrong_split": (
         "{held_out} of {people} people were held out where {share} was meant (p = {p}): the share was changed, or"

@@ -50,7 +50,8 @@ TURKISH: Final[Mapping[str, str]] = {
         " aralık fazla dardır"
     ),
     "no_goal": "kuralın hedefi yok, işe yarayıp yaramadığını hiçbir şey söylemiyor",
-    "goal_of_entry": "hedef girişle karşılaştırıyor, günlük onu tutmuyor: burada sayılmadı",
+    "goal_of_entry": "hedef girişle karşılaştırıyor, girişi tek bir olay başlatmamış: burada sayılmadı",
+    "goal_of_code": "hedef iletinin koduyla karşılaştırıyor, ayrı tutulanların kodu yok: iki taraf karşılaştırılmadı",
     "no_holdout": "kimse ayrı tutulmuyor, karşılaştıracak bir şey yok",
     "wrong_split": (
         "{share} ayrı tutulması istenirken {people} kişiden {held_out} kişi ayrı tutulmuş (p = {p}): pay değişmiş ya da"

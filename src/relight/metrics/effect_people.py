@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from relight.engine.replies import CLICKED
-from relight.metrics.effects import goal_source, goals_between
+from relight.metrics.effects import goal_times
+from relight.metrics.entry_goals import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,13 +62,11 @@ def _clickers(log: MeasureLog, rule: Rule, exposures: Exposures) -> StepPeople |
 
 def _reachers(log: MeasureLog, rule: Rule, exposures: Exposures) -> StepPeople | None:
     exposed = exposures.of(rule.id)
-    found = goals_between(log, rule, exposed)
-    if found is None or rule.goal is None:
+    times = goal_times(log, rule, exposed)
+    if times is None:
         return None
-    order, low, high = found
-    reached = (high > low) & ~exposed.held
-    times = log.table(goal_source(rule.goal)).when
-    return _newest(exposed.who[reached], times[order[low[reached]]])
+    reached = (times != NEVER) & ~exposed.held
+    return _newest(exposed.who[reached], times[reached])
 
 
 def _newest(who: Codes, when: Ints) -> StepPeople:

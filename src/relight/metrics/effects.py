@@ -17,6 +17,15 @@ from relight.config.measure_plan import Source
 from relight.engine.explain_lines import Count, Share
 from relight.messages.life import MessageState
 from relight.metrics.definitions import effect_definition
+from relight.metrics.entry_goals import (
+    NEVER,
+    compared_rules,
+    compared_sources,
+    compares_with_code,
+    compares_with_entry,
+    is_compared,
+    reached_times,
+)
 from relight.metrics.exposures import Exposed, Exposures
 from relight.metrics.intervals import (
     RATIO_P_MIN,
@@ -113,11 +122,13 @@ class RuleEffect:
 
 def goal_sources(plan: Plan) -> list[Source]:
     """Return the goals whose events a MeasureLog must keep for `effects_of`."""
-    return [
-        goal_source(rule.goal)
-        for rule in plan.rules.values()
-        if rule.goal is not None and not _compares_with_entry(rule)
-    ]
+    found: list[Source] = []
+    for rule in plan.rules.values():
+        if is_compared(plan, rule):
+            found += compared_sources(rule)
+        elif rule.goal is not None and not compares_with_entry(rule):
+            found.append(goal_source(rule.goal))
+    return found
 
 
 def goal_source(goal: Goal) -> Source:
@@ -161,13 +172,13 @@ def effects_of(
     read already.
     """
     if exposures is None:
-        exposures = Exposures(log.people)
+        exposures = Exposures(log.people, entries_of=compared_rules(plan))
         exposures.read_store(store, since=since)
     sent: dict[str, dict[MessageState, int]] = {}
     for one in store.rule_message_counts():
         sent.setdefault(one.rule, {})[one.state] = one.count
     return [
-        _effect(log, rule, exposures.of(name), _Sent.of(sent.get(name, {})), by_account=plan.policy.holdout_by_account)
+        _effect(log, plan, rule, exposures.of(name), _Sent.of(sent.get(name, {})))
         for name, rule in sorted(plan.rules.items())
     ]
 
@@ -189,16 +200,20 @@ class _Sent:
         )
 
 
-def _effect(log: MeasureLog, rule: Rule, exposed: Exposed, sent: _Sent, *, by_account: bool) -> RuleEffect:
+def _effect(log: MeasureLog, plan: Plan, rule: Rule, exposed: Exposed, sent: _Sent) -> RuleEffect:
     codes, held = exposed.who, exposed.held
+    by_account = plan.policy.holdout_by_account
     attribution = attribution_of(rule)
-    found = goals_between(log, rule, exposed)
-    reached = None if found is None else np.asarray(found[2] > found[1], np.bool_)
+    times = goal_times(log, rule, exposed)
+    reached = None if times is None else times != NEVER
     revenue = _revenue(log, codes, exposed.when, attribution)
     messages = (exposed.messages, exposed.ghosts)
     arms = [_arm(chosen, messages[number], reached, revenue) for number, chosen in enumerate((~held, held))]
     clickers = log.clickers(rule.id)
     clicked = None if clickers is None else int(np.isin(codes[~held], clickers).sum())
+    if compares_with_code(plan, rule):
+        # A ghost draws no code, so that its side could never reach the goal: there is nothing to compare with.
+        arms[1] = replace(arms[1], reached=None)
     first = replace(arms[0], accepted=sent.accepted, delivered=sent.delivered, bounced=sent.bounced, clicked=clicked)
     # By account the people of an arm come in lots, of which this log knows nothing: no test of single people fits.
     ratio = sample_ratio_p((first.people, arms[1].people), rule.holdout) if rule.holdout and not by_account else None
@@ -233,12 +248,19 @@ def _arm(chosen: Flags, messages: int, reached: Flags | None, revenue: Floats | 
     )
 
 
-def goals_between(log: MeasureLog, rule: Rule, exposed: Exposed) -> tuple[Ints, Ints, Ints] | None:
-    """Return an order of the goal's events, and for each person the places in it of theirs that count; None without."""
-    if rule.goal is None or _compares_with_entry(rule):
+def goal_times(log: MeasureLog, rule: Rule, exposed: Exposed) -> Ints | None:
+    """Return when each person first reached a goal (µs), NEVER for who did not; None where it is not counted."""
+    if rule.goal is None:
         return None
+    attribution = attribution_of(rule)
+    if compares_with_entry(rule):
+        found = reached_times(log, rule, exposed, attribution)
+        return None if found is None else np.array(found, np.int64)
     table = log.table(goal_source(rule.goal))
-    return _between(table.who, table.when, exposed.who, (exposed.when, exposed.when + attribution_of(rule)))
+    order, low, high = _between(table.who, table.when, exposed.who, (exposed.when, exposed.when + attribution))
+    times = np.full(low.size, NEVER, np.int64)
+    times[high > low] = table.when[order[low[high > low]]]
+    return times
 
 
 def _revenue(log: MeasureLog, codes: Codes, instants: Ints, attribution: int) -> Floats | None:
@@ -263,11 +285,6 @@ def _between(who: Codes, when: Ints, codes: Codes, span: tuple[Ints, Ints]) -> t
     return order, low, high
 
 
-def _compares_with_entry(rule: Rule) -> bool:
-    where = None if rule.goal is None else rule.goal.match.where
-    return where is not None and "entry." in where.text
-
-
 def _warnings(rule: Rule, first: Arm, second: Arm, ratio: float | None, *, by_account: bool) -> Iterator[Remark]:
     if rule.holdout and by_account:
         yield remark("by_account")
@@ -275,6 +292,8 @@ def _warnings(rule: Rule, first: Arm, second: Arm, ratio: float | None, *, by_ac
         yield remark("no_goal")
     elif first.reached is None:
         yield remark("goal_of_entry")
+    elif second.reached is None and rule.holdout:
+        yield remark("goal_of_code")
     if not rule.holdout:
         yield remark("no_holdout")
     elif ratio is not None and ratio < RATIO_P_MIN:
@@ -283,7 +302,7 @@ def _warnings(rule: Rule, first: Arm, second: Arm, ratio: float | None, *, by_ac
     smaller = min(first.people, second.people)
     if rule.holdout and first.revenue is not None and second.revenue is not None and smaller < REVENUE_PEOPLE_MIN:
         yield remark("few_for_revenue", people=smaller, needed=REVENUE_PEOPLE_MIN)
-    if rule.holdout and rule.goal is not None and first.reached is not None:
+    if rule.holdout and rule.goal is not None and None not in (first.reached, second.reached):
         note = power_note(first, second)
         if note is not None:
             yield note

@@ -29,6 +29,18 @@ class _Growing:
     who: array[int] = field(default_factory=lambda: array("i"))
     when: array[int] = field(default_factory=lambda: array("q"))
     held: array[int] = field(default_factory=lambda: array("b"))
+    #: Of rules whose entries are asked for: what each message is about, and its key.
+    occurrences: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposedEntry:
+    """The entry of somebody's first message."""
+
+    occurrence: str
+    #: Keys of its messages, in the order of the ledger.
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +56,19 @@ class Exposed:
     #: Messages and ghosts in all.
     messages: int
     ghosts: int
+    #: The entry of each person's first message; None for a rule whose entries were not asked for.
+    entries: tuple[ExposedEntry, ...] | None = None
 
 
 class Exposures:
     """The messages and ghosts of every rule, as far as the ledger was read."""
 
-    def __init__(self, people: Dictionary) -> None:
-        """Start before the first row; people: gives customers their codes."""
-        self._people = people
+    def __init__(self, people: Dictionary, *, entries_of: frozenset[str] = frozenset()) -> None:
+        """Start before the first row.
+
+        people: gives customers their codes; entries_of: rules of which is kept what the entries are.
+        """
+        self._people, self._entries_of = people, entries_of
         self._rules: dict[str, _Growing] = {}
         #: Number of the last row that was read.
         self._position = 0
@@ -75,6 +92,9 @@ class Exposures:
             grown.who.append(code(row.customer))
             grown.when.append(row.scheduled or row.instant)
             grown.held.append(row.state is RowState.HELD_OUT)
+            if row.rule in self._entries_of:
+                grown.occurrences.append(row.occurrence)
+                grown.keys.append(row.occurrence_key)
 
     def of(self, rule: str) -> Exposed:
         """Return the people of a rule."""
@@ -86,4 +106,17 @@ class Exposures:
         order = np.argsort(when, kind="stable")
         codes, places = np.unique(who[order], return_index=True)
         first = order[places]
-        return Exposed(who=codes, when=when[first], held=held[first], messages=held.size - ghosts, ghosts=ghosts)
+        entries = _entries(grown, who, first) if rule in self._entries_of else None
+        return Exposed(
+            who=codes, when=when[first], held=held[first], messages=held.size - ghosts, ghosts=ghosts, entries=entries
+        )
+
+
+def _entries(grown: _Growing, who: Codes, first: Ints) -> tuple[ExposedEntry, ...]:
+    keys: dict[tuple[int, str], list[str]] = {}
+    for code, occurrence, key in zip(who.tolist(), grown.occurrences, grown.keys, strict=True):
+        keys.setdefault((code, occurrence), []).append(key)
+    return tuple(
+        ExposedEntry(occurrence=grown.occurrences[one], keys=tuple(keys[int(who[one]), grown.occurrences[one]]))
+        for one in first.tolist()
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,10 @@ _RULE = "rule"
 ROWS_AS_LISTS_MAX = 262_144
 
 
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Event)
+
+
 class _Outline(msgspec.Struct, array_like=True, gc=False):
     """What every event has, the rest left undecoded; the fields are the first of `Event`, in its order."""
 
@@ -47,14 +51,26 @@ class _Outline(msgspec.Struct, array_like=True, gc=False):
     properties: msgspec.Raw
 
 
-class _Row:
-    """What a filter reads: the properties of one event."""
+class ComparedRow:
+    """What a filter reads: the properties of one event, and those of the entry it is compared with."""
 
     __slots__ = ("entry", "event")
 
-    def __init__(self, event: Mapping[str, object]) -> None:
+    def __init__(self, event: Mapping[str, object], entry: Mapping[str, object] | None = None) -> None:
         self.event = event
-        self.entry = None
+        self.entry = entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeRow:
+    """One event with all that it says."""
+
+    #: When it happened, and when we learned it (µs).
+    when: int
+    known: int
+    stream: str
+    id: str
+    properties: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +102,7 @@ class _Growing:
 class MeasureLog:
     """The columns of one log, as far as it was read."""
 
-    def __init__(self, plan: MeasurePlan, *, also: Iterable[Source] = ()) -> None:
+    def __init__(self, plan: MeasurePlan, *, also: Sequence[Source] = ()) -> None:
         """Start empty; only what the plan's measures read is kept, and what `also` names."""
         self.plan = plan
         self.people = Dictionary()
@@ -97,6 +113,10 @@ class MeasureLog:
         self.reached: int | None = None
         #: customer code -> name -> value as last served by a control record.
         self.served: dict[int, dict[str, object]] = {}
+        #: Occurrence key of a mail -> the code drawn for it (S6).
+        self.drawn: dict[str, str] = {}
+        #: event name -> customer code -> its rows as they stand in the log, of sources that are kept whole.
+        self._whole: dict[str, dict[int, list[bytes]]] = {source.match.event: {} for source in also if source.is_whole}
         self._erased: set[int] = set()
         self._growing = {name: _Growing(need) for name, need in _needs_of(plan, also).items()}
         self._frozen: dict[str, Table] = {}
@@ -146,11 +166,15 @@ class MeasureLog:
         grown.known.append(record.ingest_time)
         if grown.need.reads_properties:
             grown.properties.append(record.properties)
+        if record.name in self._whole and record.customer is not None:
+            self._keep_whole(record.name, grown.who[-1], _ENCODER.encode(record))
 
     def _take_control(self, record: Control) -> None:
         match record.kind:
             case "measures" if record.customer is not None:
                 self.served.setdefault(self.people.code(record.customer), {}).update(record.detail)
+            case "code" if self._whole:
+                self.drawn[record.subject] = str(record.detail.get("code"))
             case "erase" if record.customer is not None:
                 self._erased.add(self.people.code(record.customer))
                 self._frozen.clear()
@@ -194,11 +218,38 @@ class MeasureLog:
             slot[2](outline.ingest_time)
             if slot[3] is not None:
                 slot[3](bytes(outline.properties))
+            if outline.name in self._whole and code != NO_CODE:
+                self._keep_whole(outline.name, code, body)
         if last:
             self.reached = last if self.reached is None else max(self.reached, last)
         for grown in self._growing.values():
             if len(grown.who) > ROWS_AS_LISTS_MAX:
                 self._freeze(grown)
+
+    def _keep_whole(self, name: str, code: int, body: bytes) -> None:
+        self._whole[name].setdefault(code, []).append(body)
+
+    def whole_rows(self, name: str, code: int) -> list[WholeRow]:
+        """Return a customer's events of a source that is kept whole, in log order; none of who was erased."""
+        if code in self._erased:
+            return []
+        schema = self.plan.schema.events.get(name)
+        kinds = {} if schema is None else {prop: one.kind for prop, one in schema.properties.items()}
+        found = []
+        for body in self._whole[name].get(code, ()):
+            event = _DECODER.decode(body)
+            if self._before is None or event.ingest_time < self._before:
+                said = {p: revive_value(v, kinds[p]) if p in kinds else v for p, v in event.properties.items()}
+                found.append(
+                    WholeRow(
+                        when=event.event_time,
+                        known=event.ingest_time,
+                        stream=event.stream,
+                        id=event.id,
+                        properties=said,
+                    )
+                )
+        return found
 
     # ------------------------------------------------------------ tables
     def table(self, source: Source | str, *, before: int | None = None) -> Table:
@@ -291,7 +342,7 @@ def _truths(rows: list[dict[str, object]], condition: Condition, kinds: Mapping[
         {name: revive_value(value, kinds[name]) if name in kinds else value for name, value in row.items()}
         for row in rows
     )
-    return np.fromiter((evaluate(_Row(row)) is True for row in revived), np.bool_, len(rows))
+    return np.fromiter((evaluate(ComparedRow(row)) is True for row in revived), np.bool_, len(rows))
 
 
 class _no_collections:  # noqa: N801 - reads as what it does

@@ -19,6 +19,7 @@ from relight.metrics import (
     MeasureLog,
     RuleEffect,
     compare_arms,
+    compared_rules,
     effect_people,
     effects_of,
     goal_sources,
@@ -30,8 +31,8 @@ from relight.metrics.tables import Dictionary
 from relight.stores.interface import Batch, Settlement
 from relight.stores.memory import MemoryStore
 from relight.stores.sqlite import SqliteStore
-from relight.streams.envelope import Event
-from tests.unit.metrics.kit import at, event, project
+from relight.streams.envelope import Control, Event
+from tests.unit.metrics.kit import CONFIG, at, event, project
 
 PEOPLE = 400
 LETTER = {
@@ -53,8 +54,9 @@ MEASURES = "sources: {order: bought, revenue: bought.total}"
 class Shop:
     """A project on the engine, with what its rule decided."""
 
-    def __init__(self, rule: str = RULE, measures: str = MEASURES) -> None:
-        self.project: LoadedProject = project(measures, rules={"rules/hello.yaml": rule, **LETTER})
+    def __init__(self, rule: str = RULE, measures: str = MEASURES, *, config: str | None = None) -> None:
+        files = {"rules/hello.yaml": rule, **LETTER, **({"config/default.yaml": config} if config else {})}
+        self.project: LoadedProject = project(measures, rules=files)
         plan = self.project.plan
         assert plan is not None, self.project.problems
         self.plan = replace(plan, policy=replace(plan.policy, topics={"news": True}))
@@ -80,7 +82,7 @@ class Shop:
         assert self.project.measures is not None
         log = MeasureLog(self.project.measures, also=goal_sources(self.plan))
         log.read_store(self.store)
-        exposures = Exposures(log.people)
+        exposures = Exposures(log.people, entries_of=compared_rules(self.plan))
         exposures.read_store(self.store)
         found, names = effect_people(log, self.plan, exposures)["hello", step], log.people.names()
         return [(names[code], when) for code, when in zip(found.who.tolist(), found.when.tolist(), strict=True)]
@@ -210,13 +212,63 @@ def test_exposures_are_read_on(tmp_path: Path) -> None:
 def test_what_cannot_be_known_is_said(rule: str, warning: str | None) -> None:
     """A rule without a goal or a holdout has no uplift, and says why."""
     if warning is None:
-        rule = RULE.replace("event: signed_up", "event: subscribed").replace(
+        rule = RULE.replace("event: signed_up", "milestone: {count: subscribed, at: [1]}").replace(
             "bought where total > 5", "bought where product == entry.period"
         )
     shop = Shop(rule)
     found = shop.effect()
     assert found.comparison.uplift is None
     assert any((warning or "compares with the entry") in text for text in map(remark_text, found.warnings))
+
+
+@pytest.mark.parametrize(("per", "held"), [("", 5), ("reentry: {per: ticket}\n", 5)], ids=["once", "per"])
+def test_a_goal_that_compares_with_the_entry_is_counted(per: str, held: int) -> None:
+    """The event that made the entry is found again, in both arms: another ticket, too late or too early is no goal."""
+    rule = RULE.replace("event: signed_up", "event: opened").replace(
+        "bought where total > 5", "solved where ticket == entry.ticket"
+    )
+    shop = Shop(per + rule)
+    opened = at("2026-01-07T10:00")
+    people = [f"c{n:03d}" for n in range(PEOPLE)]
+    shop.engine.take([event("opened", who, opened + n, {"ticket": f"t-{who}"}) for n, who in enumerate(people)])
+    shop.engine.advance(opened + DAY)
+    rows = [row for row in shop.store.ledger() if row.step]
+    sent, ghosts = (
+        [r.customer for r in rows if (r.state is RowState.HELD_OUT) is is_ghost] for is_ghost in (False, True)
+    )
+    assert len(sent) + len(ghosts) == PEOPLE
+
+    def solved(who: str, when: int, ticket: str | None = None) -> Event:
+        return event("solved", who, when, {"ticket": ticket or f"t-{who}"})
+
+    shop.engine.take(
+        [
+            *(solved(who, opened + 2 * DAY + n) for n, who in enumerate([*sent[:20], *ghosts[:held]])),
+            *(solved(who, opened + 3 * DAY + n, "another") for n, who in enumerate(sent[20:40])),
+            *(solved(who, opened + 12 * DAY + n) for n, who in enumerate(sent[40:50])),
+        ]
+    )
+    found = shop.effect()
+    assert (found.sent.reached, found.held_out.reached) == (20, held)
+    assert found.comparison.uplift == pytest.approx(2000 / len(sent) - 100 * held / len(ghosts))
+    assert sorted(who for who, _ in shop.people("goal")) == sorted(sent[:20])
+    assert not any("compares with" in text for text in map(remark_text, found.warnings))
+
+
+def test_a_goal_that_compares_with_the_code_is_counted_where_there_is_one() -> None:
+    """S6: the code that was drawn for a mail is the goal's; no ghost has one, so the arms are not compared, and it is said."""
+    rule = RULE.replace("total > 5", "product == entry.code").replace("{send: hello}", "{send: hello, code: spring}")
+    shop = Shop(rule, config=CONFIG.replace("ZONE", "UTC") + "codes: {spring: codes/spring.csv}\n")
+    keys = {row.customer: row.occurrence_key for row in shop.store.ledger() if row.step}
+    first = shop.sent[:12]
+    codes = [Control(kind="code", ingest_time=at("2026-01-06T10:00"), customer=who, subject=keys[who], detail={"code": f"S-{who}"})
+             for who in first]  # fmt: skip
+    own = [event("bought", who, at("2026-01-07") + n, {"product": f"S-{who}"}) for n, who in enumerate(first[:7])]
+    others = [event("bought", who, at("2026-01-08") + n, {"product": "S-c999"}) for n, who in enumerate(first[7:])]
+    shop.engine.take([*codes, *own, *others])
+    found = shop.effect()
+    assert (found.sent.reached, found.held_out.reached, found.comparison.uplift) == (7, None, None)
+    assert any("who is held out has none" in text for text in map(remark_text, found.warnings))
 
 
 def test_a_split_that_is_not_the_declared_one_is_told() -> None:

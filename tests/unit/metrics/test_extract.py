@@ -10,7 +10,9 @@ import pytest
 
 from relight.base.errors import StoreError
 from relight.base.instants import DAY
+from relight.config.measure_plan import Source
 from relight.metrics import Asked, MeasureLog, compute_measures
+from relight.rules.plan import EventMatch
 from relight.stores.id_index import SEALED_PAGE
 from relight.stores.interface import Batch
 from relight.stores.memory import MemoryStore
@@ -65,16 +67,20 @@ def test_both_ways_give_the_same(tmp_path: Path) -> None:
     asked = Asked(until=at("2026-04-01"))
     whole = compute_measures(log_of(plan, records()), asked)
     store = sqlite(tmp_path / "s.db")
-    quick = MeasureLog(plan)
+    also = [Source(text="bought", match=EventMatch(event="bought"), is_whole=True)]
+    quick = MeasureLog(plan, also=also)
     assert quick.read_store(store) == len(records())
     assert quick.read_store(store) == 0
     assert compute_measures(quick, asked) == whole
     memory = MemoryStore()
-    slow = MeasureLog(plan)
+    slow = MeasureLog(plan, also=also)
     for start in range(0, 613, 100):
         memory.append(Batch(log=[(one, None) for one in records()[start : start + 100]]))
         slow.read_store(memory)
     assert compute_measures(slow, asked) == whole
+    kept = [[log.whole_rows("bought", code) for code in range(len(log.people.codes))] for log in (quick, slow)]
+    assert kept[0] == kept[1]
+    assert sum(map(len, kept[0])) == sum(isinstance(one, Event) and one.name == "bought" for one in records())
     store.close()
 
 

@@ -19,6 +19,7 @@ from relight.metrics import (
     TargetStatus,
     board_parts,
     cohort_table,
+    compared_rules,
     compute_measures,
     effect_people,
     effects_of,
@@ -102,7 +103,7 @@ class Figures:
 
     def _read(self, store: Store, plan: MeasurePlan) -> Computed:
         log = self._log = self._log or MeasureLog(plan, also=goal_sources(self._plan))
-        exposures = self._exposures = self._exposures or Exposures(log.people)
+        exposures = self._exposures = self._exposures or Exposures(log.people, entries_of=compared_rules(self._plan))
         log.read_store(store)
         exposures.read_store(store)
         until = store.reached() or 1
