@@ -1,7 +1,8 @@
-"""I10 on the projects that ship: the demo's shop and udacity's students, by two and four workers."""
+"""I10 on the projects that ship, the demo's shop and udacity's students, by any number of workers."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from tests.support.postgres_server import PostgresServer
 ROOT = Path(__file__).resolve().parents[2]
 #: Customers of the demo's year.
 CUSTOMERS = 30
+#: Every number of workers on everything with `make cluster`; otherwise each once.
+IS_FULL = os.environ.get("RELIGHT_SWEEP") == "full"
+WORKERS = (1, 2, 4)
 
 
 def run_to_the_end(cluster: Cluster, here: Path, files: dict[str, str], workers: int) -> None:
@@ -42,7 +46,8 @@ def run_to_the_end(cluster: Cluster, here: Path, files: dict[str, str], workers:
     )
 
 
-def test_the_demo_by_four_workers(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
+@pytest.mark.parametrize("workers", WORKERS if IS_FULL else [4])
+def test_the_demo(workers: int, tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
     """I10: three streams, releases and incidents for everybody, caps, quiet hours, sequences: the year of the demo.
 
     Without the rule that reads a measure, which needs all customers in one place.
@@ -54,12 +59,18 @@ def test_the_demo_by_four_workers(tmp_path: Path, broker: KafkaBroker, postgres:
     write_demo(project, customers=CUSTOMERS)
     with cluster_of(project, tmp_path, broker, postgres) as (cluster, here):
         files = {"app": "data/app.ndjson", "shop": "data/orders.csv", "support": "data/support.ndjson.gz"}
-        run_to_the_end(cluster, here, files, workers=4)
+        run_to_the_end(cluster, here, files, workers=workers)
 
 
 @pytest.mark.recorded
-def test_udacity_by_two_workers(
-    tmp_path: Path, recorded_root: Path, broker: KafkaBroker, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("workers", WORKERS if IS_FULL else [2])
+def test_udacity(
+    workers: int,
+    tmp_path: Path,
+    recorded_root: Path,
+    broker: KafkaBroker,
+    postgres: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """I10: three hundred real students, ids by file and row, days without a time, a horizon."""
     slice_udacity(recorded_root, tmp_path / "data")
@@ -68,4 +79,4 @@ def test_udacity_by_two_workers(
     with cluster_of(tmp_path / "project", tmp_path, broker, postgres, partitions=13) as (cluster, here):
         stream = next((here / "streams").glob("*.yaml")).stem
         files = {stream: str(tmp_path / "data/udacity/daily_engagement.csv.gz")}
-        run_to_the_end(cluster, here, files, workers=2)
+        run_to_the_end(cluster, here, files, workers=workers)
