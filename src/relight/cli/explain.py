@@ -53,10 +53,13 @@ def command(
     """
     if events and simulation:
         raise UsageError("--events and --simulation exclude each other")
+    from relight.cli.orders import with_waiting
     from relight.engine.explain_delivery import row_word
 
     found = open_project(project, environment)
     history = _history(found, customer, events, simulated=simulation is not None)
+    if at_text is None and not (events or simulation):
+        history = with_waiting(found, history, customer)
     told = _explain(found, history, customer, rule, at_text)
     if as_json:
         say_json("explain", _as_json(told, history.journal))

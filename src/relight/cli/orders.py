@@ -6,12 +6,16 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from relight.cli.history import reading
-from relight.cli.output import say
+from relight.cli.output import count_of, note, say
 
 if TYPE_CHECKING:
+    from relight.cli.history import History
     from relight.cli.project import Project
     from relight.stores.inbox_interface import DurableInbox, NewEntry
     from relight.stores.interface import Store
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 ANSWER_SECONDS_MAX = 10.0
 #: Entries put in one transaction.
 TOGETHER_MAX = 5_000
+#: What waits in the inbox and already keeps mails back.
+WAITING_KINDS = frozenset({"suppression", "consent", "pause", "resume"})
 _LOOK_SECONDS = 0.1
 
 
@@ -60,6 +66,23 @@ def waiting_words(project: Project) -> list[Control]:
                     with suppress(RejectError):
                         found.append(resolve_word(store, read_word(entry.body), entry.token, entry.received))
     return found
+
+
+def with_waiting(project: Project, history: History, customer: str) -> History:
+    """Return a history with what the inbox holds for the customer and no engine has read yet, as if read just now."""
+    words = [
+        msgspec.structs.replace(word, ingest_time=history.reached)
+        for word in waiting_words(project)
+        if word.kind in WAITING_KINDS and word.customer in (None, customer)
+    ]
+    if not words:
+        return history
+    note(f"This counts {count_of(len(words), 'order')} in the inbox that no run has read yet.")
+    return replace(
+        history,
+        own=[*history.own, *(word for word in words if word.customer is not None)],
+        everybody=[*history.everybody, *(word for word in words if word.customer is None)],
+    )
 
 
 @contextmanager
