@@ -9,16 +9,21 @@ import shutil
 import socket
 import sys
 import threading
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from docsite.contents import ROOT
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 #: Size of a picture (CSS pixels): what a page shows first.
-WIDTH, HEIGHT = 1000, 700
+WIDTH, HEIGHT = 1000, 780
 #: The rule whose page is shown.
-RULE = "winback"
+RULE = "onboarding"
 #: Longest wait for the pages (s).
 WAIT_SECONDS_MAX = 60
 
@@ -38,9 +43,21 @@ def main(demo: Path = ROOT) -> None:
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
         for name, address in (("mails", index.as_uri()), ("rule", f"{desk}/rules/{RULE}")):
             page.goto(address)
+            if name == "rule":
+                _await_goal(page)
             page.screenshot(path=images / f"{name}.png")
             print(images / f"{name}.png")
         browser.close()
+
+
+def _await_goal(page: Page) -> None:
+    """Look again until the figures are there, which are computed while pages are shown: the goal is one of them."""
+    until = time.monotonic() + WAIT_SECONDS_MAX
+    while page.locator("table.funnel a[href$='/people/goal']").count() == 0:
+        if time.monotonic() > until:
+            sys.exit("error: the figures did not come; see what `relight metrics` says")
+        page.wait_for_timeout(500)
+        page.reload()
 
 
 def _serve_desk(demo: Path) -> str:
