@@ -21,7 +21,7 @@ export PIP_NO_INPUT := 1
 # Where it is set, each of the hundreds of programs that the tests start would compile our sources again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Tests run in so many processes, a file in one of them, all of which must draw up the same list, sets included: `make test WORKERS=0 ARGS="-k silence"` runs them in this one.
+# Tests run in so many processes, a file in one of them, the longest first (tests/support/longest_first.py); all must draw up the same list, sets included: `make test WORKERS=0 ARGS="-k silence"` runs them in this one.
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -38,7 +38,7 @@ run: setup-run  ## the demo on a year of made-up customers
 	$(BIN)/python -m relight.cli.demo
 
 test: setup  ## the tests (ARGS="-k word" narrows them)
-	PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 site: setup  ## docs/ as pages for a browser, in build/site; no script, no request to anybody
 	$(BIN)/python -m docsite

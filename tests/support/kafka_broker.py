@@ -54,9 +54,9 @@ Configuration:
 
 
 def fetch_jars() -> Path:
-    """Return the folder of the broker's jars, kept between sessions beside Maven's own cache."""
+    """Return the folder of the broker's jars, kept between sessions: in RELIGHT_JARS, else with what is temporary."""
     digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"relight-broker-{os.getuid()}-{digest}"
+    folder = Path(os.environ.get("RELIGHT_JARS") or tempfile.gettempdir()) / f"relight-broker-{os.getuid()}-{digest}"
     if not (folder / "done").is_file():
         with tempfile.TemporaryDirectory(prefix="rkmv-") as work:
             shutil.copy(POM, work)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.longest_first import SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "relight"
 
@@ -202,6 +204,11 @@ def judge(tmp_path: Path, report: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
     )
+
+
+def test_the_order_of_long_files_names_files_that_exist() -> None:
+    """A file that is renamed or taken out leaves the table of the longest, too."""
+    assert [name for name in SECONDS if not (ROOT / "tests" / name).is_file()] == []
 
 
 def test_ci_refuses_a_skipped_test(tmp_path: Path) -> None:
