@@ -91,10 +91,10 @@ def assert_whole(place: Place, shop: Shop) -> None:
 
 
 def test_the_trace_has_every_kind_of_call(place: Place) -> None:
-    """The sweep meets writes, syncs, truncations, removals, renames and new folders, and more points than it must."""
+    """The sweep meets writes, syncs, truncations, removals, renames, new folders and a flush of all, and more points than it must."""
     points = points_of(place.traced.calls)
     assert {name for name, _ in points} == {
-        "pwrite64", "fdatasync", "fsync", "ftruncate", "unlink", "rename", "mkdir", "write",
+        "pwrite64", "fdatasync", "fsync", "ftruncate", "unlink", "rename", "mkdir", "write", "sync",
     }  # fmt: skip
     assert len(points) >= 200
 
