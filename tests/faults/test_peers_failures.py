@@ -81,7 +81,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def test_progress_is_not_marked_before_a_mail_is_sent(desk: Desk) -> None:
-    """Listmonk 3022: what was read and not yet sent was lost in a kill. Here what had not been claimed leaves at the
+    """Listmonk 3022, PR 3222: what was read and not yet sent was lost in a kill. Here what had not been claimed leaves at the
     next start, and what had been is unknown and says so; nobody is passed over in silence (I1, I4).
     """
     dying = desk.die()
@@ -112,8 +112,8 @@ def test_a_mail_that_is_sent_and_not_recorded_is_not_sent_again(desk: Desk) -> N
 
 
 def test_a_dead_sender_keeps_nothing_locked(desk: Desk) -> None:
-    """parcelvoy: the send lock outlived its worker and three of 1,000 were lost; plunk: a row left in SENDING stayed so
-    for ever. Here the next start settles what a dead sender held, however long its lease (I4).
+    """Procrastinate: a stalled job stays "doing" until a task is added by hand; parcelvoy: the send lock outlived its worker
+    and three of 1,000 were lost; plunk: a row left in SENDING stayed so for ever. Here the next start settles what a dead sender held, however long its lease (I4).
     """
     desk.stand_in.answer = lambda _: "asks for later"
     desk.run()
@@ -159,8 +159,8 @@ def test_a_sender_that_comes_back_late_does_not_send_stale_mail(desk: Desk) -> N
 
 
 def test_a_rule_that_is_put_back_mails_nobody_for_the_past(desk: Desk) -> None:
-    """Mautic 3340: republishing mailed everything that had become overdue. Here a rule taken out and put back looks at
-    what comes, not at what was (I11).
+    """Mautic 3340, parcelvoy 506, 432: republishing mailed everything that had become overdue. Here a rule taken out
+    and put back looks at what comes, not at what was (I11).
     """
     rule = desk.folder / "rules/receipt.yaml"
     text = rule.read_text()
@@ -173,7 +173,7 @@ def test_a_rule_that_is_put_back_mails_nobody_for_the_past(desk: Desk) -> None:
 
 @pytest.mark.parametrize("silent", [True, False], ids=["silence", "event"])
 def test_every_path_asks_whether_the_address_may_be_written_to(tmp_path: Path, *, silent: bool) -> None:
-    """Parcelvoy 442: one path to a mail looked at the unsubscribe, the other did not. Here there is one gate (I5)."""
+    """Parcelvoy 442, Mautic 4356: one path to a mail looked at the unsubscribe, the other did not. Here there is one gate (I5)."""
     desk = Desk(write_canaries(tmp_path / "p", text=people(silent=silent)))
     (desk.folder / "data").mkdir(exist_ok=True)
     store = SqliteStore.open(desk.store)
