@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,7 +158,7 @@ def _store(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Check
                 mark="ok",
                 text=f"store {path}: {store.last_position():,} records, WAL, synchronous FULL, {size / 1e6:.0f} MB",
             )
-            yield from _outbox(store)
+            yield from _outbox(store, settings)
             yield from _codes(store, settings)
         finally:
             store.close()
@@ -183,13 +184,14 @@ def _postgres(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Ch
         return
     try:
         yield Check(mark="ok", text=f"store PostgreSQL: {store.last_position():,} records")
-        yield from _outbox(store)
+        yield from _outbox(store, settings)
         yield from _codes(store, settings)
     finally:
         store.close()
 
 
-def _outbox(store: Store) -> Iterator[Check]:
+def _outbox(store: Store, settings: Settings) -> Iterator[Check]:
+    from relight.engine.sending_brake import look_at_brakes
     from relight.engine.volume_guard import read_stop, told
 
     counts = {state.value: n for state, n in store.message_counts().items()}
@@ -199,6 +201,8 @@ def _outbox(store: Store) -> Iterator[Check]:
     stop = read_stop(store)
     if stop is not None:
         yield Check(mark="FAIL", text=told(stop), fix="relight release")
+    for mark, text in look_at_brakes(store, settings.delivery.brakes, time.time_ns() // 1_000):
+        yield Check(mark=mark, text=text, fix="relight release" if mark == "FAIL" else "")
     unknown = counts.get("unknown", 0)
     if unknown:
         text = f"{count_of(unknown, 'message')} may or may not have left"

@@ -1,4 +1,4 @@
-"""`relight release`: an operator lets mails leave again after the volume guard stopped them (S5)."""
+"""`relight release`: an operator lets mails leave again after volume guard or sending brake stopped them (S5)."""
 
 from __future__ import annotations
 
@@ -12,27 +12,33 @@ from relight.cli.output import say, say_json
 from relight.cli.project import open_project, project_options
 
 
-@click.command("release", short_help="Let mails leave again after the volume guard stopped them.")
+@click.command("release", short_help="Let mails leave again after the volume guard or the sending brake stopped them.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @project_options
 def command(*, as_json: bool, project: Path | None, environment: str | None) -> None:
-    """Let mails leave again after the volume guard stopped them, and every rule go on; the hour is counted anew."""
+    """Let mails leave again after the volume guard or the sending brake stopped them; both count anew from then on."""
     from relight.cli.run import wall_clock
     from relight.engine.guard_commands import release_entry
+    from relight.engine.sending_brake import leaf_of, read_brakes
     from relight.engine.volume_guard import read_stop
 
     found = open_project(project, environment)
     with reading(found) as store:
-        stop = read_stop(store)
-    if stop is None:
+        stop, brakes = read_stop(store), read_brakes(store)
+    if stop is None and not brakes:
         if as_json:
             say_json("release", {"ok": True, "stopped": False})
         else:
-            say("The volume guard has stopped nothing.")
+            say("Neither the volume guard nor the sending brake has stopped anything.")
         return
     position = put_entries(found, [release_entry(wall_clock())])
     if as_json:
-        say_json("release", {"ok": True, "stopped": True, "count": stop.count, "position": position})
+        count = 0 if stop is None else stop.count
+        told = {"ok": True, "stopped": True, "count": count, "classes": sorted(brakes), "position": position}
+        say_json("release", told)
         return
     say_when(found, position)
-    say(f"Released: {stop.count:,} messages had left in an hour, {stop.per_hour:,} are allowed.")
+    if stop is not None:
+        say(f"Released: {stop.count:,} messages had left in an hour, {stop.per_hour:,} are allowed.")
+    for one in brakes.values():
+        say(f"Released: {leaf_of(one)} were {one.share} of {one.mails:,} mails.")

@@ -16,7 +16,7 @@ from relight.config.yaml_nodes import Path, YamlNode, merge_nodes
 #: Sections of which only one form may stand: an overlay that names one replaces the other.
 CHOICES = {"store": frozenset({"sqlite", "postgres"}), "delivery": frozenset({"files", "smtp", "sendgrid"})}
 #: Sections that change no decision and no mail, so they are no part of the plan's version.
-OUTSIDE = frozenset({"store", "delivery", "engine", "kafka", "webhooks", "volume", "plan"})
+OUTSIDE = frozenset({"store", "delivery", "engine", "kafka", "webhooks", "volume", "brakes", "plan"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ from relight.rules.models import DefinitionsModel, RuleModel
 from relight.rules.plan import MessageClass, Plan, Policy
 from relight.rules.step_parts import Outside
 from relight.rules.texts import Texts
+from relight.streams.brake_events import declare_brake_event
 from relight.streams.code_events import declare_codes_low
 from relight.streams.declaration import StreamModel, StreamPlan, compile_stream, merge_schemas
 from relight.streams.schema import LATENESS_DEFAULT, Schema
@@ -117,6 +118,9 @@ def load_files(
         loading.problems += problems
     if schema is not None and config.model is not None and config.node is not None and config.model.codes:
         schema, problems = declare_codes_low(schema, config.node.place_of(("codes",), key=True))
+        loading.problems += problems
+    if schema is not None and config.model is not None and config.node is not None and config.model.brakes is not None:
+        schema, problems = declare_brake_event(schema, config.node.place_of(("brakes",), key=True))
         loading.problems += problems
     definitions_model = _load_definitions(loading)
     sources = _load_rules(loading)

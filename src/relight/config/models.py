@@ -118,6 +118,24 @@ class VolumeModel(FileModel):
     )
 
 
+class BrakeModel(FileModel):
+    """Shares of a class's mails, of 7 days, at which to warn and to stop."""
+
+    noun: ClassVar[str] = "a brake"
+    warn: ShareField = Field(description="From this share on the log, `relight doctor` and an event say so.")
+    stop: ShareField = Field(description="From this share on the class is paused until `relight release`.")
+
+
+class BrakesModel(FileModel):
+    """The sending brake; written down, even empty, it makes the event `sending_brake` that a rule can alert by."""
+
+    noun: ClassVar[str] = "the sending brake"
+    complaints: BrakeModel | None = Field(default=None, description="Complaints; 0.1% and 0.3% if left out.")
+    hard_bounces: BrakeModel | None = Field(
+        default=None, description="Addresses that do not exist; 2% and 5% if left out."
+    )
+
+
 class SurveyModel(FileModel):
     """A survey of one question."""
 
@@ -172,6 +190,9 @@ class ConfigModel(FileModel):
     sunset: SunsetModel | None = Field(default=None, description="When marketing gives up.")
     store: StoreModel | None = Field(default=None, description="Where state is kept.")
     delivery: DeliveryModel | None = Field(default=None, description="How mails leave.")
+    brakes: BrakesModel | None = Field(
+        default=None, description="Complaints and bounces at which a class of mails is paused."
+    )
     volume: VolumeModel | None = Field(default=None, description="What the volume guard lets through.")
     web: WebModel | None = Field(default=None, description="The pages and links.")
     catch_up: ElapsedField | None = Field(

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from relight.base.instants import MINUTE, SECOND
 from relight.base.problems import Problem
+from relight.config.brake_settings import BRAKES_DEFAULT, BrakeSettings, read_brake_settings
 from relight.config.links import link_keys
 from relight.config.models import ConfigModel
 from relight.config.secret import Secret
@@ -109,6 +110,7 @@ class DeliverySettings:
     webhook: WebhookSettings = WebhookSettings()
     #: Most messages an hour (volume guard); None for no guard.
     per_hour: int | None = None
+    brakes: BrakeSettings = BRAKES_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,10 +248,10 @@ def read_settings(model: ConfigModel, place_of: PlaceOf) -> tuple[Settings, list
 
 
 def _delivery(model: ConfigModel) -> DeliverySettings:
-    per_hour = model.volume.per_hour if model.volume else None
+    per_hour, brakes = model.volume.per_hour if model.volume else None, read_brake_settings(model)
     found = model.delivery
     if found is None:
-        return DeliverySettings(files=OUTBOX_DEFAULT, per_hour=per_hour)
+        return DeliverySettings(files=OUTBOX_DEFAULT, per_hour=per_hour, brakes=brakes)
     smtp, grid = found.smtp, found.sendgrid
     return DeliverySettings(
         files=found.files,
@@ -288,6 +290,7 @@ def _delivery(model: ConfigModel) -> DeliverySettings:
         else WebhookSettings(),
         warm_up=(found.warm_up.start, found.warm_up.days) if found.warm_up else None,
         per_hour=per_hour,
+        brakes=brakes,
     )
 
 
@@ -377,14 +380,8 @@ def _promise_problems(settings: Settings, place_of: PlaceOf) -> list[Problem]:
     if settings.web.host not in _LOOPBACK and settings.web.token is None:
         message = f"the pages would be open to everybody who reaches {settings.web.host}"
         place = place_of(("web", "listen"))
-        problems.append(
-            Problem(
-                code="open-pages",
-                message=message,
-                place=place,
-                help="listen on 127.0.0.1, or set `token: ${WEB_TOKEN}`",
-            )
-        )
+        help_text = "listen on 127.0.0.1, or set `token: ${WEB_TOKEN}`"
+        problems.append(Problem(code="open-pages", message=message, place=place, help=help_text))
     if settings.engine.durability == "relaxed":
         message = "with relaxed durability a power failure may lose the last seconds"
         place = place_of(("engine", "durability"))

@@ -10,7 +10,7 @@ from relight.base.instants import INSTANT_MIN
 from relight.customers.profile import Entry, Reach
 from relight.decide.entries import exit_by_condition, exit_by_trace, leave_entry, walk
 from relight.decide.standing import first_trace_after, priority_of
-from relight.messages.gate import blame, paused_reason
+from relight.messages.gate import blame, braked_verdict, paused_reason
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import InactiveTrigger, ReentryKind
 
@@ -62,6 +62,8 @@ def occur(turn: Turn, rule: Rule, what: Happening) -> None:
         return
     verdict: Verdict | None = None
     reason = _early_reason(turn, rule, what)
+    if reason is Reason.RULE_PAUSED:
+        verdict = braked_verdict(rule, turn.state)
     if reason is None and not fits and rule.audience is not None:
         verdict = blame(rule.audience, reading, Reason.AUDIENCE_FALSE)
         reason = Reason.AUDIENCE_FALSE

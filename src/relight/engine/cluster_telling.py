@@ -18,8 +18,10 @@ from relight.engine.operator_commands import operator_commands
 from relight.engine.outcomes import JOURNAL_LINES_MAX, OUTCOMES_POSITION, code_records, outcome_records
 from relight.engine.provider_words import provider_commands
 from relight.engine.sending import PAUSED_NOTE
+from relight.engine.sending_brake import SendingBrake, read_brakes
+from relight.engine.sending_shares import SendingShares
 from relight.engine.volume_guard import read_stop
-from relight.rules.world import ALL_RULES
+from relight.rules.world import ALL_RULES, VOLUME_GUARD
 from relight.stores.interface import Batch
 from relight.streams.envelope import Control
 from relight.transports.kafka_clients import control_topic
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from relight.stores.postgres import PostgresStore
     from relight.streams.envelope import Event
 
+#: Name under which the store keeps which classes the log knows as stopped by the brake.
+BRAKES_TOLD_NOTE = "sending_brake_told"
 _LOG = logging.getLogger("relight.sender")
 
 
@@ -40,8 +44,10 @@ class Telling:
     def __init__(self, project: LoadedProject, inbox: DurableInbox, store: PostgresStore) -> None:
         """Tell the control topic of a project; nothing is told before `before_sending`."""
         plan, settings, self._kafka = needs_of_cluster(project)
+        self._plan = plan
         self._topic, self._store = control_topic(settings.project), store
         self._has_turn = False
+        self._brake = SendingBrake(store=store, settings=settings.delivery.brakes, shares=SendingShares(store))
         self._now = 0
         self._relay = InboxRelay(
             inbox=inbox,
@@ -68,6 +74,7 @@ class Telling:
         if not self._has_turn:
             return
         if not had_turn:
+            self._brake.shares = SendingShares.open(self._store, self._plan)
             _LOG.info("words and outcomes go to the control topic by this sender")
         self._relay.relay(now)
         self._follow_guard()
@@ -78,6 +85,7 @@ class Telling:
         if self._has_turn:
             self._tell_outcomes()
             self._follow_guard()
+            self._follow_brake()
 
     def _tell(self, records: Sequence[Control | Event]) -> None:
         publish_control(self._kafka, self._topic, records)
@@ -90,6 +98,7 @@ class Telling:
             lines = list(store.attempts(place, limit=JOURNAL_LINES_MAX))
             if not lines:
                 return
+            self._brake.shares.count(lines, self._plan)
             records = [*outcome_records(lines, now=0), *code_records(lines, now=0, code_of=store.code_of)]
             if records:
                 self._tell(records)
@@ -100,5 +109,14 @@ class Telling:
         is_stopped, is_told = read_stop(self._store) is not None, self._store.note(PAUSED_NOTE) == "yes"
         if is_stopped is not is_told:
             kind = "pause" if is_stopped else "resume"
-            self._tell([Control(kind=kind, ingest_time=self._now, subject=ALL_RULES)])
+            detail: dict[str, object] = {"cause": VOLUME_GUARD} if is_stopped else {}
+            self._tell([Control(kind=kind, ingest_time=self._now, subject=ALL_RULES, detail=detail)])
             self._store.set_note(PAUSED_NOTE, "yes" if is_stopped else "")
+
+    def _follow_brake(self) -> None:
+        """Pause classes whose mails are complained about or bounce too often; let them go on once released."""
+        standing = (self._store.note(BRAKES_TOLD_NOTE) or "").split()
+        records = self._brake.follow(self._now, standing, at=self._now)
+        if records:
+            self._tell(records)
+            self._store.set_note(BRAKES_TOLD_NOTE, " ".join(read_brakes(self._store)))

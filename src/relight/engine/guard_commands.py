@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from relight.engine.sending_brake import release_brakes
 from relight.engine.volume_guard import release
 from relight.stores.inbox_interface import InboxKind, NewEntry
 
@@ -27,6 +28,7 @@ def guard_commands(store: Store) -> Mapping[str, CommandHandler]:
 
     def carry_out(entry: InboxEntry, now: int) -> Sequence[InboxRecord]:
         release(store, max(entry.received, now))
+        release_brakes(store)
         return []
 
     return {RELEASE: carry_out}

@@ -56,6 +56,8 @@ class OutcomeInput:
     """The delivery journal as an input of the engine."""
 
     engine: Engine
+    #: Told of each page of lines before it is handed in.
+    on_lines: Callable[[list[Attempt]], object] = lambda _lines: None
     #: Number of the last line read; None until the store was asked.
     place: int | None = None
 
@@ -71,6 +73,7 @@ class OutcomeInput:
             lines = list(self.engine.store.attempts(self.place, limit=JOURNAL_LINES_MAX))
             if not lines:
                 return told
+            self.on_lines(lines)
             now = self.engine.progress.reached
             codes = code_records(lines, now=now, code_of=self.engine.store.code_of, plan=self.engine.plan)
             suppressions = [*self._suppressions(lines, now), *count_soft_bounces(self.engine.store, lines, now)]

@@ -155,6 +155,7 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
         run.observer = Observer(
             engine=run.engine,
             dispatcher=run.sending.dispatcher,
+            brakes=run.sending.brake_figures,
             clock=clock,
             exposition=exposition,
             is_live=any(not stream.source.is_finished for stream in project.streams.values()),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import RejectError
 from relight.engine.inbox import INBOX_POSITION, resolve_word
+from relight.engine.sending_brake import Found, leaf_of, read_brakes
 from relight.messages.addresses import LIFTED, UNSUBSCRIBED, address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.life import MessageCause
@@ -59,9 +60,13 @@ class SecondLook:
     is_paused: IsPaused
     _pending: _Pending = field(default_factory=_Pending)
 
+    #: Class -> why the sending brake stopped it.
+    _braked: Mapping[str, Found] = field(default_factory=dict)
+
     def __call__(self, messages: Sequence[OutboxMessage]) -> Mapping[str, Refusal]:
         """Return which of these messages may not leave, and why."""
         self._read_inbox()
+        self._braked = read_brakes(self.store)
         found = ((message.occurrence_key, self._refusal(message)) for message in messages)
         return {key: refusal for key, refusal in found if refusal is not None}
 
@@ -129,6 +134,9 @@ class SecondLook:
         return Refusal(cause=MessageCause.CONSENT_WITHDRAWN, text=f"consent to topic {message.topic} was withdrawn")
 
     def _by_pause(self, message: OutboxMessage) -> Refusal | None:
+        braked = self._braked.get(message.message_class)
+        if braked is not None:
+            return Refusal(cause=MessageCause.RULE_PAUSED, text=f"the sending brake: {leaf_of(braked)} {braked.share}")
         told = self._pending.paused
         known = self.is_paused(message.rule)
         if ALL_RULES in told:

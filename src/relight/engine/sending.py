@@ -18,6 +18,8 @@ from relight.engine.handing_over import SenderIdentity
 from relight.engine.outcomes import OutcomeInput
 from relight.engine.pace import Pace, PaceSettings
 from relight.engine.send_mark import SendMark, open_mark
+from relight.engine.sending_brake import SendingBrake, standing_brakes, wants_brake_event
+from relight.engine.sending_shares import BRAKED_CLASSES, SendingShares, Signal
 from relight.engine.volume_guard import VolumeGuard
 from relight.rules.world import ALL_RULES, VOLUME_GUARD
 from relight.stores.sqlite import SqliteStore
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from relight.config.settings import DeliverySettings, Settings
     from relight.delivery.outgoing import Outcome, Transport
     from relight.engine.engine import Engine
-    from relight.stores.interface import LookAgain, Store
+    from relight.stores.interface import Attempt, LookAgain, Store
 
 #: Seconds of one slice of sending between two looks at the inputs.
 SLICE_SECONDS = 1.0
@@ -54,7 +56,8 @@ class Sending:
         self.engine, self.store, self.delivery = engine, engine.store, settings.delivery
         self.is_recorded = isinstance(transport, FilesTransport)
         self.clock = clock
-        self.outcomes = OutcomeInput(engine=engine)
+        self.outcomes = OutcomeInput(engine=engine, on_lines=self._count)
+        self.brake: SendingBrake | None = None
         self.mark: SendMark | None = None
         self._shed_at = 0
         self.dispatcher = make_dispatcher(
@@ -80,17 +83,22 @@ class Sending:
         if not self.is_recorded:
             self._open_mark()
         self.dispatcher.take_over(now)
+        shares = SendingShares.open(self.store, self.engine.plan)
+        self.brake = SendingBrake(store=self.store, settings=self.delivery.brakes, shares=shares)
         self.outcomes.take()
         self._follow_guard()
+        self._follow_brake(now)
 
     def send(self, recorded_now: int) -> int:
         """Send what is due, one slice where sending takes real time; return how many messages were handed over."""
         now = self._time(recorded_now)
         self._follow_guard()  # before anything is claimed: what is paused may not leave
+        self._follow_brake(now)
         handed = self.dispatcher.drain(now)
         self.outcomes.take()
         self._watch_pools()
         self._follow_guard()
+        self._follow_brake(now)
         if now - self._shed_at >= SHED_EVERY:
             self.dispatcher.shed(now)
             self._shed_at = now
@@ -134,6 +142,30 @@ class Sending:
         if found and wants_codes_low(self.engine.plan):
             self.engine.take(found)
         self.pools.settle(found)
+
+    def brake_figures(self, now: int) -> tuple[dict[str, bool], dict[tuple[str, str], float]]:
+        """Return class -> whether the brake paused it, and (class, signal) -> its share at `now` (µs), 0 to 1."""
+        if self.brake is None:
+            return {}, {}
+        shares = dict.fromkeys(((class_, signal.value) for class_ in BRAKED_CLASSES for signal in Signal), 0.0)
+        for (class_, signal), (count, mails) in self.brake.shares.within_span(now).items():
+            shares[class_, signal.value] = count / mails if mails else 0.0
+        return {class_: class_ in self.brake.stops for class_ in BRAKED_CLASSES}, shares
+
+    def _count(self, lines: list[Attempt]) -> None:
+        if self.brake is not None:
+            self.brake.shares.count(lines, self.engine.plan)
+
+    def _follow_brake(self, now: int) -> None:
+        """Pause classes whose mails are complained about or bounce too often; let them go on once released."""
+        plan = self.engine.plan
+        if self.brake is None or plan is None:
+            return
+        standing = standing_brakes(self.engine.world.states[-1])
+        at = self.engine.progress.reached
+        records = self.brake.follow(now, standing, at=at, wants_events=wants_brake_event(plan))
+        if records:
+            self.engine.take(records)
 
     def _follow_guard(self) -> None:
         """Pause both arms of every rule while the guard has stopped sending, and let them go on once it is released."""

@@ -44,6 +44,11 @@ def is_dead_address(answer: str) -> bool:
     return basic is not None and basic[1] in _NO_MAILBOX and _ABOUT_US.search(answer) is None
 
 
+def is_hard_bounce(answer: str) -> bool:
+    """Return whether an answer says that the address is dead, in a server's words or in SendGrid's classification."""
+    return is_dead_address(answer) or "invalid address" in answer.lower()
+
+
 def is_soft_bounce(answer: str, *, is_final: bool) -> bool:
     """Return whether an answer says that the recipient's mailbox takes nothing for now.
 

@@ -23,6 +23,7 @@ from relight.messages.caps import full_cap
 from relight.messages.quiet_hours import is_allowed
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import InactiveTrigger, MessageClass, StepKind, account_drawn, message_class_of
+from relight.rules.world import class_subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,12 +102,20 @@ def blame(condition: Condition, reading: Reading, reason: Reason, state: RowStat
 def check_active(case: Case) -> Verdict | None:
     """Refuse while the rule is paused."""
     reason = paused_reason(case.rule, case.state)
-    return None if reason is None else _refuse(reason, place=case.rule.place)
+    if reason is None:
+        return None
+    return braked_verdict(case.rule, case.state) or _refuse(reason, place=case.rule.place)
+
+
+def braked_verdict(rule: Rule, state: WorldState) -> Verdict | None:
+    """Return the refusal of a rule whose class the sending brake paused, with the share that decided; else None."""
+    decided = state.brakes.get(class_subject(rule.message_class.value))
+    return None if decided is None else _refuse(Reason.RULE_PAUSED, *decided, rule.place)
 
 
 def paused_reason(rule: Rule, state: WorldState) -> Reason | None:
-    """Return why a rule starts and sends nothing: its pause, that of everything, or the volume guard (S5)."""
-    if rule.paused or rule.id in state.paused:
+    """Return why a rule starts and sends nothing: its pause, its class's, everybody's, or the volume guard (S5)."""
+    if rule.paused or rule.id in state.paused or class_subject(rule.message_class.value) in state.paused:
         return Reason.RULE_PAUSED
     if not state.is_paused(rule.id):
         return None

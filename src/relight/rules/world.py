@@ -24,8 +24,15 @@ _LIFTED, _UNSUBSCRIBED = "none", "unsubscribe"
 SOFT_BOUNCES, SOFT_SUPPRESSED_SPAN = "soft_bounces", 30 * DAY
 #: Cause of a pause of everything that the volume guard made.
 VOLUME_GUARD = "volume_guard"
+#: Cause of a pause of a class that its complaints or bounces made.
+SENDING_BRAKE = "sending_brake"
 #: Pauses everything.
 ALL_RULES = "*"
+
+
+def class_subject(message_class: str) -> str:
+    """Return the subject of a pause of every rule of a class; no rule has a name like it."""
+    return f"class:{message_class}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +75,8 @@ class WorldState:
     #: activity key -> the least length of its thresholds (µs); INSTANT_MIN where one is no fixed length.
     soonest_of: Mapping[str, int] = field(default_factory=dict)
     paused: frozenset[str] = frozenset()
+    #: Subject of a pause -> what decided and its number, where the sending brake made it.
+    brakes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     #: The volume guard, not an operator, paused everything (S5).
     is_guarded: bool = False
     #: (from, until) of gaps (H9).
@@ -163,10 +172,16 @@ class World:
             case "pause":
                 by_guard = record.detail.get("cause") == VOLUME_GUARD
                 guarded = by_guard if record.subject == ALL_RULES else state.is_guarded
-                return replace(state, paused=state.paused | {record.subject}, is_guarded=guarded)
+                brakes = state.brakes
+                if record.detail.get("cause") == SENDING_BRAKE:
+                    decided = str(record.detail.get("leaf", "")), str(record.detail.get("number", ""))
+                    brakes = {**brakes, record.subject: decided}
+                paused = state.paused | {record.subject}
+                return replace(state, paused=paused, brakes=brakes, is_guarded=guarded)
             case "resume":
                 left = frozenset() if record.subject == ALL_RULES else state.paused - {record.subject}
-                return replace(state, paused=left, is_guarded=state.is_guarded and ALL_RULES in left)
+                brakes = {subject: one for subject, one in state.brakes.items() if subject in left}
+                return replace(state, paused=left, brakes=brakes, is_guarded=state.is_guarded and ALL_RULES in left)
             case "gap":
                 return replace(state, gaps=(*state.gaps, (record.ingest_time, int(str(record.detail["until"])))))
             case _:

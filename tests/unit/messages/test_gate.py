@@ -15,7 +15,7 @@ from relight.messages.addresses import ADDRESS_LENGTH_MAX, address_hash, fold_ad
 from relight.messages.gate import CHECKS, SKIPS
 from relight.messages.reasons import Reason
 from relight.rules.plan import Cap, MessageClass
-from relight.rules.world import SOFT_BOUNCES, VOLUME_GUARD
+from relight.rules.world import SENDING_BRAKE, SOFT_BOUNCES, VOLUME_GUARD
 from tests.support.story import Story, caps, make_plan, story
 
 CART = "{trigger: {event: cart}, reentry: every, send: hello%s}"
@@ -85,6 +85,17 @@ def test_what_the_volume_guard_stopped_says_so() -> None:
     assert [row.reason for row in told.until("2026-02-01").rows() if row.state == "suppressed"] == [
         "volume_guard", "rule_paused", "volume_guard", "rule_paused",
     ]  # fmt: skip
+
+
+def test_what_the_sending_brake_stopped_names_the_share() -> None:
+    """G6: a class that the brake paused, and no other; the row names what was counted and its share."""
+    more = {"cause": SENDING_BRAKE, "leaf": "complaints of marketing", "number": "0.42 %"}
+    told = carted().control("pause", "2026-01-06", "class:marketing", **more).event("cart", "2026-01-07")
+    assert last(told) == ("suppressed", "rule_paused", "complaints of marketing", "0.42 %")
+    told.control("resume", "2026-01-08", "class:marketing").event("cart", "2026-01-09")
+    told.control("pause", "2026-01-10", "class:transactional", **more).event("cart", "2026-01-11")
+    rows = told.until("2026-02-01").rows()
+    assert [row.reason for row in rows if row.state == "suppressed"] == ["rule_paused"]
 
 
 def test_a_message_needs_an_address() -> None:

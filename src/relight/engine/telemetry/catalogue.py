@@ -150,6 +150,24 @@ OUTBOX = Metric(
     advice="`pending` grows: sending is slower than deciding. `unknown` grows: settle them, or wait for the webhook.",
     told_by=(Part.RUN, Part.SENDER),
 )
+BRAKES = Metric(
+    name="relight_sending_braked",
+    kind=MetricKind.GAUGE,
+    unit="1 or 0",
+    meaning="1 while the sending brake has paused a class of mails.",
+    labels=("message_class",),
+    advice="Too many complaints or hard bounces: `relight doctor` says which; look at why, then `relight release`.",
+    told_by=(Part.RUN,),
+)
+SIGNALS = Metric(
+    name="relight_sending_signals",
+    kind=MetricKind.GAUGE,
+    unit="share",
+    meaning="Complaints and hard bounces of a class, as a share of its mails of the last seven days, 0 to 1.",
+    labels=("message_class", "signal"),
+    advice="Complaints from 0.001, hard bounces from 0.02 on: look at who gets these mails.",
+    told_by=(Part.RUN,),
+)
 TROUBLE = Metric(
     name="relight_sending_stopped",
     kind=MetricKind.GAUGE,
@@ -246,8 +264,8 @@ WAITING = Metric(
 #: All of them, in the order of the page.
 CATALOGUE: tuple[Metric, ...] = (
     EVENTS, DUPLICATES, DIFFERING, DEAD_LETTERS, LEDGER_ROWS, ATTEMPTS, BATCHES, BATCH_SECONDS, CHECKPOINTS, RECOVERED,
-    TIME_LAG, OUTBOX, TROUBLE, PROFILES, BUILD, PLAN, ROUTED, SOURCES, SOURCE_LAG, BEHIND, PARTITIONS, PARTITION_LAG,
-    WAITING,
+    TIME_LAG, OUTBOX, BRAKES, SIGNALS, TROUBLE, PROFILES, BUILD, PLAN, ROUTED, SOURCES, SOURCE_LAG, BEHIND, PARTITIONS,
+    PARTITION_LAG, WAITING,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ class Observer:
 
     engine: Engine
     dispatcher: Dispatcher
+    #: Now (µs) -> classes and whether the sending brake paused them, and its shares.
+    brakes: Callable[[int], tuple[Mapping[str, bool], Mapping[tuple[str, str], float]]]
     #: The wall clock, µs UTC.
     clock: Callable[[], int]
     #: None: nobody reads metrics.
@@ -88,6 +90,7 @@ class Observer:
             self._counted = now
             counts = self.engine.store.message_counts()
             self._outbox = {(state.value,): float(counts.get(state, 0)) for state in MessageState}
+        stopped_classes, shares = self.brakes(now)
         exposition.show(
             {
                 metric.EVENTS: done.events,
@@ -101,6 +104,8 @@ class Observer:
                 metric.RECOVERED: self._recovered,
                 metric.TIME_LAG: max(0, now - done.reached) / SECOND if self.is_live else 0,
                 metric.OUTBOX: self._outbox,
+                metric.BRAKES: {(class_,): float(stopped) for class_, stopped in stopped_classes.items()},
+                metric.SIGNALS: {(class_, signal): one for (class_, signal), one in shares.items()},
                 metric.TROUBLE: 1 if self._trouble else 0,
                 metric.PROFILES: len(self.engine.profiles),
                 metric.BUILD: {(__version__,): 1.0},

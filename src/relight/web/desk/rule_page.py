@@ -44,7 +44,7 @@ def rule(desk: Desk, name: str) -> Page | None:
     effect = desk.figures.latest().effects.get(name)
     steps_of_funnel = funnel(name, counts, messages, effect)
     facts = {
-        **rule_facts(found, counts, effect, is_paused=is_paused(name, paused)),
+        **rule_facts(found, counts, effect, is_paused=is_paused(found, paused)),
         "funnel": steps_of_funnel,
         "reasons": [{"reason": reason, "count": count} for reason, count in counts.reasons.most_common()],
         "steps": steps,
@@ -65,7 +65,7 @@ def rule(desk: Desk, name: str) -> Page | None:
             "chart": day_chart("daily", daily, days=days, order=[name]),
             "source": _source(desk, found),
             "can_pause": not found.paused,
-            "is_paused": is_paused(name, paused),
+            "is_paused": is_paused(found, paused),
             "templates": _templates(found),
             "message_class": found.message_class.value,
             "remarks": () if effect is None else effect.warnings,

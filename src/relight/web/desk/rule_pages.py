@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from relight.base.problems import Place
 from relight.messages.reasons import RowState
+from relight.rules.world import ALL_RULES, class_subject
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.ledger_figures import MONTH_DAYS, RuleCounts, count_rules
 
@@ -47,7 +48,7 @@ def rules(desk: Desk, sort: str = "") -> Page:
     counts, paused = desk.ask(read)
     effects = desk.figures.latest().effects
     listed = [
-        rule_facts(rule, counts.get(name, RuleCounts()), effects.get(name), is_paused=is_paused(name, paused))
+        rule_facts(rule, counts.get(name, RuleCounts()), effects.get(name), is_paused=is_paused(rule, paused))
         for name, rule in desk.plan.rules.items()
     ]
     listed.sort(key=SORTS.get(sort, SORTS[SORT_DEFAULT]))
@@ -92,6 +93,6 @@ def rule_facts(rule: Rule, counts: RuleCounts, effect: RuleEffect | None, *, is_
     }
 
 
-def is_paused(name: str, paused: frozenset[str]) -> bool:
-    """Return whether a rule is paused by itself or with all."""
-    return name in paused or "*" in paused
+def is_paused(rule: Rule, paused: frozenset[str]) -> bool:
+    """Return whether a rule is paused by itself, with its class or with all."""
+    return bool(paused & {rule.id, class_subject(rule.message_class.value), ALL_RULES})

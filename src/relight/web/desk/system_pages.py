@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.instants import SECOND
 from relight.engine.inbox import taken_position
+from relight.engine.sending_brake import read_brakes
 from relight.messages.life import MessageState
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.times import zoned_or_none
@@ -34,6 +35,10 @@ def system(desk: Desk, newest: int | None) -> Page:
             "inbox_waiting": None if newest is None else max(0, newest - taken),
             "outbox": {state.value: counts.get(state, 0) for state in MessageState},
             "paused": sorted(desk.everybody.paused()),
+            "brakes": [
+                {"class": one.message_class, "signal": one.signal.value, "share": one.share, "mails": one.mails}
+                for one in read_brakes(store).values()
+            ],
             "dead_letters": [
                 {
                     "number": one.number,
