@@ -42,6 +42,7 @@ def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+@lru_cache(maxsize=1024)
 def is_zone(name: str) -> bool:
     """Return whether `name` is a zone of the tz database."""
     return name in _packed_zones() or name in _zone_names()

@@ -131,6 +131,9 @@ def trait_of(profile: Profile, name: str, at: int) -> object:
     """Return the trait's value as of an instant, or UNKNOWN (R5)."""
     writes = profile.traits.get(name)
     if writes:
+        last = writes[-1]
+        if last.order[0] <= at:
+            return UNKNOWN if last.value is None else last.value
         for write in reversed(writes):
             if write.order[0] <= at:
                 return UNKNOWN if write.value is None else write.value

@@ -95,13 +95,19 @@ def judge_date(turn: Turn, rule: Rule, due: int) -> None:
     occur(turn, rule, Happening(occurrence=occurrence, instant=due, anchor=due, is_deadline=True, is_keyed=False))
 
 
+@lru_cache(maxsize=1_024)
+def _begun(rule: str) -> str:
+    """Return the name under which a customer keeps since when a rule's schedule counts."""
+    return f"{rule}\x1fbegun"
+
+
 def schedule_deadline(turn: Turn, rule: Rule) -> int | None:
     """Return the next instant of a cron rule after the last one, the first record and the rule's plan record."""
     trigger = rule.trigger
     assert isinstance(trigger, ScheduleTrigger)
-    begun = turn.profile.cursors.get(f"{rule.id}\x1fbegun")
-    last = turn.profile.cursors.get(rule.id, begun)
-    if last is None:
+    cursors = turn.profile.cursors
+    last = cursors.get(rule.id)
+    if last is None and (last := cursors.get(_begun(rule.id))) is None:
         return None
     since = (turn.state.rule_since or {}).get(rule.id, INSTANT_MIN)
     return _next_fire(trigger.cron, max(last, since - 1), turn.zone)
@@ -119,7 +125,7 @@ def _next_fire(cron: str, after: int, zone: str) -> int | None:
 def begin_schedules(turn: Turn) -> None:
     """Let schedules count from the customer's first record."""
     for rule in turn.index.scheduled:
-        key = f"{rule.id}\x1fbegun"
+        key = _begun(rule.id)
         if key not in turn.profile.cursors:
             turn.profile.cursors[key] = turn.now
             turn.rearm = True

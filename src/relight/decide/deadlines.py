@@ -69,7 +69,7 @@ def next_deadline(turn: Turn) -> Deadline | None:
         _offer_silences(turn, search, wait, search.judged - wait.rule.settle)
     if index.dated or index.scheduled:
         _offer_calendar(turn, search)
-    for rule, at in backfill_deadlines(turn):
+    for rule, at in backfill_deadlines(turn) if index.backfilled else ():
         search.offer((_judged(turn, at), _DEADLINE, at, rule.id, "backfill"), "backfill")
     flags = turn.profile.flags
     for rule in index.watched if flags else ():
@@ -80,6 +80,7 @@ def next_deadline(turn: Turn) -> Deadline | None:
 
 
 def _offer_silences(turn: Turn, search: _Search, wait: SilenceWait, latest: int) -> None:
+    """Offer the silences of a threshold that fall due at `latest` or before."""
     for silence in silence_deadlines(turn, wait, latest):
         due = silence.deadline
         order = (_judged(turn, due + wait.rule.settle), _DEADLINE, due, wait.rule.id, silence.occurrence)
@@ -126,8 +127,9 @@ def _offer_entry(turn: Turn, search: _Search, entry: Entry) -> None:
 
 def _judged(turn: Turn, instant: int) -> int:
     """Return j: not before now, not inside a gap."""
-    now = turn.profile.now
-    return turn.state.past_gaps(max(now, instant))
+    now, state = turn.profile.now, turn.state
+    at = max(now, instant)
+    return state.past_gaps(at) if state.gaps else at
 
 
 def _found(search: _Search) -> Deadline | None:

@@ -35,10 +35,9 @@ def silence_deadlines(turn: Turn, wait: SilenceWait, latest: int = INSTANT_MAX) 
         return
     judged, id_, begun = profile.judged, wait.id, wait.begun
     for start, name, due, late in _of_threshold(turn, wait, starts, latest) if starts else ():
-        occurrence = f"silence:{name}:{id_}"
-        if due >= begun and f"{wait.rule.id}\x1f{occurrence}" not in judged:
+        if due >= begun and f"{wait.mark}{name}:{id_}" not in judged:
             yield Silence(
-                occurrence=occurrence,
+                occurrence=f"silence:{name}:{id_}",
                 start=str(name),
                 deadline=due,
                 length=due - start,
@@ -86,9 +85,10 @@ def passed_silences(turn: Turn, rule: Rule) -> Iterator[Silence]:
 
 def _of_threshold(
     turn: Turn, wait: SilenceWait, starts: Sequence[Start], latest: int
-) -> Iterator[tuple[int, int, int, bool]]:
-    """Yield (start, its name, deadline, late) of the starts that were not cancelled and known in time (H3)."""
+) -> list[tuple[int, int, int, bool]]:
+    """Return (start, its name, deadline, late) of the starts that were not cancelled and known in time (H3)."""
     elapsed, settle, last = wait.elapsed, wait.rule.settle, len(starts) - 1
+    found = []
     for place in range(last if wait.threshold.personal is not None else 0, last + 1):
         start = starts[place]
         when = start.event_time
@@ -96,7 +96,8 @@ def _of_threshold(
         if due is None or due > latest or due + settle < start.known_at:
             continue
         if place == last or starts[place + 1].event_time > due:
-            yield when, when, due, start.late
+            found.append((when, when, due, start.late))
+    return found
 
 
 def due_of(turn: Turn, threshold: Threshold, start: int) -> int | None:

@@ -45,6 +45,8 @@ class SilenceWait:
     activity: str
     #: Its id in occurrence keys (R2).
     id: str
+    #: How the names of its judged silences begin.
+    mark: str
     #: Plan record since which it stands unchanged (E4).
     begun: int
     #: Fixed length (µs); None for a calendar or personal one.
@@ -242,6 +244,7 @@ def _silence_waits(
                 threshold=threshold,
                 activity=index.activity_keys[rule.id],
                 id=id_,
+                mark=f"{rule.id}\x1fsilence:",
                 begun=since[rule.id, id_],
                 elapsed=span.elapsed if span is not None and not span.is_calendar else None,
                 never=trigger.include_never_active,
