@@ -1,15 +1,16 @@
 """What each local day brings before anything else of it: control records that somebody above makes from the log so far.
 
 Measures of customers are served this way: a function of the log up to the beginning of a day of the project's zone, so
-that decisions stay functions of the log. Cut out of a batch, a beginning is a transaction of its own; after a crash
-the same beginning is made again and brings what is not in the log yet.
+that decisions stay functions of the log. A beginning is cut out of a batch and durable with it where the store can,
+else by itself; after a crash the same beginning is made again and brings what is not in the log yet.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -20,12 +21,13 @@ from relight.streams.envelope import Control, DeadLetter, Event
 from relight.streams.target_events import TARGET_MISSED
 
 if TYPE_CHECKING:
-    from relight.rules.world import WorldState
+    from relight.engine.progress import Progress
+    from relight.rules.world import World, WorldState
     from relight.stores.interface import Store
 
 #: What the engine takes.
 Taken: TypeAlias = Event | Control | DeadLetter
-#: Records of a beginning in one transaction.
+#: Records of a beginning in one batch.
 DAY_RECORDS_MAX = 5_000
 
 
@@ -37,6 +39,9 @@ class DayMaker(Protocol):
 
         Control records first. `target_missed` among the names asks for the events of missed targets as well.
         """
+
+    def forget(self) -> None:
+        """Read the log from its beginning at the next call: what was read last may not stand in it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,12 +67,57 @@ class Days:
         return start
 
     def parts(self, store: Store, state: WorldState, start: int) -> Iterator[list[Control | Event]]:
-        """Yield what a beginning brings, a transaction at a time; then it is done."""
+        """Yield what a beginning brings, a batch at a time; then it is done."""
         assert state.plan is not None
         brought = iter(self.maker(store, wanted_by(state.plan), start))
         while part := list(islice(brought, DAY_RECORDS_MAX)):
             yield part
         self.done = start
+
+    def return_to(self, done: int) -> None:
+        """Stand again where `done` was the last beginning: those after it were not durable."""
+        self.done = done
+        self.maker.forget()
+
+
+class Taking(Protocol):
+    """What days ask of an engine."""
+
+    store: Store
+    world: World
+    progress: Progress
+    is_ahead: bool
+
+    def stand_again(self) -> None:
+        """Stand where the store stands, after a failure in the middle of something."""
+
+    def take_batch(self, records: Sequence[Taken], positions: Mapping[str, str], reached: int | None) -> object:
+        """Decide on a batch in which no day begins."""
+
+
+@contextmanager
+def as_one(engine: Taking, days: Days) -> Iterator[None]:
+    """Make a batch and the days that begin in it durable at once; what fails inside leaves nothing behind."""
+    if engine.is_ahead:
+        engine.stand_again()
+    done, progress = days.done, replace(engine.progress, rows_by=engine.progress.rows_by.copy())
+    try:
+        with engine.store.together():
+            yield
+    except BaseException:
+        engine.is_ahead, engine.progress = True, progress
+        days.return_to(done)
+        raise
+
+
+def begin_days(engine: Taking, days: Days, records: Sequence[Taken], until: int) -> Sequence[Taken]:
+    """Take what comes before each beginning of a day, and what that brings; return the rest of a batch."""
+    while (start := days.next_start(engine.world.states[-1], engine.progress.reached)) is not None and start <= until:
+        earlier, records = cut_at(records, start)
+        engine.take_batch(earlier, {}, start)
+        for part in days.parts(engine.store, engine.world.states[-1], start):
+            engine.take_batch(part, {}, start)
+    return records
 
 
 def wanted_by(plan: Plan) -> frozenset[str]:

@@ -19,7 +19,7 @@ from relight.customers.revive import revive_record
 from relight.decide import live_until, own_events, take_record
 from relight.engine.accounts import Accounts
 from relight.engine.copies import find_copies
-from relight.engine.daily import Days, Taken, cut_at, last_of
+from relight.engine.daily import Days, as_one, begin_days, last_of
 from relight.engine.log_order import LogOrder, asks_for_visits
 from relight.engine.merges import fill_merge, is_merged, is_unfilled_merge
 from relight.engine.outgoing import outbox_message
@@ -113,22 +113,16 @@ class Engine:
         acknowledged, and the same batch can be handed in again: the engine stands again where its store stands before
         it takes anything more.
         """
-        if self.days is not None:
-            records = self._begin_days(self.days, records, last_of(records) if reached is None else reached)
-        return self._take_batch(records, positions or {}, reached)
+        if self.days is None:
+            return self.take_batch(records, positions or {}, reached)
+        with as_one(self, self.days):
+            records = begin_days(self, self.days, records, last_of(records) if reached is None else reached)
+            return self.take_batch(records, positions or {}, reached)
 
-    def _begin_days(self, days: Days, records: Sequence[Taken], until: int) -> Sequence[Taken]:
-        """Take what comes before each beginning of a day, and what that brings; return the rest of a batch."""
-        while (start := days.next_start(self.world.states[-1], self.progress.reached)) is not None and start <= until:
-            earlier, records = cut_at(records, start)
-            self._take_batch(earlier, {}, start)
-            for part in days.parts(self.store, self.world.states[-1], start):
-                self._take_batch(part, {}, start)
-        return records
-
-    def _take_batch(
+    def take_batch(
         self, records: Sequence[Event | Control | DeadLetter], positions: Mapping[str, str], reached: int | None
     ) -> Effects:
+        """Decide on a batch in which no day begins; see `take`."""
         with self._all_or_nothing():
             crash_point("before_batch")
             effects = self._take(records, positions, reached)
@@ -160,8 +154,13 @@ class Engine:
 
     def advance(self, until: int) -> Effects:
         """Let time come to `until` (µs): every deadline with j < until is judged, durably."""
-        if self.days is not None:
-            self._begin_days(self.days, (), until)
+        if self.days is None:
+            return self._come_to(until)
+        with as_one(self, self.days):
+            begin_days(self, self.days, (), until)
+            return self._come_to(until)
+
+    def _come_to(self, until: int) -> Effects:
         with self._all_or_nothing():
             work = Work()
             self._advance(work, until)
@@ -175,14 +174,15 @@ class Engine:
         World, profiles and timers are made anew from the store before the next batch.
         """
         if self.is_ahead:
-            self._stand_again()
+            self.stand_again()
         try:
             yield
         except BaseException:
             self.is_ahead = True
             raise
 
-    def _stand_again(self) -> None:
+    def stand_again(self) -> None:
+        """Stand where the store stands, after a failure in the middle of something."""
         plans = self.world.plans()
         self.world = World(keyed=getattr(self.store, "keyed", None))
         self.profiles.forget()

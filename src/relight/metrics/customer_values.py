@@ -40,6 +40,10 @@ class CustomerMeasures:
         self.log = MeasureLog(plan)
         self._monthly: dict[str, tuple[int, object]] = {}
 
+    def forget(self) -> None:
+        """Read the log from its beginning at the next call."""
+        self.log, self._monthly = MeasureLog(self.log.plan), {}
+
     def __call__(self, store: Store, names: Collection[str], now: int) -> Iterator[Control]:
         """Yield one control record for each customer whose values changed, by customer."""
         self.log.read_store(store)

@@ -19,6 +19,7 @@ from relight.streams.target_events import TARGET_MISSED, missed_target_event
 
 if TYPE_CHECKING:
     from relight.config.measure_plan import MeasurePlan, Target
+    from relight.metrics.extract import MeasureLog
     from relight.stores.interface import Store
     from relight.streams.envelope import Control, Event
 
@@ -29,7 +30,6 @@ class DailyMeasures:
     def __init__(self, plan: MeasurePlan) -> None:
         """Start before the first record; the log is read on at each beginning."""
         self.customers = CustomerMeasures(plan)
-        self.log = self.customers.log
         #: (target, end of the period) that were judged already.
         self._judged: set[tuple[str, int]] = set()
 
@@ -38,6 +38,16 @@ class DailyMeasures:
         yield from self.customers(store, [name for name in names if name != TARGET_MISSED], now)
         if TARGET_MISSED in names:
             yield from self._missed(now)
+
+    @property
+    def log(self) -> MeasureLog:
+        """The log as far as it was read."""
+        return self.customers.log
+
+    def forget(self) -> None:
+        """Read the log from its beginning at the next call."""
+        self.customers.forget()
+        self._judged.clear()
 
     def _missed(self, now: int) -> Iterator[Event]:
         plan = self.log.plan

@@ -8,6 +8,7 @@ them (Decimal and date as text, tuple as list): revive them with `base.kinds.rev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -194,6 +195,12 @@ class Store(Listing, Protocol):
 
     def append(self, batch: Batch) -> Appended:
         """Return when the batch is durable; nothing of it is, if this raises BackpressureError (disk full)."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let the batches that the block appends become durable at once, when it ends, or none of them if it raises.
+
+        A store that cannot makes each durable as it comes.
+        """
 
     # -- the log ---------------------------------------------------------------------------------------------------
     def last_position(self) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 
 from relight.base.errors import StoreError
@@ -74,6 +75,9 @@ class MemoryStore(MemoryCodes, MemoryListing):
 
     def close(self) -> None:
         self._closed = True
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     # -- the log ---------------------------------------------------------------------------------------------------
     def append(self, batch: Batch) -> Appended:

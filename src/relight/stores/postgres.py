@@ -8,6 +8,7 @@ postgres_connection (faults, versions), postgres_ledger, postgres_outbox, record
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Self
 
 from relight.base.errors import StoreError
@@ -77,6 +78,9 @@ class PostgresStore(PostgresCodes, PostgresListing, PostgresErasure):
     def reconnect(self) -> None:
         """Connect again after a fault; raises ServiceError while the server cannot be reached."""
         self._connection.reconnect()
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     # -- the log ---------------------------------------------------------------------------------------------------
     def append(self, batch: Batch) -> Appended:

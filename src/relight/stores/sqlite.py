@@ -87,6 +87,16 @@ class SqliteStore(SqliteCodes, SqliteListing, SqliteErasure):
         with self._connection.snapshot():
             yield
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        stood = self._last_position
+        try:
+            with self._connection.joined("before_append_commit", "after_append_commit"):
+                yield
+        except BaseException:
+            self._last_position, self._index_or_none = stood, None  # the index is read again from what is durable
+            raise
+
     # -- the log ---------------------------------------------------------------------------------------------------
     def append(self, batch: Batch) -> Appended:
         if self._index.is_full():  # before the batch: a fault here must not hide that a batch is durable

@@ -44,6 +44,8 @@ class Connection:
         #: Why the store may not be used any more.
         self._broken: str | None = None
         self._disk_failed = False
+        #: A transaction is open that others join.
+        self._is_joined = False
         #: Commits since the WAL was moved into the file, and how many are allowed before it is moved again.
         self._commits, self._commits_max = 0, WAL_COMMITS_FIRST
         if read_only and not path.is_file():
@@ -77,9 +79,19 @@ class Connection:
 
     @contextlib.contextmanager
     def transaction(self, before: str, after: str) -> Iterator[sqlite3.Cursor]:
-        """Commit what the block does, durably, or nothing; `before` and `after` are the crash points around it."""
+        """Commit what the block does, durably, or nothing; `before` and `after` are the crash points around it.
+
+        Inside `joined` nothing is committed yet, and a failure fails the whole.
+        """
         self._check_usable()
         cursor = self.sql.cursor()
+        if self._is_joined:
+            try:
+                yield cursor
+            except sqlite3.Error as error:
+                raise self._translate(error) from error
+            crash_point(before)
+            return
         try:
             cursor.execute("BEGIN IMMEDIATE")
             yield cursor
@@ -94,6 +106,16 @@ class Connection:
         self._commits += 1
         if self._commits >= self._commits_max:
             self._move_wal()
+
+    @contextlib.contextmanager
+    def joined(self, before: str, after: str) -> Iterator[None]:
+        """Make the transactions that the block asks for one, which ends with the block."""
+        with self.transaction(before, after):
+            self._is_joined = True
+            try:
+                yield
+            finally:
+                self._is_joined = False
 
     def _move_wal(self) -> None:
         """Move the WAL into the file as far as readers and room allow; raises StoreError where the disk fails.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from relight.base.errors import FaultError
+from relight.base.errors import BackpressureError, FaultError
 from relight.base.instants import DAY, HOUR, iso_utc, to_instant, to_local
 from relight.cli.project import day_maker_of
 from relight.config.loader import LoadedProject, load_project
@@ -20,7 +21,7 @@ from relight.engine.run import run_project
 from relight.metrics.customer_values import CustomerMeasures, customer_values
 from relight.simulate.from_log import replay_log, simulate_log
 from relight.simulate.simulate import simulate
-from relight.stores.interface import Store
+from relight.stores.interface import Appended, Batch, Store
 from relight.stores.memory import MemoryStore
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control, Event
@@ -200,20 +201,20 @@ def test_a_beginning_that_was_cut_off_is_made_again(shop: LoadedProject) -> None
     assert plan is not None
     assert measures is not None
     events = [_event(row) for row in made_up()]
-    inner = CustomerMeasures(measures)
     stopped: list[int] = []
 
-    def crashing(store: Store, names: Collection[str], now: int) -> Iterable[Control]:
-        found = list(inner(store, names, now))
-        if len(found) > 5 and not stopped:
-            stopped.append(now)
-            yield from found[:3]
-            raise RuntimeError
-        yield from found
+    class Crashing(CustomerMeasures):
+        def __call__(self, store: Store, names: Collection[str], now: int) -> Iterator[Control]:
+            found = list(super().__call__(store, names, now))
+            if len(found) > 5 and not stopped:
+                stopped.append(now)
+                yield from found[:3]
+                raise RuntimeError
+            yield from found
 
     store = MemoryStore()
     engine = Engine(store)
-    engine.days = Days(maker=crashing)
+    engine.days = Days(maker=Crashing(measures))
     engine.follow_plan(plan, events[0].ingest_time)
     taken = 0
     while taken < len(events):
@@ -237,20 +238,71 @@ def test_a_beginning_that_was_cut_off_is_made_again(shop: LoadedProject) -> None
     assert sorted(store.ledger(), key=str) == sorted(smooth.store.ledger(), key=str)
 
 
+class FullDisk(SqliteStore):
+    """A store that has no room for one batch."""
+
+    #: Batches until there is none; None where there is room.
+    room: int | None = None
+
+    def append(self, batch: Batch) -> Appended:
+        found = super().append(batch)
+        if self.room is not None:
+            self.room -= 1
+            if self.room == 0:
+                self.room = None
+                raise BackpressureError("no room")
+        return found
+
+
+@pytest.mark.parametrize("room", [1, 8])
+def test_days_and_their_batch_are_durable_at_once(shop: LoadedProject, tmp_path: Path, room: int) -> None:
+    """A batch over many midnights is one transaction: what fails anywhere in it leaves nothing, and goes in again."""
+    plan, measures = shop.plan, shop.measures
+    assert plan is not None
+    assert measures is not None
+    events = [_event(row) for row in made_up()]
+    stores = [FullDisk.open(tmp_path / name) for name in ("smooth.db", "full.db")]
+    for store in stores:
+        engine = Engine(store)
+        engine.days = Days(maker=CustomerMeasures(measures))
+        engine.follow_plan(plan, events[0].ingest_time)
+        engine.take(events[:60])
+        stood = (store.last_position(), store.reached(), list(store.ledger()), engine.progress.events)
+        if store is stores[1]:
+            store.room = room
+            with pytest.raises(BackpressureError):
+                engine.take(events[60:140])
+            assert (store.last_position(), store.reached(), list(store.ledger()), engine.progress.events) == stood
+            with closing(SqliteStore.open(tmp_path / "full.db", read_only=True)) as other:
+                assert other.last_position() == stood[0]
+        for start in range(60, 300, 80):
+            engine.take(events[start : start + 80])
+        assert engine.progress.events == 300
+        engine.checkpoint()
+    smooth, full = ([list(one.read_log()), list(one.ledger()), list(one.profiles())] for one in stores)
+    assert full == smooth
+    for store in stores:
+        store.close()
+
+
 def test_a_gap_begins_no_day() -> None:
     """Midnights inside a gap are passed by; the first one after it brings what changed."""
     asked: list[int] = []
 
-    def maker(store: object, names: object, now: int) -> list[Control]:
-        asked.append(now)
-        return []
+    class Maker:
+        def __call__(self, store: object, names: object, now: int) -> list[Control]:  # noqa: ARG002 - the protocol's
+            asked.append(now)
+            return []
+
+        def forget(self) -> None:
+            pytest.fail("nothing failed")
 
     loaded = project(MEASURES, rules={k: v for k, v in RULES.items() if "slipping" not in k and "fans" not in k} | {
         "rules/definitions.yaml": "segments: {x: orders > 1}",
     })  # fmt: skip
     assert loaded.plan is not None
     engine = Engine(MemoryStore())
-    engine.days = Days(maker=maker)
+    engine.days = Days(maker=Maker())
     engine.follow_plan(loaded.plan, at("2026-01-02T10:00"))
     engine.take([event("used", "a", "2026-01-03T10:00")])
     engine.take([Control(kind="gap", ingest_time=at("2026-01-03T10:00"), detail={"until": at("2026-01-08T09:00")})])

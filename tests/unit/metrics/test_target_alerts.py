@@ -104,17 +104,18 @@ def test_the_same_is_told_however_often_one_starts() -> None:
     loaded = shop()
     assert loaded.plan is not None
     assert loaded.measures is not None
-    measures = loaded.measures
     stores = [MemoryStore(), MemoryStore()]
 
-    def anew(store: Store, names: Collection[str], now: int) -> Iterator[Control | Event]:
-        return DailyMeasures(measures)(store, names, now)
+    class Anew(DailyMeasures):
+        def __call__(self, store: Store, names: Collection[str], now: int) -> Iterator[Control | Event]:
+            self.forget()
+            return super().__call__(store, names, now)
 
     for store, begins_anew in zip(stores, (False, True), strict=True):
         engine = engine_of(loaded, store)
         if begins_anew:
             assert engine.days is not None
-            engine.days.maker = anew
+            engine.days.maker = Anew(loaded.measures)
         engine.follow_plan(loaded.plan, at("2026-01-05T10:00"))
         engine.take([event("bought", "a", at("2026-01-06") + n * 9 * DAY, {"total": "30"}) for n in range(9)])
         engine.advance(at("2026-04-02"))
