@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from relight.engine.trial import fixture_mails
-from relight.templates import Rendered
+from relight.templates import CompiledLetter, Rendered
+from relight.templates.samples import SampleReading
 from tests.shop.harness import Shop
 
 
@@ -41,3 +42,20 @@ def test_somebody_made_up_could_have_got_the_mail(shop: Shop, rule: str, words: 
     assert plan is not None
     texts = [one.found.text for one in fixture_mails(plan, rule, "typical", "en") if isinstance(one.found, Rendered)]
     assert any(words in text for text in texts), texts
+
+
+@pytest.mark.parametrize("language", ["en", "tr"])
+def test_blanks_around_a_name_are_not_greeted(shop: Shop, language: str) -> None:
+    """Forms give names as they were typed; a greeting has one blank before the name and none before the comma."""
+    plan = shop.project.plan
+    assert plan is not None
+    letter = plan.letters["quiet_help"]
+    assert isinstance(letter, CompiledLetter)
+    reading = SampleReading(traits={"first_name": "  Ada ", "locale": language}, properties={})
+    urls = {
+        "unsubscribe_url": "https://mail.tidewater.example/u/x",
+        "preferences_url": "https://mail.tidewater.example/p/x",
+    }
+    mail = letter.render(reading, urls)
+    assert isinstance(mail, Rendered)
+    assert mail.text.splitlines()[0] == {"en": "Hello Ada,", "tr": "Merhaba Ada,"}[language]
