@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relight.base.instants import HOUR, MINUTE, SECOND
+from relight.delivery.smtp import BATCH_PER_CONNECTION
 from tests.faults import checker
 from tests.faults.canary_project import canary, write_canaries
 from tests.faults.evidence import read_tables
@@ -25,6 +26,8 @@ from tests.faults.test_smtp_endings import HEALTHY, Server, delivery, serving
 
 SIGN_UPS = 1_000
 KILLS = 3
+#: What four connections may have in hand at once: no kill leaves more than this unknown or doubled.
+IN_HAND_MAX = 4 * BATCH_PER_CONNECTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             done = kill_thrice(Path(folder), sign_ups=SIGN_UPS, on_unknown=on_unknown, message_class=message_class)
         assert done.killed == KILLS
+        assert (done.lost, done.stuck, done.events_twice) == (0, 0, 0), done
+        assert done.unknown + done.doubled <= KILLS * IN_HAND_MAX, done
+        assert on_unknown == "retry" or message_class == "transactional" or not done.doubled, done
         numbers = (done.mails, done.lost, done.doubled, done.stuck, done.unknown, done.events_twice)
         sys.stdout.write(f"| {name} | " + " | ".join(str(number) for number in numbers) + " |\n")
 
