@@ -185,3 +185,32 @@ def test_a_backup_is_restored(shop: Shop, postgres: PostgresServer, tmp_path: Pa
     shop.wait(shop.is_thanked)
     assert shop.cluster.ledger() == expected
     shop.show("lag")
+
+
+def test_a_plan_that_looks_back_is_followed(shop: Shop, broker: KafkaBroker) -> None:
+    """E5: router and worker start with a rule that counts what nobody kept: what was before is read from the log."""
+    name = shop.cluster.name
+    for one in ("router", "worker-1"):
+        shop.cluster.stop(one)
+    (shop.cluster.folder / "rules/regular.yaml").write_text(
+        "trigger: {milestone: {count: ordered, at: [2]}}\nclass: transactional\nsend: hello\n"
+    )
+    for kind in ("router", "worker"):
+        shop.cluster.start(f"{kind}-1", kind, "--member", f"{kind}-1")
+    shop.cluster.wait_for("router-1", "put in force", seconds=SECONDS)
+    row = {
+        "id": "again",
+        "customer": "c1",
+        "event": "ordered",
+        "order": "again",
+        "at": iso_utc(time.time_ns() // 1_000),
+    }
+    with closing(KafkaProducer(bootstrap_servers=broker.address)) as producer:
+        producer.send(f"{name}.app", json.dumps(row).encode(), key=b"c1").get(timeout=60)
+
+    def regular() -> list[tuple[str, str]]:
+        return [(one.customer, one.occurrence) for one in shop.cluster.ledger() if one.rule == "regular" and one.step]
+
+    shop.wait(regular)
+    assert regular() == [("c1", "milestone:2")]
+    assert "reading partition" in shop.cluster.log("worker-1")
