@@ -26,6 +26,7 @@ from relight.config.model_problems import read_model
 from relight.config.places import settle_places
 from relight.config.policy import compile_policy, idle_account_problems, names_accounts, partial_topics
 from relight.config.settings import Settings, read_settings
+from relight.config.stand_ins import StandIn, problems_beside, stand_in
 from relight.config.surveys import read_surveys
 from relight.config.variables import expand
 from relight.config.yaml_nodes import YamlNode
@@ -157,6 +158,8 @@ class _Loading:
     lint: bool
     #: What belongs to the plan's version: path -> canonical text.
     meaning: dict[str, str] = field(default_factory=dict)
+    #: Rules in whose files something has a wrong form.
+    stand_ins: list[StandIn] = field(default_factory=list)
 
     def read(self, path: str, text: str) -> YamlNode | None:
         """Return the tree of a file."""
@@ -266,6 +269,8 @@ def _load_rules(loading: _Loading) -> list[RuleSource]:
         loading.problems += problems
         if model is not None:
             sources.append(RuleSource(id=name, model=model, place_of=node.place_of))
+        elif (one := stand_in(name, node)) is not None:
+            loading.stand_ins.append(one)
     return sources
 
 
@@ -316,7 +321,7 @@ def _compile(
     scan = scan_all_letters(loading.files.templates, schema, definitions)
     around = _surroundings(config, schema, definitions, scan)
     rules, problems, names = compile_rules(sources, around, builder)
-    loading.problems += _own(problems)
+    loading.problems += _own([*problems, *problems_beside(loading.stand_ins, around)])
     place_of = (
         config.node.place_of
         if config.node is not None
