@@ -60,7 +60,8 @@ def check_members(node: Call, walk: Walk) -> Checked | None:
     if inner.type.kind is not Kind.BOOLEAN:
         walk.wrong_argument(node.arguments[0], f"'{inner.text}' is {inner.type}, not true or false", _FORM)
         return None
-    walk.problems.extend(find_contradictions(inner))
+    if node.arguments:
+        walk.problems.extend(find_contradictions(inner))
     key = print_node(_spelled(node.arguments[0], walk.scope)) if node.arguments else ""
     return MembersRead(type=INTEGER, text=print_node(node), place=node.place, key=key, inner=inner)
 
