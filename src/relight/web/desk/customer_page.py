@@ -152,8 +152,8 @@ def _time_line(desk: Desk, found: _Known) -> list[dict[str, object]]:
 
 def _record_line(record: Record) -> tuple[int, dict[str, object]]:
     if isinstance(record, Control):
-        detail = ", ".join(f"{name}: {value}" for name, value in record.detail.items())
-        text = f"{record.subject}{f' ({detail})' if detail else ''}"
+        detail = ", ".join(f"{name}: {_listed(value)}" for name, value in record.detail.items())
+        text = f"{record.subject} ({detail})" if record.subject and detail else record.subject or detail
         return record.ingest_time, {"kind": "record", "what": record.kind, "detail": text}
     values: dict[str, object] = {**record.properties, **record.traits}
     said = {f"consent to {topic}": "given" if given else "withdrawn" for topic, given in record.consent.items()}
@@ -162,6 +162,10 @@ def _record_line(record: Record) -> tuple[int, dict[str, object]]:
     detail = ", ".join(part for part in (told, agreed) if part)
     named = {"values": told, "consent": dict(record.consent)}
     return record.event_time, {"kind": "event", "what": record.name, "detail": detail, **named}
+
+
+def _listed(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 def _row_line(row: LedgerRow) -> tuple[int, dict[str, object]]:
