@@ -111,6 +111,24 @@ def test_any_bit_may_flip_and_no_wrong_mail_leaves(tmp_path: Path, waiting: Wait
     count("a flipped bit of the store", tried=refused + unharmed, faults=refused)
 
 
+def test_a_message_that_its_index_does_not_lead_to_is_never_taken(tmp_path: Path, waiting: Waiting) -> None:
+    """I3, I16: one key of the outbox is changed in the index alone: the run refuses, where it would find the message due
+    and mail it for ever.
+    """
+    content = waiting.file.read_bytes()
+    file = tmp_path / STORE
+    file.write_bytes(content)
+    with closing(sqlite3.connect(file)) as sql:
+        (key,) = sql.execute("SELECT key FROM outbox ORDER BY due, seq LIMIT 1").fetchone()
+        (page,) = sql.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_outbox_1'").fetchone()
+        (size,) = sql.execute("PRAGMA page_size").fetchone()
+    at = content.index(key.encode(), (page - 1) * size) + len(key) - 4
+    assert at < page * size
+    code, told, calls = leave(waiting, tmp_path / "shop", flipped(content, at, 4))
+    assert (code, calls) == (ExitCode.UNREACHABLE, [])
+    assert f"the index of keys does not lead to message {key}" in told
+
+
 @pytest.mark.parametrize(
     ("statement", "place"),
     [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
+from relight.base.errors import StoreError
 from relight.base.instants import MINUTE
 from relight.messages.addresses import address_hash
 from relight.messages.identity import occurrence_digest
@@ -98,10 +99,12 @@ def claim_due(  # noqa: PLR0913 - one claim, in the transaction that finds what 
             code=drawn.codes.get(message.occurrence_key, ""),
         )  # fmt: skip
         state = advance_message(MessageState.PENDING, MessageCause.TAKEN)
-        cursor.execute(
+        taken = cursor.execute(
             "UPDATE outbox SET state = ?, token = ?, lease_until = ?, owner = ? WHERE key = ?",
             (state.value, claim.token, claim.lease_until, owner, message.occurrence_key),
-        )
+        ).rowcount
+        if taken != 1:  # it would be taken, and mailed, again and again
+            raise _unfound(message.occurrence_key)
         ready.append(claim)
     return Claimed(
         ready=tuple(ready), suppressed=tuple(suppressed), expired=tuple(expired), empty_pools=drawn.empty_pools
@@ -235,7 +238,14 @@ def _status(row: tuple[str, str, int, int, int | None, str | None, bytes, int]) 
 
 
 def _refuse(cursor: sqlite3.Cursor, message: OutboxMessage, cause: MessageCause, *, now: int, text: str) -> None:
-    _settle(cursor, Settlement(occurrence_key=message.occurrence_key, token=None, cause=cause, text=text, at=now))
+    one = Settlement(occurrence_key=message.occurrence_key, token=None, cause=cause, text=text, at=now)
+    if _settle(cursor, one) is None:
+        raise _unfound(message.occurrence_key)
+
+
+def _unfound(key: str) -> StoreError:
+    """Return what to say of a message that is due and that the index of keys does not lead to."""
+    return damage_at("the outbox", f"the index of keys does not lead to message {key}, which is due")
 
 
 def _write_attempt(
