@@ -396,6 +396,7 @@ def test_pages_speak_the_readers_language(pages: Pages) -> None:
     turkish = pages.ask(unknown, accept_language="de;q=0.9,tr-TR")
     assert '<html lang="tr">' in turkish.text
     assert "Abonelikten çık" in turkish.text
+    assert "Yenilikler" in turkish.text
     assert '<html lang="tr">' in pages.ask("/nowhere", accept="text/html", accept_language="tr").text
 
 

@@ -48,7 +48,7 @@ def project_with_mail(
     )
     text = text.replace(
         "topics: {news: {default: opted_in}}",
-        "topics: {news: {default: opted_in, title: New things}, offers: {default: opted_out}}",
+        "topics: {news: {default: opted_in, title: {en: New things, tr: Yenilikler}}, offers: {default: opted_out}}",
     )
     config.write_text(text.replace("locale: en", f"locale: {locale}") + extra)
     letter = folder / "templates/hello/body.html"

@@ -148,8 +148,8 @@ class WebSettings:
     token: Secret | None = None
     #: The key that links are signed with, and those it replaced.
     keys: tuple[TokenKey, ...] = ()
-    #: Topic -> what the preference page calls it.
-    topics: Mapping[str, str] = field(default_factory=dict)
+    #: Topic -> language -> what the pages call it; "" for every language that is not there.
+    topics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,7 +304,7 @@ def _web(model: ConfigModel) -> WebSettings:
         port=port,
         token=model.web.token,
         keys=link_keys(model),
-        topics={name: topic.title or name.replace("_", " ") for name, topic in model.topics.items()},
+        topics={name: topic.titles(name) for name, topic in model.topics.items()},
     )
 
 

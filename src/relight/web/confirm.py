@@ -37,7 +37,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
             await site.inbox.put([word_entry(word, received=now, token=digest) for word in said])
         reader = await find_reader(site, digest)
         language = language_of(site, request, reader)
-        return draw(site, "confirm", language, {"topic": site.topics.get(topic, topic), "is_done": is_done})
+        return draw(site, "confirm", language, {"topic": site.topic_title(topic, language), "is_done": is_done})
 
     async def ask(request: Request) -> Response:
         return await page(request, is_done=False)

@@ -6,7 +6,7 @@ Shows what the store knows and what was said by this link since; where the store
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute, Route
@@ -59,7 +59,7 @@ async def find_reader(site: Site, digest: str) -> Reader | None:
     return await asyncio.get_running_loop().run_in_executor(None, site.store.reader_of, digest)
 
 
-def words_of_form(topics: Mapping[str, str], form: Mapping[str, str]) -> list[Word]:
+def words_of_form(topics: Collection[str], form: Mapping[str, str]) -> list[Word]:
     """Return what a form says: a word for each topic that has an answer, or the one that stops everything."""
     if STOP_ALL in form:
         return [Word(kind="suppression", detail={"scope": "marketing", "cause": UNSUBSCRIBED})]
@@ -82,8 +82,9 @@ def lift() -> Word:
 async def _page(site: Site, request: Request, digest: str, *, is_done: bool) -> Response:
     reader = await find_reader(site, digest)
     state = known_state(site, reader, [_read(body) for body in await site.inbox.words_of(digest)])
-    names = {"topics": [(name, title, state.get(name)) for name, title in site.topics.items()], "is_done": is_done}
-    return draw(site, "preferences", language_of(site, request, reader), {**names, "all": STOP_ALL})
+    language = language_of(site, request, reader)
+    topics = [(name, site.topic_title(name, language), state.get(name)) for name in site.topics]
+    return draw(site, "preferences", language, {"topics": topics, "is_done": is_done, "all": STOP_ALL})
 
 
 def known_state(site: Site, reader: Reader | None, said: Sequence[Word | None]) -> dict[str, bool]:

@@ -41,8 +41,8 @@ class Site:
     base_path: str
     #: The key that links are signed with, and those it replaced.
     keys: tuple[TokenKey, ...] = field(repr=False)
-    #: Topic -> what the preference page calls it.
-    topics: Mapping[str, str]
+    #: Topic -> language -> what the preference page calls it; "" for every language that is not there.
+    topics: Mapping[str, Mapping[str, str]]
     #: Topic -> what holds for somebody who said nothing.
     defaults: Mapping[str, bool]
     surveys: Mapping[str, Survey]
@@ -61,3 +61,8 @@ class Site:
     token: str | None = field(default=None, repr=False)
     strangers: RateLimit = field(default_factory=lambda: RateLimit(per_minute=STRANGER_PER_MINUTE_MAX))
     links: RateLimit = field(default_factory=lambda: RateLimit(per_minute=LINK_PER_MINUTE_MAX))
+
+    def topic_title(self, topic: str, language: str) -> str:
+        """Return what a page of a language calls a topic; a topic that the config has no more, by its name."""
+        titles = self.topics.get(topic, {"": topic})
+        return titles.get(language, titles[""])

@@ -36,7 +36,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
         digest = open_link(site, request, TokenPurpose.UNSUBSCRIBE, topic)
         reader = await find_reader(site, digest)
         language = language_of(site, request, reader)
-        return draw(site, "unsubscribe", language, {"topic": site.topics.get(topic, topic), "is_done": False})
+        return draw(site, "unsubscribe", language, {"topic": site.topic_title(topic, language), "is_done": False})
 
     async def take(request: Request) -> Response:
         topic = request.query_params.get("t", "")
@@ -44,7 +44,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
         await read_body(request)  # both forms that RFC 8058 allows; what they say adds nothing to the token
         await site.inbox.put([word_entry(farewell(topic), received=site.clock(), token=digest)])
         language = language_of(site, request)
-        return draw(site, "unsubscribe", language, {"topic": site.topics.get(topic, topic), "is_done": True})
+        return draw(site, "unsubscribe", language, {"topic": site.topic_title(topic, language), "is_done": True})
 
     return (
         Route("/u/{token}", ask, methods=["GET"]),
