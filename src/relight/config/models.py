@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, Tag
+from pydantic import Field, Tag, ValidationInfo, field_validator
 
 from relight.config.adapter_models import DeliveryModel, EngineModel, KafkaModel, StoreModel, WebModel
 from relight.config.secret import Secret
@@ -21,6 +22,7 @@ from relight.rules.field_kinds import (
     NameField,
     ShareField,
     ZoneField,
+    refusal,
 )
 from relight.rules.file_model import MAPPING, SCALAR, FileModel, by_shape
 
@@ -143,6 +145,13 @@ class BrakeModel(FileModel):
     noun: ClassVar[str] = "a brake"
     warn: ShareField = Field(description="From this share on the log, `relight doctor` and an event say so.")
     stop: ShareField = Field(description="From this share on the class is paused until `relight release`.")
+
+    @field_validator("stop")
+    @classmethod
+    def _stops_after_its_warning(cls, stop: Decimal, info: ValidationInfo) -> Decimal:
+        if stop < info.data.get("warn", stop):
+            raise refusal("a share above 'warn'", "a warning comes before the stop, or with it")
+        return stop
 
 
 class BrakesModel(FileModel):
