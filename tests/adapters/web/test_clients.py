@@ -7,10 +7,13 @@ import gzip
 import http.client
 import json
 import os
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import customerio.analytics
@@ -30,6 +33,7 @@ from relight.web.ingest.limits import REQUEST_BYTES_MAX
 from relight.web.ingest.quota import Quota
 from tests.adapters.web.serving import served
 
+NODE = Path(__file__).parent / "node"
 KEY = "rlk_" + "k" * 43
 NOW = 1_795_341_600_000_000
 
@@ -136,12 +140,31 @@ def _posthog(place: Place) -> None:
     client.join()
 
 
+def _segment_node(place: Place) -> None:
+    """Run Segment's client for Node, installed as its lock says."""
+    with TemporaryDirectory() as folder:
+        for name in ("package.json", "package-lock.json", "five_calls.mjs"):
+            shutil.copy(NODE / name, folder)
+        npm, node = _program("npm"), _program("node")
+        subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True, timeout=120)
+        subprocess.run([node, "five_calls.mjs", place.url, KEY], cwd=folder, check=True, timeout=60)
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
 def _fail(*details: object) -> None:
     raise AssertionError(details)
 
 
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")  # the clients' own
-@pytest.mark.parametrize("send", [_segment, _rudder, _customerio, _posthog], ids=lambda send: send.__name__[1:])
+@pytest.mark.parametrize(
+    "send", [_segment, _segment_node, _rudder, _customerio, _posthog], ids=lambda send: send.__name__[1:]
+)
 def test_a_published_client_runs_unchanged(place: Place, send: Callable[[Place], None]) -> None:
     """Each client's five calls are five rows of the declared stream, and its alias a merge (V4)."""
     send(place)
