@@ -25,6 +25,8 @@ def figure_text(value: float | None, unit: Unit, currency: str) -> str:
             return f"{value:.1f}"
         case Unit.DAYS:
             return f"{value:.1f} days"
+        case Unit.PERIODS:
+            return f"{value:,.2f} periods"
         case _:
             return f"{value:,.2f}"
 

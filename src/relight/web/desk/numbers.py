@@ -42,6 +42,8 @@ def figure_in(value: float | None, unit: str, currency: str, language: str) -> s
             return number_text(value, language, 1)
         case Unit.DAYS:
             return _days_text(value, language)
+        case Unit.PERIODS:
+            return f"{number_text(value, language, 2)} {TEXTS[language]['unit_periods']}"
         case _:
             return number_text(value, language, 0 if value == int(value) else 2)
 

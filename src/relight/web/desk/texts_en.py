@@ -301,6 +301,7 @@ ENGLISH: Final = {
     "recent": "Decided last",
     "others": " others",
     "unit_days": "days",
+    "unit_periods": "periods",
     "unit_hours": "h",
     "unit_minutes": "min",
     "a_day": "day",

@@ -301,6 +301,7 @@ TURKISH: Final = {
     "recent": "Son karar verilenler",
     "others": " kural daha",
     "unit_days": "gün",
+    "unit_periods": "dönem",
     "unit_hours": "sa",
     "unit_minutes": "dk",
     "a_day": "gün",

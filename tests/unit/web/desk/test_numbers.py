@@ -25,6 +25,7 @@ from relight.web.desk.numbers import (
         (22.94, "score", "22.9", "22,9"),
         (5.13, "number", "5.13", "5,13"),
         (1.5, "days", "1.5 days", "1,5 gün"),
+        (5.131, "periods", "5.13 periods", "5,13 dönem"),
         (0.75, "days", "18 h", "18 sa"),
         (0.01, "days", "14 min", "14 dk"),
         (12.0, "", "12", "12"),
