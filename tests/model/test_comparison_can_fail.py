@@ -22,7 +22,7 @@ MUTANTS = [
     ("an activity exactly at the deadline does not cancel", silences, "_of_threshold", "].event_time > due", "].event_time >= due"),
     ("what is known too late still fires", silences, "_of_threshold", "due + settle < start.known_at", "False"),
     ("a deadline at the edit itself is lost", silences, "silence_deadlines", "due >= begun", "due > begun"),
-    ("a silence is called by its rule alone", silences, "silence_deadlines", "silence:{name}:{id_}", "silence:{name}:0"),
+    ("a silence is called by its rule alone", silences, "silence_deadlines", "id_, begun = profile.judged, wait.id,", "id_, begun = profile.judged, 0,"),
     ("the audience is read at the judgement", occurrences, "occur", "what.instant if what.is_deadline else None", "None"),
     ("no look back on entry", occurrences, "_begin", "in turn.profile.trail", "in ()"),
     ("low priority first", competition, "rank_of", "(-priority_of(turn, entry)", "(priority_of(turn, entry)"),
