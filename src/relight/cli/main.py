@@ -43,7 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "erase": ("erase", "Take a customer out of the store, with proof."),
     "replay": ("replay", "Decide the stored log again and compare the ledgers."),
     "doctor": ("doctor", "Look at the surroundings: store, inputs, mail server."),
-    "release": ("release", "Let mails leave again after the volume guard or the sending brake stopped them."),
+    "release": ("release", "Let mails leave again after a guard or brake stopped them."),
     "send-test": ("send_test", "Send a rule's mails to one address, to look at them there."),
     "bounce": ("bounce", "Take a mail that came back, from standard input."),
     "dev": ("dev", "Stand-ins for what lies outside, on this machine."),

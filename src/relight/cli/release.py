@@ -12,7 +12,7 @@ from relight.cli.output import say, say_json
 from relight.cli.project import open_project, project_options
 
 
-@click.command("release", short_help="Let mails leave again after the volume guard or the sending brake stopped them.")
+@click.command("release", short_help="Let mails leave again after a guard or brake stopped them.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @project_options
 def command(*, as_json: bool, project: Path | None, environment: str | None) -> None:

@@ -100,10 +100,10 @@ def claim_due(  # noqa: PLR0913 - one claim, in the transaction that finds what 
         )  # fmt: skip
         state = advance_message(MessageState.PENDING, MessageCause.TAKEN)
         taken = cursor.execute(
-            "UPDATE outbox SET state = ?, token = ?, lease_until = ?, owner = ? WHERE key = ?",
+            "UPDATE outbox SET state = ?, token = ?, lease_until = ?, owner = ? WHERE key = ? RETURNING key",
             (state.value, claim.token, claim.lease_until, owner, message.occurrence_key),
-        ).rowcount
-        if taken != 1:  # it would be taken, and mailed, again and again
+        ).fetchall()
+        if not taken:  # it would be taken, and mailed, again and again
             raise _unfound(message.occurrence_key)
         ready.append(claim)
     return Claimed(

@@ -24,7 +24,7 @@ ROWS: tuple[tuple[str, tuple[Metric, ...]], ...] = (
             metric.EVENTS, metric.LEDGER_ROWS, metric.DEAD_LETTERS, metric.DUPLICATES, metric.DIFFERING, metric.ROUTED,
         ),
     ),
-    ("What leaves?", (metric.ATTEMPTS, metric.OUTBOX, metric.TROUBLE)),
+    ("What leaves?", (metric.ATTEMPTS, metric.OUTBOX, metric.TROUBLE, metric.BRAKES, metric.SIGNALS)),
     (
         "How does it run?",
         (
