@@ -99,11 +99,11 @@ def claim_due(  # noqa: PLR0913 - one claim, in the transaction that finds what 
             code=drawn.codes.get(message.occurrence_key, ""),
         )  # fmt: skip
         state = advance_message(MessageState.PENDING, MessageCause.TAKEN)
-        taken = cursor.execute(
-            "UPDATE outbox SET state = ?, token = ?, lease_until = ?, owner = ? WHERE key = ? RETURNING key",
+        cursor.execute(
+            "UPDATE outbox SET state = ?, token = ?, lease_until = ?, owner = ? WHERE key = ?",
             (state.value, claim.token, claim.lease_until, owner, message.occurrence_key),
-        ).fetchall()
-        if not taken:  # it would be taken, and mailed, again and again
+        )
+        if cursor.execute("SELECT changes()").fetchone() != (1,):  # it would be taken, and mailed, again and again
             raise _unfound(message.occurrence_key)
         ready.append(claim)
     return Claimed(

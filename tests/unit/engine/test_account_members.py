@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from copy import copy
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -16,9 +14,7 @@ from relight.engine.engine import Engine
 from relight.engine.explain_history import retell
 from relight.messages.ledger import LedgerRow
 from relight.rules.plan import AccountKey, Plan
-from relight.simulate.from_log import replay_log, simulate_log
 from relight.stores.memory import MemoryStore
-from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control
 from tests.support.story import make_plan
 from tests.unit.engine.test_accounts import (
@@ -34,6 +30,7 @@ from tests.unit.engine.test_accounts import (
     known,
     ledger,
     records_of,
+    stopped_and_opened_again,
 )
 
 DEFINITIONS = """
@@ -238,28 +235,7 @@ def test_batches_and_the_order_of_an_instant_change_nothing(happened: Happened, 
 @given(happened=HAPPENED, size=st.integers(2, 9), saved=...)
 def test_a_store_that_is_closed_and_opened_again_changes_nothing(happened: Happened, size: int, saved: bool) -> None:
     """I8, I9: stopped amid anything the engine goes on as if nothing had happened; replay and simulation agree."""
-    records = records_of(happened)
-    plain = ledger(decided(records, PLAN))
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "relight.db"
-        for number, start in enumerate(range(0, len(records), size)):
-            store = SqliteStore.open(path)
-            engine = Engine(store, cached_profiles=2)
-            engine.recover([PLAN])
-            engine.follow_plan(PLAN, T0)
-            engine.take([copy(record) for record in records[start : start + size]])
-            if saved and number % 2:
-                engine.checkpoint()
-            store.close()
-        store = SqliteStore.open(path)
-        engine = Engine(store, cached_profiles=2)
-        engine.recover([PLAN])
-        engine.advance(END)
-        assert ledger(engine) == plain
-        log = [record for _, record in store.read_log()]
-        assert ledger(replay_log([PLAN], map(copy, log), reached=END)) == plain
-        assert ledger(simulate_log(PLAN, map(copy, log), reached=END)) == plain
-        store.close()
+    stopped_and_opened_again(records_of(happened), PLAN, size, saves=lambda number: saved and number % 2 == 1)
 
 
 @settings(max_examples=8)

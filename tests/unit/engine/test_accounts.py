@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -263,34 +263,44 @@ def test_batches_and_the_order_of_an_instant_change_nothing(happened: Happened, 
     assert ledger(engine) == plain
 
 
+def stopped_and_opened_again(
+    records: Sequence[Event | Control], plan: Plan, size: int, *, saves: Callable[[int], bool]
+) -> None:
+    """Decide in batches of a size, a store closed and opened after each: the ledger, a replay's and a simulation's agree.
+
+    saves: number of a batch -> whether a checkpoint follows it.
+    """
+    plain = ledger(decided(records, plan))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "relight.db"
+        for number, start in enumerate(range(0, len(records), size)):
+            store = SqliteStore.open(path)
+            engine = Engine(store, cached_profiles=2)
+            engine.recover([plan])
+            engine.follow_plan(plan, T0)
+            engine.take([copy(record) for record in records[start : start + size]])
+            if saves(number):
+                engine.checkpoint()
+            store.close()
+        store = SqliteStore.open(path)
+        engine = Engine(store, cached_profiles=2)
+        engine.recover([plan])
+        engine.advance(END)
+        assert ledger(engine) == plain
+        log = [record for _, record in store.read_log()]
+        assert ledger(replay_log([plan], map(copy, log), reached=END)) == plain
+        assert ledger(simulate_log(plan, map(copy, log), reached=END)) == plain
+        store.close()
+
+
 @settings(max_examples=12)
 @given(happened=HAPPENED, every=st.integers(2, 9), saved=st.integers(0, 3))
 def test_a_store_that_is_closed_and_opened_again_changes_nothing(happened: Happened, every: int, saved: int) -> None:
     """I8, I9: stopped after any batch, with or without a checkpoint, the engine goes on as if nothing had happened; a
     replay, and a simulation from the log, decide the same.
     """
-    records = records_of(happened)
-    plain = ledger(decided(records))
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "relight.db"
-        for start in range(0, len(records), every):
-            store = SqliteStore.open(path)
-            engine = Engine(store, cached_profiles=2)
-            engine.recover([PLAN])
-            engine.follow_plan(PLAN, T0)
-            engine.take([copy(record) for record in records[start : start + every]])
-            if saved and start // every % saved == 0:
-                engine.checkpoint()
-            store.close()
-        store = SqliteStore.open(path)
-        engine = Engine(store, cached_profiles=2)
-        engine.recover([PLAN])
-        engine.advance(END)
-        assert ledger(engine) == plain
-        log = [record for _, record in store.read_log()]
-        assert ledger(replay_log([PLAN], map(copy, log), reached=END)) == plain
-        assert ledger(simulate_log(PLAN, map(copy, log), reached=END)) == plain
-        store.close()
+    saves = (lambda number: number % saved == 0) if saved else (lambda _: False)
+    stopped_and_opened_again(records_of(happened), PLAN, every, saves=saves)
 
 
 @settings(max_examples=12)

@@ -160,10 +160,10 @@ def _value_of(part: Mapping[str, object]) -> object:
     return inner.get("value") if isinstance(inner, dict) else None
 
 
-def _measure_facts(one: Measure) -> dict[str, object]:
+def value_facts(one: Measure) -> dict[str, object]:
+    """Return what every page says of a measure: its value with unit, count, interval and period."""
     return {
         "name": one.name,
-        "capability": one.capability,
         "title": one.title,
         "value": one.value,
         "unit": one.unit.value,
@@ -172,6 +172,13 @@ def _measure_facts(one: Measure) -> dict[str, object]:
         "low": None if one.interval is None else one.interval.low,
         "high": None if one.interval is None else one.interval.high,
         "period": None if one.period is None else one.period.label,
+    }
+
+
+def _measure_facts(one: Measure) -> dict[str, object]:
+    return {
+        **value_facts(one),
+        "capability": one.capability,
         "definition": one.definition,
         "missing": one.missing,
         "series": [{"period": point.period.label, "value": point.value, "n": point.n} for point in one.series],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from relight.simulate.pages.charts import day_chart
 from relight.web.desk.facts import Page, Table
-from relight.web.desk.figure_pages import measure_chart
+from relight.web.desk.figure_pages import measure_chart, value_facts
 from relight.web.desk.ledger_figures import RuleCounts, by_size, messages_by_day
 from relight.web.desk.rule_pages import CHART_DAYS, counts_of
 
@@ -106,15 +106,7 @@ def _measure_facts(one: Measure) -> dict[str, object]:
     change = None if before is None or before.value is None or one.value is None else one.value - before.value
     better = None if not change or one.more_is_better is None else (change > 0) == one.more_is_better
     return {
-        "name": one.name,
-        "title": one.title,
-        "value": one.value,
-        "unit": one.unit.value,
-        "currency": one.currency,
-        "n": one.n,
-        "low": None if one.interval is None else one.interval.low,
-        "high": None if one.interval is None else one.interval.high,
-        "period": "" if one.period is None else one.period.label,
+        **value_facts(one),
         "change": change,
         "before": None if before is None else before.value,
         "before_period": None if before is None else before.period.label,
