@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -146,6 +147,8 @@ def _say(project: Project, data: PageData, page: Path, seconds: float) -> None:
         written = sum(1 for _ in folder.glob("????-??-??/*.eml"))
         say(f"Mails        {relative(folder)}/  ({written:,} .eml files by day; nothing was sent)")
     say(f"Ledger       {relative(project.store_path)}")
+    if shutil.which("relight") is None:
+        say(f"First        . {relative(Path(sys.prefix))}/bin/activate  (after that, `relight` is a command)")
     if example is not None:
         say(f"Why not?     relight explain {example[1]} {example[0]}")
     say("Unreadable   relight dead-letters list")

@@ -110,6 +110,11 @@ class RuleFigures:
     examples: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_for_the_team(self) -> bool:
+        """Whether its messages are alerts, which no customer gets: there are no people to count."""
+        return bool(self.messages) and not self.people
+
+    @property
     def occurred(self) -> int:
         """Return the occurrences that have a row."""
         return self.entered + sum(self.kept_out.values())

@@ -100,7 +100,7 @@ def _people(rule: RuleFigures | None) -> str:
     """Return how many customers got the rule's messages; `-` where these go to the team."""
     if rule is None:
         return count_text(0)
-    return "-" if rule.messages and not rule.people else count_text(rule.people)
+    return "-" if rule.is_for_the_team else count_text(rule.people)
 
 
 def _reasons(rule: RuleFigures) -> list[str]:

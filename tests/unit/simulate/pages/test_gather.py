@@ -83,6 +83,8 @@ def test_an_alert_to_the_team_reaches_no_customer() -> None:
     about = About(project="shop", zone="UTC", rules={"quiet": "Quiet"}, alerts={("quiet", "alert")})
     data = gather(rows, {}, about=about, streams=StreamCounts())
     assert (data.messages, data.people, data.rules[0].people, data.per_customer) == (2, 1, 1, {1: 1})
+    assert not data.rules[0].is_for_the_team
+    assert gather(rows[:1], {}, about=about, streams=StreamCounts()).rules[0].is_for_the_team
 
 
 def test_reasons_add_up(rows: list[LedgerRow]) -> None:
