@@ -38,6 +38,12 @@ def wait(what: Callable[[], object], cluster: Cluster) -> None:
         time.sleep(0.1)
 
 
+def are_shared(partitions: list[tuple[int, int, int, int, str]]) -> bool:
+    """Return whether two workers have the partitions, each taken over anew (epoch 2) since there are two."""
+    owners, epochs = {one[4] for one in partitions}, [one[1] for one in partitions]
+    return len(owners) == 2 and min(epochs) > 1
+
+
 def test_one_command_runs_a_cluster(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
     """Events of now lead to mails, an idle stream holds nobody's deadline back, what cannot be read is a dead letter,
     a second worker started by `faust -A streams.app worker` shares the partitions and stands by for those of the first,
@@ -72,7 +78,8 @@ def test_one_command_runs_a_cluster(tmp_path: Path, broker: KafkaBroker, postgre
             (letter,) = store.dead_letters()
         assert (letter.letter.stream, letter.letter.code, letter.letter.raw) == ("app", "not-json", b"no row")
         cluster.start_program("faust", str(Path(sys.executable).with_name("faust")), "-A", "streams.app", "worker")
-        wait(lambda: len({one[4] for one in cluster.partitions_now()}) == 2, cluster)
+        # Both have taken theirs over since: the first one knows by then for which it stands by.
+        wait(lambda: are_shared(cluster.partitions_now()), cluster)
         assert "0 records not routed" in cluster.relight("lag")
         # Whoever stood by has the checkpoints at hand when the other leaves.
         cluster.wait_for_checkpoints()
