@@ -43,6 +43,9 @@ WATCH_SECONDS = 1.0
 ASK_SECONDS = 20.0
 #: Seconds that a rebalance, or taking partitions over, may last before the worker leaves, to begin anew.
 JOIN_SECONDS_MAX = 300.0
+#: Seconds in which nothing more of the table of checkpoints is read before the worker leaves, to begin anew: Faust's
+#: reading may hang for ever where workers and the broker are killed while partitions are given out.
+RECOVERY_SECONDS_MAX = 60.0
 #: Seconds that the worker's loop may stand still.
 LOOP_SECONDS_MAX = 300.0
 
@@ -310,8 +313,9 @@ class _Worker:
 
     def _say_what_is_waited_for(self, now: float, assigned: set[int]) -> None:
         untaken, patience = sorted(assigned - set(self._owned)), JOIN_SECONDS_MAX
-        if self._app.in_recovery:
-            what, patience = "the table of checkpoints, which is being read", float("inf")
+        if self._app.in_recovery and assigned:
+            read = sum(self._app.tables.recovery.active_offsets.values())
+            what, patience = f"the table of checkpoints, which is being read (at {read})", RECOVERY_SECONDS_MAX
         elif self._app.rebalancing:
             what = "the other workers: partitions are being given out anew"
         elif not assigned:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from relight.base.errors import ServiceError
+from relight.transports import faust_worker
 from relight.transports.standstill import (
     GIVE_UP_ONE_SECONDS,
     GIVE_UP_SECONDS,
@@ -58,6 +64,25 @@ def test_what_is_waited_for_is_said_at_growing_distances() -> None:
     assert waiting.note("", 300.0) == (0.0, False)
     assert waiting.note("a place", 305.0) == (0.0, False)
     assert waiting.note("a place", 315.0) == (10.0, True)
+
+
+def test_a_table_that_is_read_no_further_is_given_up() -> None:
+    """What moves may take as long as it takes; a reading of Faust's that hangs ends the worker, to begin anew."""
+    offsets = {"changelog-0": 0}
+    app: Any = SimpleNamespace(
+        in_recovery=True, rebalancing=False, tables=SimpleNamespace(recovery=SimpleNamespace(active_offsets=offsets))
+    )
+    pulse: Any = None
+    worker = faust_worker._Worker(app, "log", None, lambda: pytest.fail("nothing is read"), checkpoint_seconds=1, pulse=pulse)  # fmt: skip
+    for now in range(0, 1_000, 10):
+        offsets["changelog-0"] += 1
+        worker._say_what_is_waited_for(float(now), {0})
+    worker._say_what_is_waited_for(
+        990.0 + faust_worker.RECOVERY_SECONDS_MAX, set()
+    )  # with nothing assigned it may wait
+    worker._say_what_is_waited_for(2_000.0, {0})
+    with pytest.raises(ServiceError, match="the table of checkpoints"):
+        worker._say_what_is_waited_for(9_002.0 + faust_worker.RECOVERY_SECONDS_MAX, {0})
 
 
 def test_a_loop_that_does_not_come_round_ends_its_process() -> None:
