@@ -314,7 +314,8 @@ class _Worker:
     def _say_what_is_waited_for(self, now: float, assigned: set[int]) -> None:
         untaken, patience = sorted(assigned - set(self._owned)), JOIN_SECONDS_MAX
         if self._app.in_recovery and assigned:
-            read = sum(self._app.tables.recovery.active_offsets.values())
+            # Before its first answer Faust has None for a partition.
+            read = sum(offset or 0 for offset in self._app.tables.recovery.active_offsets.values())
             what, patience = f"the table of checkpoints, which is being read (at {read})", RECOVERY_SECONDS_MAX
         elif self._app.rebalancing:
             what = "the other workers: partitions are being given out anew"

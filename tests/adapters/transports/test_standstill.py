@@ -68,14 +68,14 @@ def test_what_is_waited_for_is_said_at_growing_distances() -> None:
 
 def test_a_table_that_is_read_no_further_is_given_up() -> None:
     """What moves may take as long as it takes; a reading of Faust's that hangs ends the worker, to begin anew."""
-    offsets = {"changelog-0": 0}
+    offsets: dict[str, int | None] = {"changelog-0": 0, "changelog-1": None}  # None: nobody has answered for it yet
     app: Any = SimpleNamespace(
         in_recovery=True, rebalancing=False, tables=SimpleNamespace(recovery=SimpleNamespace(active_offsets=offsets))
     )
     pulse: Any = None
     worker = faust_worker._Worker(app, "log", None, lambda: pytest.fail("nothing is read"), checkpoint_seconds=1, pulse=pulse)  # fmt: skip
     for now in range(0, 1_000, 10):
-        offsets["changelog-0"] += 1
+        offsets["changelog-0"] = now + 1
         worker._say_what_is_waited_for(float(now), {0})
     worker._say_what_is_waited_for(
         990.0 + faust_worker.RECOVERY_SECONDS_MAX, set()
