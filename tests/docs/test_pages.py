@@ -5,6 +5,7 @@ A new page is found by itself, and a block of a kind that nothing checks is refu
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import shutil
@@ -30,7 +31,7 @@ ELSEWHERE = {
     "docs/rule-tests.md": "tests/acceptance/test_cli_rule_tests.py",
 }
 #: What a fence may hold, beside YAML and commands: text that nothing could run, and files that are written and checked.
-LANGUAGES = {"console", "yaml", "text", "jinja", "json", "csv", "condition", "pattern", "refused", "row"}
+LANGUAGES = {"console", "yaml", "text", "jinja", "json", "csv", "condition", "pattern", "python", "refused", "row"}
 #: Every tutorial stays this short.
 TUTORIAL_COMMANDS_MAX = 15
 
@@ -92,6 +93,9 @@ def test_every_block_is_checked_by_something(name: str) -> None:
         assert fence.language in LANGUAGES, f"{at}: nothing checks a block of '{fence.language}'"
         if fence.language == "text":
             assert not [line for line in fence.lines if line.startswith(("$ ", "relight "))], f"{at}: make it `console`"
+        if fence.language == "python":  # it is a file of the project that the page's own commands run
+            assert file_of(fence), f"{at}: name the file that it is"
+            ast.parse("\n".join(fence.lines))
         if fence.language == "yaml" and fence.note != "fragment" and file_of(fence) is None:
             node, _ = read_yaml("\n".join(fence.lines) + "\n", name)
             keys = set() if node is None or node.entries is None else set(node.entries)

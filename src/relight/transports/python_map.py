@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,15 +48,22 @@ def _refusal(code: str, message: str, place: Place, help_text: str | None = None
 
 
 def call_map(function: RowMap, row: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """Return the rows a map makes of one; raises RefusalError `map-failed` with the text of what went wrong."""
+    """Return the rows a map makes of one; raises RefusalError `map-failed` with the line and what went wrong."""
     try:
         found: Any = function(dict(row))
         rows = _as_rows(found)
     except RefusalError:
         raise
     except Exception as error:  # noqa: BLE001 -- a team's code: one bad row must not stop the stream
-        raise RefusalError("map-failed", f"{type(error).__name__}: {error}") from None
+        raise RefusalError("map-failed", f"{_where(error)}{type(error).__name__}: {error}") from None
     return rows
+
+
+def _where(error: Exception) -> str:
+    """Return `orders.py:6: `, the innermost line of the team; or nothing if no line of theirs failed."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    theirs = [frame for frame in frames if Path(frame.filename).parent == Path(frames[0].filename).parent]
+    return f"{Path(theirs[-1].filename).name}:{theirs[-1].lineno}: " if theirs else ""
 
 
 def _as_rows(found: Any) -> list[Mapping[str, object]]:

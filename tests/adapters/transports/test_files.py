@@ -143,11 +143,15 @@ def test_grouped_file(tmp_path: Path) -> None:
 
 
 MAP = """
+import json
+
 def from_row(row):
     if row["kind"] == "none":
         return
     if row["kind"] == "boom":
         raise KeyError("pool")
+    if row["kind"] == "deep":
+        return json.loads("no json")
     if row["kind"] == "one":
         return {"event": "session_started"}
     for number in range(row["n"]):
@@ -160,7 +164,7 @@ def test_map(tmp_path: Path) -> None:
     (tmp_path / "streams").mkdir()
     (tmp_path / "streams/shop.py").write_text(MAP, encoding="utf-8")
     base = {"timestamp": "2026-03-01T09:00:00Z", "n": 2}
-    rows: list[Any] = [{**base, "kind": kind} for kind in ("two", "bad", "boom")]
+    rows: list[Any] = [{**base, "kind": kind} for kind in ("two", "bad", "boom", "deep")]
     write(tmp_path / "data/shop.ndjson", rows)
     found = list(open_finished(plan_of(map="shop.py:from_row", id=None), tmp_path))
     assert [record.id for record in found if isinstance(record, Event)] == [
@@ -170,9 +174,10 @@ def test_map(tmp_path: Path) -> None:
     ]
     letters = [record for record in found if isinstance(record, DeadLetter)]
     assert [(letter.code, letter.raw) for letter in letters] == [
-        ("missing-customer", msgspec.json.encode(rows[1])), ("map-failed", msgspec.json.encode(rows[2])),
+        ("missing-customer", msgspec.json.encode(rows[1])), ("map-failed", msgspec.json.encode(rows[2])), ("map-failed", msgspec.json.encode(rows[3])),
     ]  # fmt: skip
-    assert letters[1].reason == "KeyError: 'pool'"
+    assert letters[1].reason == "shop.py:8: KeyError: 'pool'"
+    assert letters[2].reason.startswith("shop.py:10: JSONDecodeError: Expecting value")  # their line, not the library's
 
 
 @pytest.mark.parametrize(
