@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from relight.base.instants import day_start, from_local, to_local
+from relight.messages.quiet_hours import window_start
 from relight.rules.plan import StepKind
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def _wait_end(turn: Turn, entry: Entry, step: Step) -> int:
         return step.span.after(entry.entered, turn.zone)
     if step.until is not None:
         return next_local_time(entry.entered, step.until, turn.zone)
+    if step.until_window is not None:
+        return window_start(entry.entered, turn.zone, step.until_window)
     if step.until_expression is not None:
         until = step.until_expression.evaluate(turn.reading(entry=entry))
         if isinstance(until, dt.date):

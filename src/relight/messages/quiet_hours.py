@@ -51,7 +51,7 @@ def first_allowed_minute(
         if moved == at and step is not None and step.at_minute is not None:
             moved = _next_time_of_day(at, zone, step.at_minute)
         if moved == at and step is not None and step.send_window is not None:
-            moved = _window_start(at, zone, step.send_window)
+            moved = window_start(at, zone, step.send_window)
         if moved == at:
             return at
         at = moved
@@ -62,7 +62,7 @@ def is_allowed(instant: int, zone: str, quiet: tuple[int, int] | None, *, step: 
     """Return whether a step may send at an instant: not quiet, inside its window, at its time of day."""
     if is_quiet(instant, zone, quiet):
         return False
-    if step.send_window is not None and _window_start(instant, zone, step.send_window) != instant:
+    if step.send_window is not None and window_start(instant, zone, step.send_window) != instant:
         return False
     return step.at_minute is None or _next_time_of_day(instant, zone, step.at_minute) == instant
 
@@ -97,7 +97,8 @@ def _next_time_of_day(at: int, zone: str, minute: int) -> int:
     return at
 
 
-def _window_start(at: int, zone: str, window: SendWindow) -> int:
+def window_start(at: int, zone: str, window: SendWindow) -> int:
+    """Return the first instant at or after one (µs) at which the wall clock lies in a window."""
     local = to_local(at, zone)
     minute = local.hour * 60 + local.minute
     if local.weekday() in window.weekdays and window.start <= minute < window.end:

@@ -14,6 +14,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _UNTIL = re.compile(r"(?:next )?([a-zA-Z]+)?\s*(\d{1,2}:\d{2})?")
 _WINDOW = re.compile(r"([A-Za-z ,-]+?) (\d{1,2}:\d{2}) ?[-–] ?(\d{1,2}:\d{2})")
+_CLOCKS = re.compile(r"\d{1,2}:\d{2} ?[-–] ?\d{1,2}:\d{2}")
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{1,2}:\d{2}))?(?: ([A-Za-z_]+(?:/[A-Za-z_+-]+)*))?")
 _GROUPS = {
     "weekdays": frozenset(range(5)),
@@ -75,9 +76,21 @@ def parse_until(text: str) -> Until | None:
     return None if weekday is None else Until(weekday=weekday, minute=minute)
 
 
+def is_meant_as_window(text: str) -> bool:
+    """Return whether a text holds two times of day with a dash between, as a send window does."""
+    return _CLOCKS.search(text) is not None
+
+
 def until_mistake(text: str) -> str | None:
-    """Return what is wrong with a text that was meant as a local time (it begins with `next`), or None."""
+    """Return what is wrong with a text that was meant as a local time or a send window; None for anything else.
+
+    One that begins with `next`, is a word and a time of day (`mondy 09:00`), or holds two times of day.
+    """
+    if is_meant_as_window(text):
+        return "days, and two times of day of which the first is earlier"
     words = text.strip().split()
+    if words and words[0] != "next" and _UNTIL.fullmatch(text.strip()) and _CLOCK.fullmatch(words[-1]):
+        words = ["next", *words]
     if not words or words[0] != "next":
         return None
     if len(words) < 3:  # noqa: PLR2004 - next, weekday, time

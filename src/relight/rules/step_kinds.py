@@ -77,6 +77,8 @@ class Step:
     span: Span | None = None
     #: wait: until a local time.
     until: Until | None = None
+    #: wait: until a time inside this window; over at once where it is inside already.
+    until_window: SendWindow | None = None
     #: wait: until an instant, an expression over traits (`trial_ends_at - 3 days`).
     until_expression: Condition | None = None
     #: wait_for: the event, its time-out, and where each outcome goes.

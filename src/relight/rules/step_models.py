@@ -31,7 +31,10 @@ class SendStep(FileModel):
     id: NameField | None = Field(default=None, description=_ID)
     channel: Literal["email"] = Field(default="email", description="How it leaves.")
     at: ClockField | None = Field(default=None, description="The local time of day at which it may leave.")
-    send_window: WindowField | None = Field(default=None, description="Local times in which it may leave.")
+    send_window: WindowField | None = Field(
+        default=None,
+        description="Local times in which it may leave: `weekdays 09:00-18:00`, `mon, wed 10:00-12:00`.",
+    )
     unless: ConditionField | None = Field(default=None, description="Skips this message where it holds.")
     sender: NameField | None = Field(
         default=None, description="A trait that names the person it comes from: `manager`."
@@ -44,7 +47,8 @@ class UntilModel(FileModel):
 
     noun: ClassVar[str] = "a wait"
     until: LooseText = Field(
-        description="A local time (`next monday 09:00`, `09:00`), or an expression: `trial_ends_at - 3 days`."
+        description="A local time (`next monday 09:00`, `09:00`), a time inside a window (`weekdays 09:00-18:00`; "
+        "inside it at once), or an expression: `trial_ends_at - 3 days`."
     )
 
 

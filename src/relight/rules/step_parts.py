@@ -12,7 +12,13 @@ from relight.base.problems import Problem
 from relight.base.suggest import nearest_word
 from relight.rules import step_models as m
 from relight.rules.conditions import compile_condition
-from relight.rules.local_times import DAY_MINUTES, parse_until, until_mistake
+from relight.rules.local_times import (
+    DAY_MINUTES,
+    is_meant_as_window,
+    parse_send_window,
+    parse_until,
+    until_mistake,
+)
 from relight.rules.texts import Path, Texts, report_unknown
 from relight.streams.times import make_time_reader
 from relight.streams.values import coercer_of
@@ -139,11 +145,13 @@ def compile_wait(texts: Texts, _outside: Outside, model: m.WaitStep, path: Path)
     until = parse_until(text)
     if until is not None:
         return {"until": until}
+    window = parse_send_window(text)
+    if window is not None:
+        return {"until_window": window}
     mistake = until_mistake(text)
     if mistake is not None:
-        texts.report(
-            "wrong-value", f"'{text}' is no local time: expected {mistake}", path, "write it as next monday 09:00"
-        )
+        example = "weekdays 09:00-18:00" if is_meant_as_window(text) else "next monday 09:00"
+        texts.report("wrong-value", f"'{text}' is no local time: expected {mistake}", path, f"write it as {example}")
         return {}
     checked = texts.check(text, texts.place_of(path), want=None)
     if checked is not None and checked.type.kind not in {Kind.TIME, Kind.DATE}:

@@ -89,6 +89,9 @@ def compile_bodies(
         if any(f"{scan.root}/{path}" in broken for path in variants.values()):
             continue
         letter = CompiledLetter(name=name, variants={}, policy=policy, traits=traits, expressions=expressions)
-        compiled = {language: environment.get_template(path) for language, path in variants.items()}
+        try:
+            compiled = {language: environment.get_template(path) for language, path in variants.items()}
+        except jinja2.TemplateError:
+            continue  # the scan has reported it
         bodies[name] = CompiledBody(name=name, variants=compiled, letter=letter)
     return bodies

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
 
+#: Filters that people know from elsewhere -> what takes their place here.
+_NEEDLESS = {
+    "tojson": 'write the value between quotation marks, "{{ … }}": nothing in it can break the JSON',
+    "safe": "a text of our own is not escaped; of a customer's every character stays what it is",
+}
+
+
 def unknown_filters(
     walk: Iterable[nodes.Node],
     *,
@@ -39,5 +46,5 @@ def unknown_filters(
             code=f"unknown-{kind}",
             message=f"there is no {kind} '{node.name}'",
             place=place(node.lineno, node.name),
-            help=suggest_words(node.name, offered) or f"{kind}s: {', '.join(offered)}",
+            help=_NEEDLESS.get(node.name) or suggest_words(node.name, offered) or f"{kind}s: {', '.join(offered)}",
         )

@@ -192,6 +192,21 @@ def test_next_monday_is_the_first_such_time_strictly_after(
     assert to_local(found, zone).replace(tzinfo=None) == dt.datetime.fromisoformat(expected)
 
 
+def test_a_wait_until_a_send_window_goes_on_at_once_inside_it() -> None:
+    """V3: a wait until a window is over at its first instant inside it, in the customer's zone; inside it, at once."""
+    rules = {
+        "r": "{trigger: {event: cart}, class: transactional, steps: [{wait: {until: weekdays 09:00-18:00}}, {send: hello}]}"
+    }
+    for now, gone in (
+        ("2026-01-05 10:30:07", "01-05 10:30:07"),  # a Monday, inside
+        ("2026-01-05 08:59:59", "01-05 09:00"),
+        ("2026-01-05 18:00", "01-06 09:00"),
+        ("2026-01-09 19:00", "01-12 09:00"),  # Friday evening
+    ):
+        told = story(rules, zone="Europe/Istanbul").known("2026-01-02").event("cart", now).until("2026-02-01")
+        assert told.said()[-1] == f"{gone} pending r/send:1", now
+
+
 def test_a_wait_until_a_traits_date_is_over_at_once_when_the_date_is_unknown() -> None:
     """V3: a wait runs until an instant that traits give; unknown, it waits for nothing."""
     rules = {"r": "{trigger: {event: cart}, steps: [{wait: {until: 'trial_ends_at - 3 days'}}, {send: hello}]}"}

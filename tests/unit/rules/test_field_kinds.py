@@ -139,7 +139,7 @@ def test_send_window(text: str, window: SendWindow | None) -> None:
         ("next tuesday", None, True),
         ("next tusday 10:00", None, True),
         ("trial_ends_at - 3 days", None, False),
-        ("t 10:00", None, False),
+        ("t 10:00", None, True),
     ],
 )
 def test_until(text: str, until: Until | None, *, mistake: bool) -> None:

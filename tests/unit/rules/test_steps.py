@@ -14,7 +14,7 @@ from relight.customers.layout import LayoutBuilder
 from relight.rules.compile import RuleSource, compile_rules
 from relight.rules.definitions import read_definitions
 from relight.rules.models import DefinitionsModel, RuleModel
-from relight.rules.plan import Program, StepKind, Until
+from relight.rules.plan import Program, SendWindow, StepKind, Until
 from tests.unit.rules.project import SCHEMA, compile_one, place_of, sound, surroundings, told
 
 EVENT = {"event": "order_placed"}
@@ -161,6 +161,16 @@ def test_rules_that_would_set_each_other_off_for_ever_are_refused() -> None:
 
     assert problems_of("first", "second") == ["set-loop", "set-loop"]
     assert problems_of("first", "third") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "days", "start", "end"),
+    [("weekdays 09:00-18:00", range(5), 540, 1080), ("sat, sun 10:00 - 24:00", (5, 6), 600, 1440)],
+)
+def test_a_wait_may_end_in_a_send_window(text: str, days: Any, start: int, end: int) -> None:
+    """A wait runs until a time inside a send window, written as that of a send."""
+    found = program_of({"wait": {"until": text}}, {"send": "nudge"}).steps["wait:0"].until_window
+    assert found == SendWindow(weekdays=frozenset(days), start=start, end=end)
 
 
 def test_a_wait_may_end_at_a_date() -> None:

@@ -42,6 +42,14 @@ def test_what_is_no_json_is_a_template_error_and_a_missing_value_is_missing_data
     assert (missing.reason, missing.file, missing.line) == ("missing_data", "templates/chat/new/body.json", 1)
 
 
+def test_a_filter_that_does_not_exist_is_told_and_the_body_left_out() -> None:
+    """A body with a filter that is not there is a problem at its place, as in a mail, and stops nothing else."""
+    scan = scan_letters({"chat/new/body.json": '{"text": {{ milestone | tojson }}}', "chat/old/body.json": "{}"})
+    assert [(p.code, str(p.place)) for p in scan.problems] == [("unknown-filter", "templates/chat/new/body.json:1:25")]
+    assert (scan.problems[0].help or "").startswith("write the value between quotation marks")
+    assert set(compile_bodies(scan, expressions={}, policy=RenderPolicy(), traits=TRAITS)) == {"chat/old"}
+
+
 def test_a_body_has_languages_and_a_most() -> None:
     """B6: a body has language folders as a mail has; one that is too long is refused."""
     sources = {"body.json": '{"text": "hello"}', "tr/body.json": '{"text": "merhaba"}'}

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Key of an expectation -> what it asks of the mail.
 _CONTENT = ("locale", "subject", "subject_contains", "html_contains", "text_contains")
+#: What comes at once may come some µs after what set it off: an alert behind a mail, a rule that watches a trait (µs).
+AT_ONCE_MAX = 1_000
 #: Characters of a mail's part that a failure quotes.
 QUOTED_MAX = 200
 
@@ -87,7 +89,7 @@ def _fits(wanted: Expected, one: Seen, *, is_exact: bool) -> bool:
         and (row.step is None or row.step == one.step)
         and (wanted.until is None or one.until in (wanted.until, ceil_minute(wanted.until)))
         and (
-            one.at in (wanted.at, ceil_minute(wanted.at))
+            any(0 <= one.at - at < AT_ONCE_MAX for at in (wanted.at, ceil_minute(wanted.at)))
             if is_exact
             else wanted.at <= one.at <= wanted.at + wanted.within
         )

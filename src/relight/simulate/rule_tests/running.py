@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace as replace_fields
 
 from relight.base.ids import share_of
-from relight.base.instants import ceil_minute
+from relight.base.instants import MINUTE, ceil_minute
 from relight.customers.reading import zone_of
 from relight.engine.engine import Engine
 from relight.engine.outcomes import OutcomeInput
@@ -165,7 +165,7 @@ class _Running:
         mail = self.mails.get(row.occurrence_key)
         found = [Seen(kind=_KINDS[row.state], at=at, reason=row.reason, mail=mail, **common)]  # type: ignore[arg-type]  # by keyword
         born = row.deadline
-        if row.scheduled is not None and born is not None and row.scheduled > ceil_minute(born):
+        if row.scheduled is not None and born is not None and _has_waited(born, row.scheduled):
             reason = self._why_deferred(row.rule, row.customer, row.step, born, row.scheduled)
             found.append(Seen(kind=Kind.DEFERRED, at=born, until=row.scheduled, reason=reason, **common))  # type: ignore[arg-type]  # as above
         return found
@@ -177,7 +177,7 @@ class _Running:
             profile = self.engine.profiles.peek(customer)
             for entry in profile.entries if profile is not None else ():
                 waits = entry.candidate
-                if waits is None or entry.step is None or waits.scheduled <= ceil_minute(waits.born):
+                if waits is None or entry.step is None or not _has_waited(waits.born, waits.scheduled):
                     continue
                 reason = self._why_deferred(entry.rule, customer, entry.step, waits.born, waits.scheduled)
                 found.append(
@@ -189,7 +189,10 @@ class _Running:
         return found
 
     def _why_deferred(self, rule: str, customer: str, step: str, born: int, scheduled: int) -> str | None:
-        """Return `frequency_cap` or `quiet_hours`; None where arbitration, a send window or a gap made it wait."""
+        """Return `frequency_cap` or `quiet_hours`.
+
+        None where arbitration, a send window, a gap or a mail of the same entry at that minute made it wait (G2).
+        """
         plan, profile = self.engine.plan, self.engine.profiles.peek(customer)
         if plan is None or profile is None or rule not in plan.rules:
             return None
@@ -198,9 +201,14 @@ class _Running:
         first = first_allowed_minute(
             born + policy.arbitration, zone, policy.quiet, past_gaps=self.engine.world.states[-1].past_gaps, step=found
         )
-        if scheduled > first:
+        if scheduled > first and plan.rules[rule].when_capped is not None:
             return Reason.FREQUENCY_CAP.value
         return Reason.QUIET_HOURS.value if is_quiet(ceil_minute(born), zone, policy.quiet) else None
+
+
+def _has_waited(born: int, scheduled: int) -> bool:
+    """Return whether a message waited for its minute; what goes at once may still come 1 µs after a mail beside it."""
+    return scheduled - ceil_minute(born) >= MINUTE
 
 
 def _copied(record: Record) -> Record:

@@ -116,7 +116,7 @@ def tell_timeline(customer: str, case: Case, told: Told) -> list[str]:
     shown = []
     for text, group in groupby(lines, key=lambda line: line[2]):
         times = [at for at, _, _ in group]
-        again = f", {len(times)} times until {since_start(times[-1], case.start)}" if len(times) > 1 else ""
+        again = f", {len(times)} times, last at {since_start(times[-1], case.start)}" if len(times) > 1 else ""
         shown.append(f"{since_start(times[0], case.start):>{width}}  {text}{again}")
     if len(shown) > TIMELINE_MAX:
         shown = [f"… {len(shown) - TIMELINE_MAX} earlier lines", *shown[-TIMELINE_MAX:]]

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from relight.cli.init import make_project
 from relight.simulate.rule_tests.coverage import coverage_of
 from relight.simulate.rule_tests.junit import junit_xml
 from relight.simulate.rule_tests.suite import chosen, run_suite
-from tests.unit.simulate.rule_tests.kit import read_folder_tests, run_folder
+from tests.unit.simulate.rule_tests.kit import read_folder_tests, run_folder, words
 
 Write = Callable[[str], Path]
 TWO = """
@@ -46,7 +47,58 @@ def test_a_failure_tells_place_difference_why_and_timeline(write_tests: Write) -
     ]
     assert "+ got       nothing" in second.text
     assert "why: silent for 11 days; needs 30 days (rules/winback_30d.yaml:3:1)" in second.text
-    assert "   0d  order_placed, 4 times until 19d" in second.text
+    assert "   0d  order_placed, 4 times, last at 19d" in second.text
+
+
+TIMES = """
+rules: [welcome]
+start: 2026-03-02 10:00 Europe/Istanbul
+until: 40d
+customers:
+  elif: {email: elif@books.example, traits: {first_name: Elif, plan: club, trial_ends_at: "2026-04-20T09:00:00Z"}, consent: [offers]}
+tests:
+  - name: shows what happened
+    given: [{at: 0d, customer: elif, event: signed_up}]
+    expect: []
+"""
+EXPECTED = """expect:
+      - {at: 0d, customer: elif, sent: welcome, step: 'send:0'}
+      - {at: 0d, customer: elif, sent: welcome, step: 'alert:1'}
+      - {at: 0d, customer: elif, deferred: welcome, until: 1m}
+      - {at: 1m, customer: elif, sent: welcome, step: 'send:2'}
+"""
+TWO_SENDS = """
+trigger: {event: signed_up}
+steps: [{send: welcome}, {alert: {to: team, template: welcome}}, {send: winback}]
+"""
+
+
+def test_a_timeline_says_times_as_the_test_does_and_no_cap_where_none_bound(tmp_path: Path) -> None:
+    """G2: a second mail of one entry leaves a minute later, an alert at once; neither waits for a cap.
+
+    A trait that is a time stands in the timeline as it was written, not as a number. An alert behind a mail comes a µs after
+    it, and is expected at its minute.
+    """
+    project = tmp_path / "shop"
+    make_project(project)
+    (project / "tests" / "rules" / "welcome.yaml").write_text(TIMES)
+    streams = project / "streams" / "shop.yaml"
+    streams.write_text(streams.read_text().replace("traits:\n", "traits:\n  trial_ends_at: time\n"))
+    (project / "rules" / "welcome.yaml").write_text(TWO_SENDS)
+    config = project / "config" / "default.yaml"
+    text = config.read_text().replace("caps: [1 per day, 3 per 7 days]", "caps: [9 per 7 days]")
+    config.write_text(text + "alerts: {team: team@books.example}\n")
+    (told,) = [one for one in run_folder(project).results if one.case.name == "shows what happened"]
+    assert (
+        "   0d  exists (first_name: Elif, plan: club, trial_ends_at: 2026-04-20T09:00:00Z, consent: offers)"
+        in told.text
+    )
+    lines = [line.split("welcome: ", 1)[1] for line in told.text if "d  welcome: " in line or "m  welcome: " in line]
+    assert lines == [
+        "enters", "sent in 'send:0'", "deferred in 'send:2' until 1m", "sent in 'alert:1'", "sent in 'send:2'",
+    ]  # fmt: skip
+    (project / "tests" / "rules" / "welcome.yaml").write_text(TIMES.replace("expect: []", EXPECTED))
+    assert "shows what happened: passed" in words(run_folder(project))
 
 
 def test_coverage_counts_what_came_up(write_tests: Write) -> None:
