@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import click
 from relight.cli.exit_codes import ExitCode
 from relight.cli.faults import NoProjectError
 from relight.cli.output import say
-from relight.cli.project import CONFIG_FILE, find_folder, read_project
+from relight.cli.project import CONFIG_FILE, find_folder, read_project, without_cycle_search
 
 if TYPE_CHECKING:
     from relight.base.problems import Problem
@@ -47,13 +48,21 @@ def command(*, paths: tuple[Path, ...], strict: bool, form: str, as_json: bool, 
     PATH is a project folder, or something inside one: then only its problems are shown. Markdown files have their
     YAML blocks checked.
     """
+    with without_cycle_search():
+        code = _check_and_say(paths, environment, strict=strict, form="json" if as_json else form)
+        # Python ends soon, and would look for cycles among all of this once more.
+        gc.freeze()
+    return code
+
+
+def _check_and_say(paths: tuple[Path, ...], environment: str | None, *, strict: bool, form: str) -> int:
     began = time.perf_counter()
     found = _check_all(paths, environment)
     from relight.base.problems import sort_problems
 
     problems = sort_problems(found.problems)
     failed = any(p.severity == "error" or strict for p in problems)
-    if as_json or form == "json":
+    if form == "json":
         from relight.cli.output import say_json
         from relight.config.show import problems_as_json
 
@@ -73,12 +82,13 @@ def command(*, paths: tuple[Path, ...], strict: bool, form: str, as_json: bool, 
 def _say_text(found: _Found, problems: list[Problem], seconds: float) -> None:
     from relight.config.show import show_problem
 
+    lines = []
     for problem in problems:
         head, _, rest = show_problem(problem, found.sources).partition("\n")
-        say(click.style(head, fg="red" if problem.severity == "error" else "yellow"))
+        lines.append(click.style(head, fg="red" if problem.severity == "error" else "yellow"))
         if rest:
-            say(rest)
-    say(_summary(found, problems, seconds))
+            lines.append(rest)
+    say("\n".join([*lines, _summary(found, problems, seconds)]))
 
 
 def _summary(found: _Found, problems: list[Problem], seconds: float) -> str:
@@ -136,11 +146,17 @@ def _add_project(found: _Found, folder: Path, environment: str | None, *, only: 
 
 def _test_problems(loaded: LoadedProject, environment: str | None) -> list[Problem]:
     """Return what is wrong with the rule tests, and which rules no test names."""
-    from relight.cli.rule_tests import compiler_of
-    from relight.simulate.rule_tests.reading import read_rule_tests, untested_rules
+    from relight.simulate.rule_tests.untested import TESTS_FOLDER, untested_rules
 
-    tests = read_rule_tests(loaded, compiler_of(environment))
-    return [*tests.problems, *(untested_rules(loaded.plan, tests) if loaded.plan is not None else ())]
+    problems: list[Problem] = []
+    named: set[str] = set()
+    if any(path.startswith(TESTS_FOLDER) for path in loaded.sources):
+        from relight.cli.rule_tests import compiler_of
+        from relight.simulate.rule_tests.reading import read_rule_tests
+
+        tests = read_rule_tests(loaded, compiler_of(environment))
+        problems, named = tests.problems, tests.named
+    return problems if loaded.plan is None else [*problems, *untested_rules(loaded.plan, named)]
 
 
 def _is_in(file: Path, only: list[Path]) -> bool:

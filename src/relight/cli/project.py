@@ -5,9 +5,11 @@ Says every problem; decides nothing about their meaning.
 
 from __future__ import annotations
 
+import gc
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -105,15 +107,28 @@ def find_folder(wanted: Path | None, start: Path | None = None) -> Path:
     raise NoProjectError(message, help_text="go to a project folder, name it with --project, or `relight init DIR`")
 
 
+@contextmanager
+def without_cycle_search() -> Iterator[None]:
+    """Let Python not look for cycles inside: almost all that is imported and compiled stays, and is walked in vain."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def read_project(folder: Path, environment: str | None) -> tuple[LoadedProject, float]:
     """Return a folder with all its problems, and how long reading it took (s).
 
     Raises NoProjectError for one that is none.
     """
-    from relight.config.loader import load_project
-
     began = time.perf_counter()
-    loaded = load_project(folder, environment=environment, env=dict(os.environ))
+    with without_cycle_search():
+        from relight.config.loader import load_project
+
+        loaded = load_project(folder, environment=environment, env=dict(os.environ))
     if loaded.is_missing:
         show_problems(loaded.problems, loaded.sources)
         raise NoProjectError(f"{folder} is no usable project", help_text="`relight init DIR` makes a complete one")

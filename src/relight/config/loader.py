@@ -19,7 +19,6 @@ from relight.config.config_file import ConfigFile, read_config
 from relight.config.folder import DEFINITIONS_FILE, MEASURES_FILE, FolderFiles, read_folder
 from relight.config.letters import compile_all_letters, scan_all_letters
 from relight.config.links import web_problems
-from relight.config.measure_models import MeasuresModel
 from relight.config.measure_plan import MeasurePlan
 from relight.config.measures import Around, compile_measures, customer_types, default_measures
 from relight.config.model_problems import read_model
@@ -286,6 +285,8 @@ def _load_measures(loading: _Loading, schema: Schema | None, config: ConfigFile)
         # Funnels and boards change no decision.
         told = ("sources", "period", "lifetime", "efforts", "targets")
         loading.mean(MEASURES_FILE, {key: node.value.get(key) for key in told})
+    from relight.config.measure_models import MeasuresModel  # noqa: PLC0415 - many projects have no such file
+
     model, problems = read_model(MeasuresModel, node, "the measures")
     loading.problems += problems
     if model is None or schema is None:

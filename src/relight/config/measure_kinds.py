@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from relight.base.kinds import Kind
+
+#: Periods that measures are given for.
+PeriodName = Literal["day", "week", "month", "quarter", "year"]
 
 
 class Unit(StrEnum):

@@ -6,11 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, Tag
 
+from relight.config.measure_kinds import PeriodName
 from relight.rules.field_kinds import ElapsedField, LooseText, NameField, Names, PatternField, ShareField
 from relight.rules.file_model import MAPPING, SCALAR, FileModel, by_shape
-
-#: Periods that measures are given for.
-PeriodName = Literal["day", "week", "month", "quarter", "year"]
 
 
 class SourcesModel(FileModel):

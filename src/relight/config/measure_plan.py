@@ -9,8 +9,7 @@ from typing import Literal
 
 from relight.base.kinds import Kind
 from relight.base.problems import Place
-from relight.config.measure_kinds import CUSTOMER_MEASURES, MEASURES
-from relight.config.measure_models import PeriodName
+from relight.config.measure_kinds import CUSTOMER_MEASURES, MEASURES, PeriodName
 from relight.rules.definitions import Definitions
 from relight.rules.plan import EventMatch
 from relight.streams.schema import LATENESS_DEFAULT, Schema

@@ -13,7 +13,6 @@ from relight.base.instants import DAY
 from relight.base.kinds import NUMBER_KINDS, TEXT_KINDS
 from relight.base.suggest import suggest_words
 from relight.config.measure_kinds import CUSTOMER_MEASURES, MEASURES, Unit
-from relight.config.measure_models import FunnelStepModel, MeasuresModel, TargetModel
 from relight.config.measure_plan import (
     BoardItem,
     Effort,
@@ -29,6 +28,7 @@ from relight.rules.plan import EventMatch
 from relight.rules.texts import Path, Texts, report_unknown
 
 if TYPE_CHECKING:
+    from relight.config.measure_models import MeasuresModel, TargetModel
     from relight.config.models import ConfigModel
     from relight.streams.schema import Schema
 
@@ -211,13 +211,13 @@ class _Compiler:
             steps = []
             for position, written in enumerate(one.steps):
                 path: Path = ("funnels", name, "steps", position)
-                is_mapping = isinstance(written, FunnelStepModel)
-                text = written.event if isinstance(written, FunnelStepModel) else written
+                is_mapping = not isinstance(written, str)
+                text = written if isinstance(written, str) else written.event
                 source = self._event(text, (*path, "event") if is_mapping else path)
                 if source is None:
                     continue
                 within = None
-                if isinstance(written, FunnelStepModel):
+                if not isinstance(written, str):
                     within = written.within.elapsed if written.within else None
                     source = self._summed(source, written.sum, path)
                 steps.append(FunnelStep(source=source, within=within))
@@ -244,7 +244,7 @@ class _Compiler:
             message = f"'{name}' is measured, so it has a value and is not done or undone"
             self.texts.report("wrong-value", message, (*path, "done"), "write `below: …` or `at_least: …`")
         if one.done is None and name not in MEASURES and name not in plan.efforts:
-            one = TargetModel(done=False)  # told already, and its value cannot be read
+            one = type(one)(done=False)  # told already, and its value cannot be read
         unit = MEASURES[name].unit if name in MEASURES else Unit.DAYS if name in plan.efforts else Unit.NUMBER
         return Target(
             name=name,

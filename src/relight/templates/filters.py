@@ -1,6 +1,7 @@
 """Filters of the product: dates, numbers and money in the customer's language and zone, Turkish case, safe links.
 
-Each reads the render under way from its context variable; nothing here knows a template.
+Each reads the render under way from its context variable; nothing here knows a template. The first text that needs
+Babel imports it.
 """
 
 from __future__ import annotations
@@ -12,16 +13,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-import babel.dates
-import babel.numbers
 import jinja2
-from babel import Locale, UnknownLocaleError
 
 from relight.base.instants import to_local
 from relight.templates.values import RENDER, MissingDataError, RenderState, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from babel import Locale
 
 #: Schemes that a link in a mail may have.
 LINK_SCHEMES = frozenset({"https", "mailto"})
@@ -43,13 +43,12 @@ _LETTER_BY_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 @lru_cache(maxsize=256)
 def find_locale(name: str) -> Locale | None:
     """Return Babel's locale for `tr`, `tr-TR` or `tr_TR`; None for a name nobody knows."""
+    from babel import Locale, UnknownLocaleError
+
     try:
         return Locale.parse(name.replace("-", "_"))
     except (ValueError, UnknownLocaleError, TypeError):
         return None
-
-
-_ENGLISH = Locale("en")
 
 
 def _state() -> RenderState:
@@ -57,8 +56,10 @@ def _state() -> RenderState:
     return state or RenderState(locale="en", zone="UTC", currency="EUR", base_url="")
 
 
-def _locale(state: RenderState) -> Locale:
-    return find_locale(state.locale) or _ENGLISH
+def _locale(name: str) -> Locale:
+    found = find_locale(name) or find_locale("en")
+    assert found is not None, "Babel has English"
+    return found
 
 
 def _number(value: object) -> Decimal | int:
@@ -90,20 +91,24 @@ def format_date(_context: jinja2.runtime.Context, value: object, style: str = "l
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def _day_text(day: dt.date, style: str, locale: str) -> str:
-    return babel.dates.format_date(day, style, locale=find_locale(locale) or _ENGLISH)
+    from babel.dates import format_date as day_text
+
+    return day_text(day, style, locale=_locale(locale))
 
 
 def format_datetime(_context: jinja2.runtime.Context, value: object, style: str = "long") -> str:
     """Return day and time on the customer's wall clock."""
+    from babel import dates
+
     state = _state()
-    moment = _local(value, state)
+    moment, locale = _local(value, state), _locale(state.locale)
     if not isinstance(moment, dt.datetime):
-        return babel.dates.format_date(moment, _style(style), locale=_locale(state))
+        return dates.format_date(moment, _style(style), locale=locale)
     naive = moment.replace(tzinfo=None)
     if style == "long":  # without the name of the zone: it is the reader's own
-        day = babel.dates.format_date(naive, "long", locale=_locale(state))
-        return f"{day} {babel.dates.format_time(naive, 'short', locale=_locale(state))}"
-    return babel.dates.format_datetime(naive, _style(style), locale=_locale(state))
+        day = dates.format_date(naive, "long", locale=locale)
+        return f"{day} {dates.format_time(naive, 'short', locale=locale)}"
+    return dates.format_datetime(naive, _style(style), locale=locale)
 
 
 def _digits(digits: int | None) -> int | None:
@@ -119,11 +124,13 @@ def format_number(_context: jinja2.runtime.Context, value: object, digits: int |
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def _number_text(number: str, places: int | None, locale: str) -> str:
-    found = find_locale(locale) or _ENGLISH
+    from babel.numbers import format_decimal
+
+    found = _locale(locale)
     if places is None:
-        return babel.numbers.format_decimal(Decimal(number), locale=found, decimal_quantization=False)
+        return format_decimal(Decimal(number), locale=found, decimal_quantization=False)
     pattern = "#,##0" + ("." + "0" * places if places else "")
-    return babel.numbers.format_decimal(Decimal(number), pattern, locale=found)
+    return format_decimal(Decimal(number), pattern, locale=found)
 
 
 def format_money(_context: jinja2.runtime.Context, value: object, currency: str | None = None) -> str:
@@ -134,19 +141,23 @@ def format_money(_context: jinja2.runtime.Context, value: object, currency: str 
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def _money_text(amount: str, currency: str, locale: str) -> str:
-    text = babel.numbers.format_currency(Decimal(amount), currency, locale=find_locale(locale) or _ENGLISH)
+    from babel.numbers import format_currency
+
+    text = format_currency(Decimal(amount), currency, locale=_locale(locale))
     # CLDR's currencySpacing, which Babel leaves out: letters and digits do not touch.
     return _LETTER_BY_DIGIT.sub("\u00a0", text)
 
 
 def format_percent(_context: jinja2.runtime.Context, value: object, digits: int = 0) -> str:
     """Return a share (0.2) as `20%`, `%20` in Turkish."""
+    from babel.numbers import format_percent as percent_text
+
     state, places = _state(), _digits(digits)
-    locale = _locale(state)
+    locale = _locale(state.locale)
     pattern = locale.percent_formats[None].pattern
     if places:
         pattern = pattern.replace("#,##0", "#,##0." + "0" * places)
-    return babel.numbers.format_percent(_number(value), pattern, locale=locale)
+    return percent_text(_number(value), pattern, locale=locale)
 
 
 def tr_upper(value: object) -> str:

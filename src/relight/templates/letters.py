@@ -274,7 +274,7 @@ def _choose(wanted: str, available: tuple[str, ...]) -> str:
 def _regional(wanted: str, language: str) -> str:
     """Return how dates and numbers are written: the customer's region where it is of the template's language."""
     same = wanted.replace("_", "-").split("-")[0].lower() == language.replace("_", "-").split("-")[0].lower()
-    return wanted if same and find_locale(wanted) else language
+    return wanted if same and wanted != language and find_locale(wanted) else language
 
 
 @contextmanager

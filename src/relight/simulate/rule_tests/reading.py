@@ -23,6 +23,7 @@ from relight.simulate.rule_tests.given import read_customer, read_given
 from relight.simulate.rule_tests.moments import START_DEFAULT, read_moment, read_time
 from relight.simulate.rule_tests.own_streams import with_own_streams
 from relight.simulate.rule_tests.setting import Setting
+from relight.simulate.rule_tests.untested import TESTS_FOLDER
 from relight.streams.envelope import Rank, rank_of
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from relight.config.yaml_nodes import Path, YamlNode
     from relight.rules.plan import Plan
 
-#: Where rule tests stand.
-TESTS_FOLDER = "tests/rules/"
 #: Kinds that say why.
 _WITH_REASON = frozenset({Kind.SUPPRESSED, Kind.ENDED})
 
@@ -68,21 +67,6 @@ def read_rule_tests(project: LoadedProject, compile_texts: Callable[[Mapping[str
             for number in range(len(model.tests)):
                 reader.read_test(number)
     return found
-
-
-def untested_rules(plan: Plan, tests: ReadTests) -> list[Problem]:
-    """Return a warning for each rule that no test names."""
-    return [
-        Problem(
-            code="missing-test",
-            message=f"no test names the rule '{name}'",
-            place=Place(file=rule.place.file, line=1),
-            severity="warning",
-            help=f"write one that fires and one that does not in {TESTS_FOLDER}{name}.yaml",
-        )
-        for name, rule in plan.rules.items()
-        if name not in tests.named
-    ]
 
 
 class _File:

@@ -8,7 +8,7 @@ import pytest
 
 from relight.cli.init import make_project
 from relight.simulate.rule_tests.case import Kind
-from relight.simulate.rule_tests.reading import untested_rules
+from relight.simulate.rule_tests.untested import untested_rules
 from tests.unit.simulate.rule_tests.kit import read_folder_tests, run_folder
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -33,7 +33,7 @@ def test_every_rule_fires_somewhere_and_keeps_silent_elsewhere(folder: Path) -> 
     """Each rule has a test in which it sends, one of its own in which it does not, and one beside a neighbour."""
     project, tests = read_folder_tests(folder)
     assert project.plan is not None
-    assert untested_rules(project.plan, tests) == []
+    assert untested_rules(project.plan, tests.named) == []
     for rule in project.plan.rules:
         own = [case for case in tests.cases if rule in case.rules and case.file == f"tests/rules/{rule}.yaml"]
         sends = [any(e.rule == rule and e.kind is Kind.SENT for e in case.expected) for case in own]
