@@ -90,6 +90,17 @@ def shop(tmp_path_factory: pytest.TempPathFactory, broker: KafkaBroker, postgres
     cluster.close()
 
 
+def test_somebody_asks_why(shop: Shop) -> None:
+    """While the cluster goes on, a customer's mail is explained and everything of them is printed."""
+    shop.order(5)
+    shop.wait(shop.is_thanked)
+    assert "Its mail is decided and waits to be sent." in shop.show("explain", "c5", "thanks")
+    assert "c5 as of" in shop.show("explain", "c5")
+    found = json.loads(shop.cluster.relight("export", "c5"))
+    assert [one["name"] for one in found["log"]] == ["identify", "ordered"]
+    assert [one["rule"] for one in found["mails"]] == ["thanks"]
+
+
 def test_more_workers_and_fewer(shop: Shop) -> None:
     """A second worker takes a share, a worker that is stopped gives its share back, and every order is thanked once."""
     shop.order(20)

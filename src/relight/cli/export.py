@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from relight.base.errors import UsageError
-from relight.cli.history import reading
+from relight.cli.history import asking
 from relight.cli.output import say_json
 from relight.cli.project import open_project, project_options
 
@@ -23,7 +23,7 @@ def command(*, customer: str, project: Path | None, environment: str | None) -> 
     from relight.engine.export import export_customer
 
     found = open_project(project, environment)
-    with reading(found) as store:
+    with asking(found) as store:
         body = export_customer(store, customer)
     if body is None:
         raise UsageError(f"there is no customer '{customer}'", help_text="an id is written as the events write it")

@@ -60,28 +60,39 @@ def reading(project: Project) -> Iterator[Store]:
         store.close()
 
 
+@contextmanager
+def asking(project: Project) -> Iterator[Store]:
+    """Give the project's store for reading with its log, on a cluster that of Kafka; raises as `reading`."""
+    from relight.engine.asking import open_to_ask
+
+    store = open_to_ask(project.settings, project.folder)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 def history_of_store(project: Project, customer: str) -> History:
     """Return a customer's history as the store keeps it.
 
     Raises UsageError for somebody unknown, with the nearest id.
     """
-    from relight.engine.explain_history import last_instant
-    from relight.engine.plan_versions import known_plans
+    from relight.engine.customer_past import past_of
+    from relight.engine.plan_versions import plans_named
 
-    with reading(project) as store:
-        own = [record for _, record in store.customer_log(customer)]
-        if not own and store.reached() is None:
+    with asking(project) as store:
+        past = past_of(store, customer)
+        if not past.own and past.reached is None:
             raise UsageError(f"the store {project.store_name} is empty", help_text="`relight run` fills it")
-        if not own:
+        if not past.own:
             raise _unknown(customer, store.customers())
-        everybody = [record for _, record in store.global_log()]
         rows = list(store.ledger(customer=customer))
         statuses = ((row.occurrence_key, store.message(row.occurrence_key)) for row in rows)
         return History(
-            own=own,
-            everybody=everybody,
-            plans=known_plans(store, project.plan),
-            reached=last_instant(store, own, everybody),
+            own=past.own,
+            everybody=past.everybody,
+            plans=plans_named(store, project.plan, past.everybody),
+            reached=past.last,
             ledger=rows,
             journal={key: status.state for key, status in statuses if status is not None},
         )
@@ -100,16 +111,16 @@ def simulated_history(project: Project, customer: str) -> History:
 
 
 def _under_present_rules(project: Project, customer: str) -> History:
-    from relight.engine.explain_history import last_instant
+    from relight.engine.customer_past import Past, past_of
 
     with reading(project) as store:
-        own = [record for _, record in store.customer_log(customer)]
-        if not own:
+        past = past_of(store, customer)
+        if not past.own:
             raise _unknown(customer, store.customers())
-        everybody = [r for _, r in store.global_log() if not (isinstance(r, Control) and r.kind in ("plan", "gap"))]
+        everybody = [r for r in past.everybody if not (isinstance(r, Control) and r.kind in ("plan", "gap"))]
         first = next((r.ingest_time for _, r in store.read_log(limit=1)), 0)
-        reached = last_instant(store, own, everybody)
-        own = _as_simulated_from_store(project, store, own, customer)
+        reached = Past(own=past.own, everybody=everybody, reached=past.reached).last
+        own = _as_simulated_from_store(project, store, past.own, customer)
     return History(own=own, everybody=everybody, plans=(project.plan,), reached=reached, first=first)
 
 

@@ -26,7 +26,6 @@ from relight.streams.envelope import Control, Event
 if TYPE_CHECKING:
     from relight.messages.ledger import LedgerRow
     from relight.rules.plan import Plan, Rule
-    from relight.stores.interface import Store
     from relight.streams.envelope import Record
 
 
@@ -86,7 +85,7 @@ def retell(  # noqa: PLR0913 - one history, by keyword
     Raises:
         UsageError: nothing had happened by `at`.
     """
-    world = _world(
+    world = world_of(
         {one.version: one for one in (*plans, plan)},
         everybody,
         at,
@@ -113,17 +112,13 @@ def retell(  # noqa: PLR0913 - one history, by keyword
     return told
 
 
-def last_instant(store: Store, own: Sequence[Record], everybody: Sequence[Record]) -> int:
-    """Return the last instant (µs) that a store can be asked about: time judged up to it, and no record left out.
+def world_of(
+    plans: Mapping[str, Plan], everybody: Iterable[Record], at: int, *, first: tuple[int, str] | None = None
+) -> World:
+    """Return what everybody's records up to `at` (µs) lead to, under the plans by version.
 
-    Own, everybody: the customer's and the global records, in log order. Orders of an operator may stand at the very
-    instant that time has come to.
+    first: where they name no plan, (instant, version) of the one in force. Raises UsageError where none is by then.
     """
-    last = [(store.reached() or 1) - 1, *(log[-1].ingest_time for log in (own, everybody) if log)]
-    return max(last)
-
-
-def _world(plans: Mapping[str, Plan], everybody: Iterable[Record], at: int, *, first: tuple[int, str] | None) -> World:
     world = World()
     for plan in plans.values():
         world.register(plan)

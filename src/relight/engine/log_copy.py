@@ -1,4 +1,4 @@
-"""What the log topic says of one customer, for those that need the past: merges (V4) and plans that keep more (E5).
+"""What the log topic says, for those that need the past: merges (V4), plans that keep more (E5), measures, questions.
 
 Theory of operation. A partition that somebody is asked of is read from its beginning into a file by customer
 (stores/own_logs), in log order, and from then on as far as it takes. Reading changes nothing and depends on nothing but
@@ -15,7 +15,7 @@ from relight.base.errors import ServiceError, StoreError
 from relight.base.instants import iso_utc
 from relight.stores.own_logs import Moment, OwnLogs
 from relight.streams.envelope import DeadLetter, Record
-from relight.transports.log_pack import partition_of
+from relight.transports.log_pack import Packed, partition_of
 from relight.transports.pack_queue import PackQueue
 
 #: How long a worker waits for the packs of another partition that its own has already (s); then it begins anew.
@@ -29,9 +29,9 @@ ReadPacks = Callable[[int, int], list[tuple[int, bytes]]]
 class LogCopy:
     """The partitions of a log topic by customer, as far as they were asked for."""
 
-    def __init__(self, read: ReadPacks, partitions: int) -> None:
-        """Read nothing yet."""
-        self._read, self._partitions = read, partitions
+    def __init__(self, read: ReadPacks, partitions: int, *, wanted: Callable[[Packed], bool] | None = None) -> None:
+        """Read nothing yet; wanted: tells which records are kept, None for all."""
+        self._read, self._partitions, self._wanted = read, partitions, wanted
         self._queues: dict[int, PackQueue] = {}
         self._logs: OwnLogs | None = None
 
@@ -42,18 +42,36 @@ class LogCopy:
         far, StoreError where its beginning is gone.
         """
         at, source, _ = before
-        self._follow(partition_of(customer, self._partitions), at if source < 0 else at + 1)
-        assert self._logs is not None
-        return self._logs.of(customer, before=before)
+        return self._follow(partition_of(customer, self._partitions), at if source < 0 else at + 1).of(
+            customer, before=before
+        )
 
-    def _follow(self, partition: int, until: int) -> None:
-        """Read a partition until its time has come to an instant (µs)."""
+    def of_everybody(self, partition: int, *, until: int) -> Iterator[Record]:
+        """Yield what concerns everybody in a partition before an instant (µs), in order; raises as `own_log`."""
+        found = self._follow(partition, until).of(None, before=(until, -1, -1))
+        return (record for record, _ in found)
+
+    def between(self, since: int, until: int) -> Iterator[Record]:
+        """Yield the records of all partitions with an ingest time from `since` (µs) to before `until`, in log order.
+
+        Raises as `own_log`.
+        """
+        for partition in range(self._partitions):
+            self._follow(partition, until)
+        return self._own_logs().between(since, until)
+
+    def _own_logs(self) -> OwnLogs:
         if self._logs is None:
             self._logs = OwnLogs()
+        return self._logs
+
+    def _follow(self, partition: int, until: int) -> OwnLogs:
+        """Read a partition until its time has come to an instant (µs); return everything that was read."""
+        logs = self._own_logs()
         queue = self._queues.get(partition)
         if queue is None:
             _LOG.info("reading partition %d from its beginning: what happened to a customer is asked for", partition)
-            queue = self._queues[partition] = PackQueue()
+            queue = self._queues[partition] = PackQueue(wanted=self._wanted)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while queue.reached < until:
             messages = self._read(partition, queue.next)
@@ -65,7 +83,7 @@ class LogCopy:
             for offset, value in messages:
                 queue.add(offset, value)
                 due = [(one, place[4], place[5]) for place, one in queue.take_due() if not isinstance(one, DeadLetter)]
-                self._logs.add(one for one in due if one[0].customer is not None)
+                logs.add(due)
             if messages:
                 deadline = time.monotonic() + PATIENCE_SECONDS
             elif time.monotonic() > deadline:
@@ -73,6 +91,7 @@ class LogCopy:
                     f"partition {partition} of the log does not come to {iso_utc(until)}, as others did",
                     help_text="look whether a router runs",
                 )
+        return logs
 
     def close(self) -> None:
         """Forget everything."""

@@ -7,7 +7,7 @@ customer's own log up to the record's place, whichever partition that is in (V4,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -20,7 +20,6 @@ from relight.streams.envelope import Control, DeadLetter, Rank
 
 if TYPE_CHECKING:
     from relight.customers.layout import Layout
-    from relight.engine.log_copy import LogCopy
     from relight.rules.world import World
     from relight.stores.own_logs import Moment
     from relight.streams.envelope import Record
@@ -29,10 +28,17 @@ if TYPE_CHECKING:
 PLACE_DETAIL = "place"
 
 
-class LogHistory:
-    """The past of any customer, for the engines of one worker."""
+class OwnLogsOf(Protocol):
+    """The logs of customers; see LogCopy."""
 
-    def __init__(self, copy: LogCopy) -> None:
+    def own_log(self, customer: str, *, before: Moment) -> Iterator[tuple[Record, Moment]]:
+        """Yield a customer's records that stand in the log before a moment, in order, each with its own."""
+
+
+class LogHistory:
+    """The past of any customer, merges made whole."""
+
+    def __init__(self, copy: OwnLogsOf) -> None:
         """Read nothing yet."""
         self._copy = copy
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from relight.config.loader import LoadedProject
     from relight.rules.plan import Plan
     from relight.stores.interface import Store
+    from relight.streams.envelope import Record
 
 #: Note under which a plan's sources are kept, so that a later start can compile the version it finds in the log.
 PLAN_NOTE = "plan:"
@@ -92,8 +93,13 @@ def is_rolled_back(store: Store, version: str) -> bool:
 
 def known_plans(store: Store, current: Plan) -> list[Plan]:
     """Return the plans that the log names: the current one, and older ones compiled from their kept sources."""
+    return plans_named(store, current, (record for _, record in store.global_log()))
+
+
+def plans_named(store: Store, current: Plan, everybody: Iterable[Record]) -> list[Plan]:
+    """Return the same of records of the log that concern everybody."""
     plans = {current.version: current}
-    for _, record in store.global_log():
+    for record in everybody:
         if isinstance(record, Control) and record.kind == "plan" and record.subject not in plans:
             plans[record.subject] = _compile_again(record.subject, store.note(PLAN_NOTE + record.subject))
     return list(plans.values())

@@ -1,4 +1,4 @@
-"""Customers' own records in a file of this process, found by customer: a copy of a log that is elsewhere.
+"""Records in a file of this process, found by customer or in the order of the log: a copy of a log that is elsewhere.
 
 Made anew by whoever asks, and gone with the process: nothing is lost with it, so nothing is synced.
 """
@@ -12,7 +12,7 @@ import msgspec
 
 from relight.stores.identity_hash import customer_hash, event_hash
 from relight.stores.record_codec import encode_record
-from relight.streams.envelope import Control, Event, Record
+from relight.streams.envelope import Control, Event, Record, order_key
 
 #: Memory that SQLite keeps of the file (KiB).
 CACHE_KIB = 32_000
@@ -24,6 +24,8 @@ _TABLE = (
     "CREATE TABLE log (who INTEGER, what INTEGER, seq INTEGER, at INTEGER, source INTEGER, place INTEGER,"
     " control INTEGER, body BLOB, PRIMARY KEY (who, what)) WITHOUT ROWID"
 )
+#: Made when somebody asks for the order of the log first.
+_BY_TIME = "CREATE INDEX IF NOT EXISTS by_time ON log (at)"
 _EVENT = msgspec.msgpack.Decoder(Event)
 _CONTROL = msgspec.msgpack.Decoder(Control)
 
@@ -47,14 +49,40 @@ class OwnLogs:
         for record, source, place in records:
             self._seq += 1
             is_control = isinstance(record, Control)
-            # A control record is nobody's copy: its number is its identity, below those of events.
-            what = self._seq if isinstance(record, Control) else event_hash(record.stream, record.id)
+            what = self._identity(record, source, place)
             who = customer_hash(record.customer)
             rows.append((who, what, self._seq, record.ingest_time, source, place, is_control, encode_record(record)))
         self._file.executemany("INSERT OR IGNORE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def of(self, customer: str, *, before: Moment) -> Iterator[tuple[Record, Moment]]:
-        """Yield a customer's records that stand in the log before a moment, in order, each with its own."""
+    def _identity(self, record: Record, source: int, place: int) -> int:
+        if isinstance(record, Event):
+            return event_hash(record.stream, record.id)
+        if record.customer is None:  # every partition of the log has it
+            return event_hash(f"{source} {place}", f"{record.kind} {record.subject}")
+        return self._seq  # nobody's copy: its number is its identity, below those of events
+
+    def between(self, since: int, until: int) -> Iterator[Record]:
+        """Yield every record with an ingest time from `since` (µs) to before `until`, in the order of the log."""
+        self._file.execute(_BY_TIME)
+        found = self._file.execute(
+            "SELECT control, body, at, source, place FROM log WHERE at >= ? AND at < ? ORDER BY at", (since, until)
+        )
+        instant: list[tuple[tuple[object, ...], Record]] = []
+        for is_control, body, at, source, place in found:
+            record: Record = _CONTROL.decode(body) if is_control else _EVENT.decode(body)
+            if instant and instant[0][1].ingest_time != at:
+                yield from (one for _, one in sorted(instant, key=lambda one: one[0]))
+                instant.clear()
+            _, rank, stream, position = order_key(record)
+            # What concerns everybody comes first among its class, as in every partition.
+            instant.append(((rank, record.customer is not None, stream, position, source, place), record))
+        yield from (one for _, one in sorted(instant, key=lambda one: one[0]))
+
+    def of(self, customer: str | None, *, before: Moment) -> Iterator[tuple[Record, Moment]]:
+        """Yield a customer's records that stand in the log before a moment, in order, each with its own.
+
+        None for what concerns everybody.
+        """
         at, source, place = before
         found = self._file.execute(
             "SELECT control, body, at, source, place FROM log WHERE who = ? AND (at < ? OR at = ? AND control"

@@ -107,6 +107,22 @@ def decode_record(packed: Packed) -> Event | Control | DeadLetter:
     return _LETTER.decode(packed.body)
 
 
+class _Outline(msgspec.Struct, array_like=True, gc=False):
+    """What event and control record begin with."""
+
+    first: msgspec.Raw
+    second: msgspec.Raw
+    customer: str | None
+
+
+_OUTLINE = msgspec.msgpack.Decoder(_Outline)
+
+
+def is_of(packed: Packed, customer: str) -> bool:
+    """Return whether a record is a customer's own or concerns everybody; it is not decoded for that."""
+    return packed.kind != "d" and _OUTLINE.decode(packed.body).customer in (None, customer)
+
+
 def _pack_record(span: int, offset: int, record: Event | Control | DeadLetter) -> Packed:
     kind = "e" if type(record) is Event else "c" if type(record) is Control else "d"
     return Packed(span, offset, kind, _ENCODER.encode(record))

@@ -8,6 +8,7 @@ what is due after a message, and its order, are a pure function of the messages 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 
 import msgspec
 
@@ -36,8 +37,18 @@ class SavedQueue(msgspec.Struct, array_like=True):
 class PackQueue:
     """One partition of the log topic, as far as it was read."""
 
-    def __init__(self, *, next: int = 0, reached: int = INSTANT_MIN) -> None:  # noqa: A002  # as everywhere here
-        """Stand before the message `next`, time having come to `reached` (µs)."""
+    def __init__(
+        self,
+        *,
+        next: int = 0,  # noqa: A002  # as everywhere here
+        reached: int = INSTANT_MIN,
+        wanted: Callable[[Packed], bool] | None = None,
+    ) -> None:
+        """Stand before the message `next`, time having come to `reached` (µs).
+
+        wanted: tells which records are read at all; None for all. Time comes as far as with all of them.
+        """
+        self._wanted = wanted
         self.sources: set[Source] | None = None
         self._next: dict[Source, int] = {}
         self._until: dict[Source, int] = {}
@@ -62,7 +73,7 @@ class PackQueue:
         known = [self._follow(span) for span in pack.spans]
         for packed in pack.records:
             span = pack.spans[packed.span]
-            if packed.offset >= known[packed.span]:
+            if packed.offset >= known[packed.span] and (self._wanted is None or self._wanted(packed)):
                 self._wait(span.source, packed)
         self.next = offset + 1
         self.reached = max(self.reached, self._time())

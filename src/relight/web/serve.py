@@ -16,6 +16,7 @@ import uvicorn
 
 from relight.base.errors import ProjectError, ServiceError
 from relight.delivery.sendgrid_events import load_keys
+from relight.engine.asking import open_to_ask
 from relight.stores.opening import SQLITE_DEFAULT, inbox_name, open_inbox, open_store
 from relight.stores.write_keys import WriteKeys, keys_path
 from relight.web.app import make_app
@@ -69,7 +70,7 @@ def open_site(project: LoadedProject, folder: Path) -> Site:
         return open_store(settings.store, folder, read_only=True)
 
     inbox = InboxWriter(open_inbox(settings.store, folder), inbox_name(settings.store, folder))
-    desk = _desk(project, folder, read_store, inbox)
+    desk = _desk(project, folder, lambda: open_to_ask(settings, folder), inbox)
     return Site(
         project=settings.project,
         sender=settings.sender.name,
@@ -91,7 +92,7 @@ def open_site(project: LoadedProject, folder: Path) -> Site:
     )
 
 
-def _desk(project: LoadedProject, folder: Path, read_store: Callable[[], Store], inbox: InboxWriter) -> Desk:
+def _desk(project: LoadedProject, folder: Path, ask_store: Callable[[], Store], inbox: InboxWriter) -> Desk:
     settings, plan = project.settings, project.plan
     assert settings is not None
     assert plan is not None
@@ -102,13 +103,13 @@ def _desk(project: LoadedProject, folder: Path, read_store: Callable[[], Store],
         settings=settings,
         folder=folder,
         audit=(folder / (settings.store.sqlite or SQLITE_DEFAULT)).parent / AUDIT_FILE,
-        open_store=read_store,
+        open_store=ask_store,
         inbox=inbox,
         clock=wall_clock,
         token=token,
         # A restart ends the sessions where there is no token to derive the secret from.
         secret=secrets.token_bytes(32) if token is None else hashlib.sha256(f"desk\x1f{token}".encode()).digest(),
-        figures=Figures(measure_plan=project.measures, plan=plan, open_store=read_store, seconds=time.monotonic),
+        figures=Figures(measure_plan=project.measures, plan=plan, open_store=ask_store, seconds=time.monotonic),
         rule_tests=RuleTests(project, folder, seconds=time.monotonic),
         everybody=Everybody(plan=plan),
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from relight.base.errors import RelightError
 from relight.base.kinds import UNKNOWN, Kind
+from relight.engine.customer_past import AsksElsewhere, Past
 from relight.engine.explain import explain_customer, tell
-from relight.engine.explain_history import last_instant
 from relight.messages.addresses import address_hash
 from relight.stores.listing import RowWish
 from relight.streams.envelope import Control, Event
@@ -18,7 +18,7 @@ from relight.web.desk.orders import may_erase
 from relight.web.desk.times import zoned, zoned_or_none
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from relight.engine.explain import Explanation, Finding, RuleStory
     from relight.engine.explain_lines import Said
@@ -45,7 +45,7 @@ ROWS_MAX = 5_000
 class _Known:
     """What the store says of a customer."""
 
-    own: list[Record]
+    own: Sequence[Record]
     told: Explanation | None
     #: Newest first.
     rows: list[LedgerRow]
@@ -104,14 +104,15 @@ def customer(desk: Desk, name: str) -> Page | None:
 
 
 def _read(desk: Desk, store: Store, name: str) -> _Known | None:
-    own = [record for _, record in store.customer_log(name)]
+    past = _past(store, name)
+    own = past.own
     if not own:
         return None
     rows = [row for _, row in store.newest_rows(RowWish(customer=name), limit=ROWS_MAX)]
     states = store.message_states([row.occurrence_key for row in rows])
     told = None
     if len(own) <= EXPLAINED_RECORDS_MAX:
-        everybody = desk.everybody.records_for(_address_hashes(own))
+        everybody = _everybody(desk, past)
         try:
             told = explain_customer(
                 plan=desk.plan,
@@ -119,7 +120,7 @@ def _read(desk: Desk, store: Store, name: str) -> _Known | None:
                 customer=name,
                 own=own,
                 everybody=everybody,
-                at=last_instant(store, own, everybody),
+                at=replace(past, everybody=everybody).last,
                 ledger=rows[::-1],
                 journal=states,
             )
@@ -128,6 +129,23 @@ def _read(desk: Desk, store: Store, name: str) -> _Known | None:
     return _Known(
         own=own, told=told, rows=rows, states=states, attempts=store.attempts_of(name), can_erase=may_erase(store)
     )
+
+
+def _past(store: Store, name: str) -> Past:
+    """Return a customer's log; where it is in the store, what concerns everybody is the desk's already."""
+    if isinstance(store, AsksElsewhere):
+        return store.past_of(name)
+    return Past(own=[record for _, record in store.customer_log(name)], everybody=(), reached=store.reached())
+
+
+def _everybody(desk: Desk, past: Past) -> list[Record]:
+    """Return the records that concern everybody and can matter to who has had these addresses."""
+    hashes = _address_hashes(past.own)
+    if not past.everybody:
+        return desk.everybody.records_for(hashes)
+    return [
+        r for r in past.everybody if not (isinstance(r, Control) and r.kind == "suppression") or r.subject in hashes
+    ]
 
 
 def _address_hashes(own: Iterable[Record]) -> set[str]:

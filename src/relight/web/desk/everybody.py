@@ -30,7 +30,9 @@ class Everybody:
 
     #: The plan of the folder.
     plan: Plan
+    #: Position of the last record, and of the whole log when it was read.
     _position: int = 0
+    _last: int = 0
     _records: list[_Placed] = field(default_factory=list)
     #: Hash of an address -> what was said of it.
     _suppressions: dict[str, list[_Placed]] = field(default_factory=dict)
@@ -43,11 +45,12 @@ class Everybody:
     def read_store(self, store: Store) -> None:
         """Read what is new."""
         last = store.last_position()
-        if last < self._position:  # another store stands there
+        if last < self._last:  # another store stands there
             self._position, self._records, self._suppressions, self._paused = 0, [], {}, set()
         for position, record in store.global_log(after=self._position):
             self._take(store, position, record)
-        self._position = last
+            self._position = position
+        self._last = last
 
     def _take(self, store: Store, position: int, record: Record) -> None:
         if isinstance(record, Control) and record.kind == "suppression":

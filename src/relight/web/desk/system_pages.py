@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relight.base.instants import SECOND
+from relight.engine.customer_past import AsksElsewhere
 from relight.engine.inbox import taken_position
 from relight.engine.sending_brake import read_brakes
 from relight.messages.life import MessageState
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 LETTERS_SHOWN = 50
 
 
+def _partitions(store: Store, zone: str) -> list[dict[str, object]]:
+    """Return how far each partition of a cluster's log is decided, and by which process; none on one machine."""
+    if not isinstance(store, AsksElsewhere):
+        return []
+    return [
+        {"partition": part, "reached": zoned_or_none(reached if reached > 0 else None, zone), "worker": owner}
+        for part, reached, owner in store.owners()
+    ]
+
+
 def system(desk: Desk, newest: int | None) -> Page:
     """Return the state of the parts; newest: position of the inbox's newest entry, None where it cannot be asked."""
 
@@ -26,12 +37,14 @@ def system(desk: Desk, newest: int | None) -> Page:
         counts = store.message_counts()
         taken = taken_position(store)
         letters = store.waiting_letters(LETTERS_SHOWN)
-        reached = store.reached()
+        reached, parts = store.reached(), _partitions(store, desk.zone)
         return {
             "reached": zoned_or_none(reached, desk.zone),
             "zone": desk.zone,
             "lag_seconds": None if reached is None else max(0, desk.clock() - reached) // SECOND,
-            "log_records": store.last_position(),
+            # A cluster's log and checkpoints are in Kafka, partition by partition.
+            "log_records": None if parts else store.last_position(),
+            "partitions": parts,
             "inbox_waiting": None if newest is None else max(0, newest - taken),
             "outbox": {state.value: counts.get(state, 0) for state in MessageState},
             "paused": sorted(desk.everybody.paused()),
@@ -49,7 +62,7 @@ def system(desk: Desk, newest: int | None) -> Page:
                 }
                 for one in letters
             ],
-            "checkpoint": store.checkpoint_position(),
+            "checkpoint": None if parts else store.checkpoint_position(),
             "plan": desk.plan.version,
         }
 

@@ -111,6 +111,8 @@ ENGLISH: Final = {
     "seconds": "seconds",
     "recorded": "recorded files, at their own time",
     "log_records": "Records in the log",
+    "partitions": "Partitions of the log",
+    "decided_by": "Decided by",
     "inbox_waiting": "Waiting in the inbox",
     "checkpoint": "Recovery begins at record",
     "plan": "Plan",

@@ -111,6 +111,8 @@ TURKISH: Final = {
     "seconds": "saniye",
     "recorded": "kayıtlı dosyalar, kendi zamanlarında",
     "log_records": "Günlükteki kayıt",
+    "partitions": "Günlüğün bölümleri",
+    "decided_by": "Karar veren",
     "inbox_waiting": "Gelen kutusunda bekleyen",
     "checkpoint": "Kurtarmanın başladığı kayıt",
     "plan": "Plan",

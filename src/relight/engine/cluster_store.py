@@ -1,0 +1,171 @@
+"""A cluster's store for people who ask: the ledger is in PostgreSQL, and the log in Kafka is read as far as is decided.
+
+Reads beside routers and workers, takes part in no group and changes nothing. One customer's log costs one reading of
+the partition that it is in; records of others are passed over undecoded.
+"""
+
+# ruff: noqa: D102  # what a method promises stands once, at interface.Store
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from relight.base.instants import INSTANT_MIN
+from relight.engine.customer_past import Past
+from relight.engine.explain_history import world_of
+from relight.engine.log_copy import LogCopy
+from relight.engine.log_history import PLACE_DETAIL, LogHistory
+from relight.engine.merges import is_unfilled_merge
+from relight.engine.plan_versions import plan_of_version
+from relight.stores.opening import SQLITE_DEFAULT
+from relight.stores.postgres import PostgresStore
+from relight.stores.record_codec import encode_record
+from relight.streams.envelope import Control
+from relight.transports.control_reader import ControlReader
+from relight.transports.log_pack import is_of, partition_of
+from relight.transports.pack_reader import PackReader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from relight.config.settings import KafkaSettings, Settings
+    from relight.stores.own_logs import Moment
+    from relight.streams.envelope import Record
+
+
+class ClusterStore(PostgresStore):
+    """See `interface.Store` for what each method promises; what the log says is asked in Kafka, which must answer."""
+
+    _kafka: KafkaSettings
+    _project: str
+    _control: ControlReader
+    _told: list[tuple[int, Record]]
+    _past: Past | None = None
+    _past_of: str = ""
+    _past_reached: int = INSTANT_MIN
+
+    @classmethod
+    def open_beside(cls, settings: Settings, folder: Path) -> ClusterStore:
+        """Open a project's store for reading; raises ServiceError where the server cannot be reached."""
+        assert settings.store.postgres is not None
+        assert settings.kafka is not None
+        store = cls.open(settings.store.postgres.reveal(), read_only=True)
+        store._kafka, store._project = settings.kafka, settings.project  # noqa: SLF001  # of its own class
+        store._control, store._told = ControlReader(settings.kafka, settings.project), []  # noqa: SLF001  # as above
+        try:
+            store.stand_beside(folder / SQLITE_DEFAULT)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        self._control.close()
+        super().close()
+
+    def customers(self) -> Iterator[str]:
+        """Yield the ids of customers of whom something was decided, sorted."""
+        with self._connection.reading() as cursor:
+            rows = cursor.execute("SELECT DISTINCT customer FROM ledger ORDER BY customer").fetchall()
+        return (customer for (customer,) in rows)
+
+    # -- the log ---------------------------------------------------------------------------------------------------
+    def reached(self) -> int | None:
+        """Return the instant that every partition has come to; None before that."""
+        found = [reached for *_, reached, _ in self.partitions()]
+        least = min(found, default=INSTANT_MIN)
+        return None if least == INSTANT_MIN or len(found) < self._kafka.partitions else least
+
+    def owners(self) -> list[tuple[int, int, str]]:
+        """Return (partition, instant it has come to in µs, process that decides on it) of each partition."""
+        return [(part, reached, owner) for part, _, _, reached, owner in self.partitions()]
+
+    def customer_log(self, customer: str, *, after: int = 0) -> Iterator[tuple[int, Record]]:
+        return ((n, record) for n, record in enumerate(self.past_of(customer).own, 1) if n > after)
+
+    def global_log(self, *, after: int = 0) -> Iterator[tuple[int, Record]]:
+        """Return the control records that concern everybody, as the control topic was told them.
+
+        Also those that workers have not come to yet, and no global events: `past_of` has them.
+        """
+        for _, record in self._control.read_on():
+            if record.customer is None:
+                self._told.append((len(self._told) + 1, record))
+        return (pair for pair in list(self._told) if pair[0] > after)
+
+    def past_of(self, customer: str) -> Past:
+        """Return a customer's log up to where it is decided on; raises ServiceError where Kafka does not bring it."""
+        part = partition_of(customer, self._kafka.partitions)
+        reached = next((state[3] for state in self.partitions() if state[0] == part), INSTANT_MIN)
+        if self._past is None or (self._past_of, self._past_reached) != (customer, reached):
+            self._past, self._past_of = self._read_past(customer, part, reached), customer
+            self._past_reached = reached
+        return self._past
+
+    def _read_past(self, customer: str, part: int, reached: int) -> Past:
+        if reached == INSTANT_MIN:
+            return Past(own=(), everybody=(), reached=None)
+        reader = PackReader(self._kafka, self._project)
+        logs = _LogsOfFew(reader, self._kafka.partitions)
+        try:
+            before: Moment = (reached, -1, -1)
+            own = [record for record, _ in logs.own_log(customer, before=before)]
+            everybody = list(_said_once(logs.of(customer).of_everybody(part, until=reached)))
+            if any(is_unfilled_merge(record) for record in own):
+                own = list(self._with_merges(logs, customer, everybody, reached))
+        finally:
+            logs.close()
+            reader.close()
+        return Past(own=own, everybody=everybody, reached=reached)
+
+    def _with_merges(
+        self, logs: _LogsOfFew, customer: str, everybody: Sequence[Record], reached: int
+    ) -> Iterator[Record]:
+        """Yield a customer's log with what merges brought into it, as one machine's store has it (V4)."""
+        named = dict.fromkeys(r.subject for r in everybody if isinstance(r, Control) and r.kind == "plan")
+        world = world_of({version: plan_of_version(self, version) for version in named}, everybody, reached)
+        plan = world.states[-1].plan
+        assert plan is not None
+        for record in LogHistory(logs).own_log(world, plan.layout, customer, before=(reached, -1, -1)):
+            if isinstance(record, Control) and record.kind == "merge":
+                record.detail.pop(PLACE_DETAIL, None)
+            yield msgspec.msgpack.decode(encode_record(record), type=type(record))
+
+
+class _LogsOfFew:
+    """The logs of the few customers who are asked for, each read by itself."""
+
+    def __init__(self, reader: PackReader, partitions: int) -> None:
+        self._reader, self._partitions = reader, partitions
+        self._copies: dict[str, LogCopy] = {}
+
+    def of(self, customer: str) -> LogCopy:
+        """Return what was read for a customer."""
+        if customer not in self._copies:
+            self._copies[customer] = LogCopy(
+                self._reader, self._partitions, wanted=partial(is_of, customer=customer)
+            )  # fmt: skip
+        return self._copies[customer]
+
+    def own_log(self, customer: str, *, before: Moment) -> Iterator[tuple[Record, Moment]]:
+        """See LogCopy."""
+        return self.of(customer).own_log(customer, before=before)
+
+    def close(self) -> None:
+        """Forget everything."""
+        for copy in self._copies.values():
+            copy.close()
+
+
+def _said_once(records: Iterator[Record]) -> Iterator[Record]:
+    """Leave out a plan record that names the plan in force: a router that was killed may have said it twice."""
+    plan = ""
+    for record in records:
+        if isinstance(record, Control) and record.kind == "plan":
+            if record.subject == plan:
+                continue
+            plan = record.subject
+        yield record

@@ -1,0 +1,199 @@
+"""What people ask of a cluster is answered as on one machine: explain, export, the page of a customer."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from relight.base.instants import DAY, HOUR
+from relight.cli.history import asking
+from relight.cli.project import open_project
+from relight.config.loader import load_project
+from relight.engine.customer_past import past_of
+from relight.engine.export import export_customer
+from relight.engine.feed import Feed
+from relight.engine.plan_versions import told_versions
+from relight.simulate.from_log import replay_log
+from relight.stores.postgres import PostgresStore
+from relight.streams.envelope import Control, DeadLetter, Record, order_key
+from relight.transports.kafka_clients import control_topic
+from relight.transports.kafka_publish import publish_control
+from relight.transports.log_pack import partition_of
+from tests.cluster.cluster_kit import Cluster
+from tests.faults.small_project import QUIET, SECRET, T0, add, line, write_project
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.postgres_server import PostgresServer
+from tests.support.programs import run_program
+
+PARTITIONS = 3
+RULES = {
+    "quiet": QUIET,
+    "thanks": "trigger: {event: ordered}\nclass: transactional\nsend: hello\n",
+    "again": "trigger: {event: ordered}\naudience: count(ordered, 90 days) >= 2\nreentry: every\nsend: hello\n",
+    "often": "trigger: {milestone: {count: used, at: [5]}}\nsend: hello\n",
+}
+PEOPLE = ("ann", "bo", "cy", "dee")
+#: Turns out to be `bo`; her log is in another partition.
+STRANGER = next(f"anon{n}" for n in range(99) if partition_of(f"anon{n}", PARTITIONS) != partition_of("bo", PARTITIONS))
+END = T0 + 20 * DAY
+MERGED = T0 + 3 * DAY + HOUR
+
+
+def write_events(folder: Path) -> None:
+    """Three weeks: everybody comes, some order, one twice; a stranger is about until the third day."""
+    number = 0
+    for day in range(20):
+        for place, who in enumerate((*PEOPLE, STRANGER)):
+            at = T0 + day * DAY + place * HOUR // 2
+            if (who == STRANGER and day > 2) or (who == "cy" and 4 < day < 14) or (who == "bo" and day not in (1, 10)):
+                continue
+            number += 1
+            add(folder, line(number, who, "used", at, arrives=at))
+    for place, who in enumerate(PEOPLE):
+        at = T0 + place
+        add(folder, line(1000 + place, who, "identify", at, arrives=at, email=f"{who}@mail.example"))
+    for place, (who, day) in enumerate((("ann", 2), ("ann", 6), ("dee", 5))):
+        at = T0 + day * DAY + 5 * HOUR
+        add(folder, line(2000 + place, who, "ordered", at, arrives=at, order=str(place)))
+
+
+@pytest.fixture(scope="module")
+def asked(
+    tmp_path_factory: pytest.TempPathFactory, broker: KafkaBroker, postgres: PostgresServer
+) -> Iterator[tuple[Cluster, Path]]:
+    """A cluster that has decided everything and sent what it had to, and the same project on one machine."""
+    work = tmp_path_factory.mktemp("asked")
+    project = write_project(work / "project", RULES)
+    write_events(project)
+    config = project / "config/default.yaml"
+    config.write_text(config.read_text().replace("web: {", f"web: {{listen: '127.0.0.1:{free_port()}', "))
+    here = Path(shutil.copytree(project, work / "embedded"))
+    cluster = Cluster(project, broker, postgres, partitions=PARTITIONS, env={"LINK_SECRET": SECRET})
+    try:
+        text = (here / "config/default.yaml").read_text()
+        (here / "config/default.yaml").write_text(text.replace("name: small", f"name: {cluster.name}"))
+        rows = cluster.rows("app", "data/app.ndjson")
+        cluster.publish("app", rows[:1])  # the plan comes into force at the first record of all
+        cluster.start("router", "router")
+        cluster.wait_for("router", "reading", seconds=120)
+        kafka = cluster.loaded.settings.kafka if cluster.loaded.settings else None
+        assert kafka is not None
+        merge = Control(kind="merge", ingest_time=MERGED, customer="bo", subject=STRANGER)
+        publish_control(kafka, control_topic(cluster.name), [merge], at=MERGED)
+        cluster.publish("app", rows[1:], until=END + 1)
+        cluster.start("worker", "worker")
+        cluster.wait_until(END + 1)
+        for name in ("worker", "router"):
+            cluster.stop(name)
+        cluster.relight("sender", "--once")
+        one_machine(here, "run", "--once", "--until", "2026-03-22T09:00:00Z")
+        yield cluster, here
+    finally:
+        cluster.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def one_machine(folder: Path, *arguments: str) -> str:
+    done = run_program(
+        [sys.executable, "-m", "relight", *arguments], cwd=folder, env={"LINK_SECRET": SECRET, "PYTHONHASHSEED": "0"},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    return str(done.stdout)
+
+
+@pytest.mark.parametrize("question", [("ann",), ("ann", "again"), ("cy", "quiet"), ("dee", "again"), ("dee", "thanks")])
+def test_explain_says_what_one_machine_says(question: tuple[str, ...], asked: tuple[Cluster, Path]) -> None:
+    """Every sentence, number and place is that of the embedded engine for the same events: sent, silent, not counted."""
+    cluster, here = asked
+    told = cluster.relight("explain", *question)
+    assert told == one_machine(here, "explain", *question)
+    assert "2026" in told
+
+
+def test_explain_knows_who_a_stranger_was(asked: tuple[Cluster, Path]) -> None:
+    """V4: what was merged counts in the folded log: the stranger's three uses and her own two make the fifth."""
+    cluster, _ = asked
+    told = json.loads(cluster.relight("explain", "bo", "often", "--json"))["rules"][0]
+    assert told["outcome"] == "sent"
+    assert "5" in json.dumps(told["trigger"][0])
+
+
+def test_export_has_the_log_of_one_machine(asked: tuple[Cluster, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """B5: for each customer, records, decisions and mails are those that one engine on the same log has."""
+    cluster, here = asked
+    monkeypatch.setenv("LINK_SECRET", SECRET)
+    monkeypatch.setenv("DATABASE_URL", cluster.url)
+    loaded = load_project(here, env={"LINK_SECRET": SECRET})
+    assert loaded.plan is not None
+    fed = Feed(streams=loaded.streams, folder=here).records()
+    events: list[Record] = [one for one in fed if not isinstance(one, DeadLetter)]
+    plan = Control(kind="plan", ingest_time=events[0].ingest_time, subject=loaded.plan.version)
+    merge = Control(kind="merge", ingest_time=MERGED, customer="bo", subject=STRANGER)
+    log: list[Record] = sorted([plan, merge, *events], key=order_key)
+    engine = replay_log([loaded.plan], deepcopy(log), reached=END + 1)
+    for who in (*PEOPLE, STRANGER):
+        alone = export_customer(engine.store, who)
+        assert alone is not None
+        told = json.loads(cluster.relight("export", who))
+        assert told["log"] == json.loads(msgspec.json.encode(alone["log"]))
+        assert [one["occurrence"] for one in told["decisions"]] == [
+            one["occurrence"]
+            for one in alone["decisions"]  # type: ignore[attr-defined]  # plain values
+        ]
+    with closing(PostgresStore.open(cluster.url, read_only=True)) as store:
+        (told_plan,) = told_versions(store)
+    with asking(open_project(cluster.folder, None)) as store:
+        past = past_of(store, "bo")
+    assert [one.subject for one in past.everybody if isinstance(one, Control)] == [told_plan[1]]
+
+
+def test_somebody_unknown_is_told_so(asked: tuple[Cluster, Path]) -> None:
+    """An id that the log does not have is refused, with the nearest of those that were decided about."""
+    cluster, _ = asked
+    done = run_program(
+        [sys.executable, "-m", "relight", "explain", "annn"], cwd=cluster.folder, env=cluster.env,
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 64
+    assert "there is no customer 'annn'; did you mean 'ann'?" in done.stderr
+
+
+def test_pages_know_a_cluster(asked: tuple[Cluster, Path]) -> None:
+    """The page of a customer tells of log, rules and mails; System says how far time is, by partition."""
+    cluster, _ = asked
+    cluster.start("web", "web")
+    cluster.wait_for("web", "127.0.0.1", seconds=60)
+    port = re.search(r"listen: '127.0.0.1:(\d+)'", (cluster.folder / "config/default.yaml").read_text())
+    assert port is not None
+
+    def page(path: str) -> dict[str, Any]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/desk/{path}", timeout=60) as answer:  # ours
+            return dict(json.loads(answer.read()))
+
+    ann = page("customers/ann.json")
+    assert ann["records"] == len(json.loads(cluster.relight("export", "ann"))["log"])
+    told = json.loads(cluster.relight("explain", "ann", "--json"))["rules"]
+    outcomes = {one["rule"]: (one["outcome"], one["headline"]) for one in told}
+    assert {one["rule"]: (one["outcome"], one["headline"]) for one in ann["rules"]} == outcomes
+    system = page("system.json")
+    assert [one["partition"] for one in system["partitions"]] == list(range(PARTITIONS))
+    assert system["reached"] == system["partitions"][0]["reached"]
+    assert system["log_records"] is None
+    cluster.stop("web")
