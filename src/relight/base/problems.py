@@ -5,8 +5,9 @@ Collected, sorted, printed at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True, order=True):
     """Where something stands in a project folder. Lines and columns count from 1; 0 means unknown."""
 
     file: str
@@ -39,8 +39,7 @@ class Place:
         return Place(file=self.file, line=self.line, column=column, end_column=column + max(1, length))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One finding of `check`, or one refusal at load."""
 
     #: Kebab-case, stable; each has a page in the docs (`unknown-field`).

@@ -93,8 +93,9 @@ class _Reader:
 
     def texts(self, paths: Iterable[Path]) -> dict[str, str]:
         found: dict[str, str] = {}
+        above = len(self.folder.parts)
         for path in paths:
-            name = path.relative_to(self.folder).as_posix()
+            name = "/".join(path.parts[above:])
             if len(found) >= FILES_MAX:
                 self.report("too-large", f"more than {FILES_MAX:,} files", name)
                 break
@@ -105,7 +106,8 @@ class _Reader:
 
     def text(self, path: Path, name: str) -> str | None:
         try:
-            raw = path.read_bytes()
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - Path reads through three layers more
+                raw = file.read()
         except OSError as error:
             self.report("unreadable-file", f"it cannot be read: {error.strerror or error}", name)
             return None

@@ -43,7 +43,7 @@ def read_model(model: type[M], node: YamlNode, subject: str, *, value: object = 
         return None, [
             Problem(code="empty-file", message=message, place=node.place, help="write its keys, or delete the file")
         ]
-    empty = _empty_values(node) if issubclass(model, FileModel) else []
+    empty = _empty_values(node) if issubclass(model, FileModel) and _has_empty(node.value) else []
     if empty:
         problems = [_empty_value(node, path) for path in empty]
         return None, problems
@@ -52,6 +52,15 @@ def read_model(model: type[M], node: YamlNode, subject: str, *, value: object = 
     except ValidationError as error:
         details = error.errors(include_url=False)
     return None, _Translator(model, node, subject).translate(details)
+
+
+def _has_empty(value: object) -> bool:
+    """Return whether nothing stands anywhere in a value; most files need no closer look."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return value is None
+    return any(_has_empty(one) for one in value)
 
 
 def _empty_values(node: YamlNode, path: Path = ()) -> list[Path]:

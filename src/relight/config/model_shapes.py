@@ -30,7 +30,7 @@ def shape_at(model: Shape, loc: tuple[int | str, ...]) -> Shape:
 def keys_of(shape: Shape) -> list[str]:
     """Return the keys of a model, in their order; none for anything else."""
     if isinstance(shape, type) and issubclass(shape, BaseModel):
-        return [info.alias or name for name, info in shape.model_fields.items()]
+        return [key for key, _ in fields_of(shape)]
     return []
 
 
@@ -41,6 +41,8 @@ def tags_of(shape: Shape) -> list[str]:
 
 def fields_of(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
     """Yield (key as written, field) of a model."""
+    if not model.__pydantic_fields_complete__:
+        model.model_rebuild()  # models are built when they are asked for: one that names a later one may not be yet
     for name, info in model.model_fields.items():
         yield info.alias or name, info
 

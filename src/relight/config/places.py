@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from relight.base.problems import Place, Problem
 
@@ -16,7 +17,8 @@ def settle_places(problems: Iterable[Problem], sources: Mapping[str, str]) -> li
         file = problem.place.file
         if file in sources and file not in lines:
             lines[file] = sources[file].removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        settled.append(replace(problem, place=_settle(problem.place, lines.get(file, []))))
+        place = _settle(problem.place, lines.get(file, []))
+        settled.append(problem if place is problem.place else replace(problem, place=place))
     return settled
 
 

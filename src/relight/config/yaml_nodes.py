@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from relight.base.problems import Place
 
@@ -11,8 +12,7 @@ from relight.base.problems import Place
 Path: TypeAlias = tuple[str | int, ...]
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
-class YamlNode:
+class YamlNode(Struct, eq=False, kw_only=True):
     """One scalar, mapping or list. Not frozen only because a mapping grows while it is read."""
 
     file: str

@@ -117,9 +117,9 @@ class _Builder:
             if kind is yaml.ScalarEvent:
                 self.scalar(event)
             elif kind is yaml.MappingStartEvent:
-                self.open(event, YamlNode(**self.marks(event), value={}, entries={}, keys={}))
+                self.open(event, self.node(event, value={}, entries={}, keys={}))
             elif kind is yaml.SequenceStartEvent:
-                self.open(event, YamlNode(**self.marks(event), value=[], items=[]))
+                self.open(event, self.node(event, value=[], items=[]))
             elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
                 self.frames.pop()
             elif kind is yaml.AliasEvent:
@@ -138,15 +138,11 @@ class _Builder:
             self.refuse("second-document", "a second document begins here, but a file holds one", event)
             self.broken = True
 
-    def marks(self, event: Any) -> dict[str, Any]:
+    def node(self, event: Any, **parts: Any) -> YamlNode:
         start, end = event.start_mark, event.end_mark
-        same = start.line == end.line
-        return {
-            "file": self.file,
-            "line": start.line + 1,
-            "column": start.column + 1,
-            "end_column": end.column + 1 if same else 0,
-        }
+        line = start.line
+        last = end.column + 1 if line == end.line else 0
+        return YamlNode(file=self.file, line=line + 1, column=start.column + 1, end_column=last, **parts)
 
     def scalar(self, event: Any) -> None:
         text: str = event.value
@@ -158,7 +154,7 @@ class _Builder:
         if frame is not None and frame.node.entries is not None and frame.key is None and not frame.dropped:
             self.key(frame, text, event, plain=plain)
             return
-        node = YamlNode(**self.marks(event), value=resolve_scalar(text) if plain else text, plain=plain)
+        node = self.node(event, value=resolve_scalar(text) if plain else text, plain=plain)
         if style in _QUOTES:
             node.column += 1
             node.end_column = max(0, node.end_column - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
@@ -20,7 +21,9 @@ MAPPING = "<mapping>"
 class FileModel(BaseModel):
     """A mapping of a file: every key is declared, nothing is converted silently."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=False)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=False, defer_build=True
+    )
 
     #: What people call it, with its article.
     noun: ClassVar[str] = "this mapping"
@@ -73,13 +76,23 @@ def by_key(*keys: str) -> Discriminator:
     return Discriminator(choose)
 
 
+@cache
+def _declared(model: type[BaseModel]) -> tuple[tuple[str, str, object], ...]:
+    """Return name, key as written and default of each field of a model."""
+    return tuple(
+        (name, info.alias or name, info.get_default(call_default_factory=True))
+        for name, info in model.model_fields.items()
+    )
+
+
 def written_form(value: Any) -> Any:
     """Return what a model says in plain values, defaults left out: equal for equal meaning."""
     if isinstance(value, BaseModel):
+        given = value.model_fields_set
         fields = {
-            info.alias or name: getattr(value, name)
-            for name, info in type(value).model_fields.items()
-            if getattr(value, name) != info.get_default(call_default_factory=True)
+            key: getattr(value, name)
+            for name, key, default in _declared(type(value))
+            if name in given and getattr(value, name) != default
         }
         return written_form({**fields, **(value.__pydantic_extra__ or {})})
     if isinstance(value, Mapping):

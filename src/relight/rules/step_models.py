@@ -186,8 +186,5 @@ Outcome = Annotated[
     by_shape(),
 ]
 
-for _model in (WaitForStep, WhenArm, ElseArm, BranchStep, SplitStep):
-    _model.model_rebuild()
-
 #: A wait as it is compiled: a length of time or `{until: …}`.
 WaitValue = Span | UntilModel

@@ -59,13 +59,15 @@ class Texts:
         allow: frozenset[str] | None = None,
     ) -> Texts:  # fmt: skip
         """Return the same texts with other names in scope; problems and names go to the same lists."""
-        scope = replace(
-            self.scope,
-            entry=self.scope.entry if entry is None else entry,
-            event=event,
-            allow=self.scope.allow if allow is None else self.scope.allow | allow,
-        )
-        return replace(self, scope=scope)
+        scope = self.scope
+        if entry is not None or event is not scope.event or allow:
+            scope = replace(
+                scope,
+                entry=scope.entry if entry is None else entry,
+                event=event,
+                allow=scope.allow | (allow or frozenset()),
+            )
+        return Texts(scope=scope, binder=self.binder, place_of=self.place_of, problems=self.problems, names=self.names)
 
     # ------------------------------------------------------------ conditions
     def parse(self, text: str, place: Place) -> Node | None:

@@ -18,7 +18,9 @@ from relight.base.kinds import Kind
 class FileModel(BaseModel):
     """A mapping of a stream file: unknown keys are refused, by the names the file uses."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True, defer_build=True
+    )
 
 
 def _schema_with_short(schema: CoreSchema, handler: GetJsonSchemaHandler, short: dict[str, Any]) -> JsonSchemaValue:

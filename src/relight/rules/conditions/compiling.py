@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from relight.base.kinds import Kind
-from relight.customers.facts import Function
+from relight.customers.facts import Fact, Function
 from relight.rules.conditions.checked import (
     Checked,
     CheckedPattern,
@@ -23,6 +23,10 @@ from relight.rules.conditions.explain import explain_condition
 from relight.rules.conditions.types import CLOCK
 from relight.rules.plan import Condition, EventMatch
 
+if TYPE_CHECKING:
+    from relight.customers.reading import Reading
+    from relight.rules.compiled import Leaf
+
 #: Questions that read all activity where they name no event.
 _OF_ACTIVITY = frozenset({Function.SILENT, Function.ACTIVE_DAYS, Function.STREAK})
 #: Questions that list global events, and the word in the names of those.
@@ -32,30 +36,32 @@ _NEWS = {Function.RELEASES: "release", Function.INCIDENTS: "incident"}
 def compile_condition(checked: Checked, binder: Binder) -> Condition:
     """Return the compiled condition or expression; the binder is told every trait and fact it reads."""
     compiler = Compiler(binder)
-    traits = frozenset(part.name for part in walk_parts(checked) if isinstance(part, TraitRead))
-    events = frozenset(_events(checked))
-    facts = [part.fact for part in walk_parts(checked) if isinstance(part, FactRead)]
-    counted = {part.key: part for part in walk_parts(checked) if isinstance(part, MembersRead)}
+    parts = tuple(walk_parts(checked))
+    facts = [part.fact for part in parts if isinstance(part, FactRead)]
+    counted = {part.key: part for part in parts if isinstance(part, MembersRead)}
     of_members = {key: compile_condition(part.inner, binder) for key, part in counted.items()}
     for key, condition in of_members.items():
         binder.members(key, condition)
-    plain = Condition(
+    explained = explain_condition(checked, compiler) if checked.type.kind is Kind.BOOLEAN else None
+    return Condition(
         text=checked.text,
         place=checked.place,
-        evaluate=lambda _reading: None,
-        traits=traits,
-        events=events,
+        evaluate=compiler.compile(checked) if explained is None else explained.evaluate,
+        leaves=() if explained is None else explained.leaves,
+        blame=_blames_nothing if explained is None else explained.why_not,
+        traits=frozenset(part.name for part in parts if isinstance(part, TraitRead)),
+        events=frozenset(_events(facts)),
         reads_activity=any(fact.function in _OF_ACTIVITY and fact.selector is None for fact in facts),
         news=frozenset(_NEWS[fact.function] for fact in facts if fact.function in _NEWS),
-        reads_time=any(_is_moved_by_time(part) for part in walk_parts(checked)),
-        clocks=tuple(sorted({minute for part in walk_parts(checked) for minute in _clocks(part)})),
+        reads_time=any(_is_moved_by_time(part) for part in parts),
+        clocks=tuple(sorted({minute for part in parts for minute in _clocks(part)})),
         members=tuple(of_members),
         within=tuple(leaf.test for condition in of_members.values() for leaf in condition.leaves),
     )
-    if checked.type.kind is not Kind.BOOLEAN:
-        return replace(plain, evaluate=compiler.compile(checked))
-    explained = explain_condition(checked, compiler)
-    return replace(plain, evaluate=explained.evaluate, leaves=explained.leaves, blame=explained.why_not)
+
+
+def _blames_nothing(_reading: Reading) -> Leaf | None:
+    return None
 
 
 def _is_moved_by_time(part: Checked) -> bool:
@@ -72,12 +78,11 @@ def _clocks(part: Checked) -> Iterator[int]:
         yield from (value for value in values if isinstance(value, int))
 
 
-def _events(checked: Checked) -> Iterator[str]:
-    for part in walk_parts(checked):
-        if isinstance(part, FactRead):
-            for selector in (part.fact.selector, part.fact.closed_by):
-                if selector is not None:
-                    yield selector.event
+def _events(facts: Iterable[Fact]) -> Iterator[str]:
+    for fact in facts:
+        for selector in (fact.selector, fact.closed_by):
+            if selector is not None:
+                yield selector.event
 
 
 def compile_event_pattern(checked: CheckedPattern, binder: Binder) -> EventMatch:

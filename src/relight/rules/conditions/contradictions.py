@@ -192,7 +192,7 @@ def _judge_together(leaves: list[_Leaf], *, joined: bool, problems: list[Problem
 def _clash(one: _Leaf, other: _Leaf) -> Problem:
     first, second = sorted((one, other), key=lambda leaf: leaf.place)
     message = f"'{first.text}' and '{second.text}' can never both hold"
-    return replace(_never(message, second.place), other=first.place)
+    return _never(message, second.place, other=first.place)
 
 
 def _first_clash(natural: Range, claims: list[_Claim]) -> tuple[_Claim, _Claim] | None:
@@ -230,8 +230,8 @@ def _claim(leaf: _Leaf) -> _Claim | None:
     return _Claim(leaf=leaf, operand=part, sign="==", value=truth)
 
 
-def _never(message: str, place: Place) -> Problem:
-    return Problem(code="never-holds", message=message, place=place)
+def _never(message: str, place: Place, *, other: Place | None = None) -> Problem:
+    return Problem(code="never-holds", message=message, place=place, other=other)
 
 
 def _always(message: str, place: Place) -> Problem:

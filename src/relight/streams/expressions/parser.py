@@ -6,6 +6,7 @@ A syntax mistake ends the text's parse, so each text yields at most one of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import NoReturn
@@ -13,7 +14,7 @@ from typing import NoReturn
 from relight.base.problems import Place, Problem
 from relight.base.suggest import nearest_word
 from relight.streams.expressions.cursor import Cursor, SyntaxFoundError
-from relight.streams.expressions.lexer import Sort, Token, read_tokens
+from relight.streams.expressions.lexer import KEYWORDS, Sort, Token, read_tokens
 from relight.streams.expressions.nodes import (
     CONDITION_DEPTH_MAX,
     CONDITION_LENGTH_MAX,
@@ -46,6 +47,8 @@ _LITERALS = {
     Sort.CLOCK: Form.CLOCK,
     Sort.DURATION: Form.DURATION,
 }
+#: An event's name alone, which needs no parser.
+_BARE = re.compile(r"[^\W\d]\w*")
 _SIGNED = frozenset({Form.INTEGER, Form.NUMBER, Form.PERCENT})
 
 
@@ -320,6 +323,8 @@ def parse_condition(text: str, place: Place) -> tuple[Node | None, list[Problem]
 
 def parse_event_pattern(text: str, place: Place) -> tuple[EventPattern | None, list[Problem]]:
     """Return the pattern of `E` or `E where …`, or None with what is wrong."""
+    if _BARE.fullmatch(text) and text not in KEYWORDS and len(text) <= CONDITION_LENGTH_MAX:
+        return EventPattern(event=text, place=place.shifted(0, len(text))), []
     parser, problems = _prepare(text, place)
     if parser is None:
         return None, problems
