@@ -9,6 +9,7 @@ from relight.base.kinds import Kind
 from relight.base.problems import Problem
 from relight.base.suggest import suggest_words
 from relight.config.models import ConfigModel
+from relight.config.never_given import never_given
 from relight.config.surveys import survey_scores
 from relight.rules.conditions import compile_condition
 from relight.rules.definitions import Definitions
@@ -63,9 +64,13 @@ def compile_all_letters(
     failed = {one.text for one in scan.expressions} - expressions.keys()
     problems = [*scan.problems, *problems_of_surveys]
     policy, traits = _render_policy(config), texts.scope.schema.traits
-    letters, found = compile_letters(scan, expressions=expressions, policy=policy, traits=traits)
+    compiled, found = compile_letters(scan, expressions=expressions, policy=policy, traits=traits)
     bodies = compile_bodies(scan, expressions=expressions, policy=policy, traits=traits)
     problems += found
+    letters: dict[str, CompiledLetter | CompiledBody] = {
+        **compiled,
+        **{body_path(name): body for name, body in bodies.items()},
+    }
     if lint and config is not None and not failed and not any(p.severity == "error" for p in problems):
         schema = texts.scope.schema
         properties = {name: kind.kind for event in schema.events.values() for name, kind in event.properties.items()}
@@ -76,10 +81,10 @@ def compile_all_letters(
             for step in rule.program.steps.values()
             if step.kind is StepKind.SEND and step.template is not None
         }
-        problems += lint_letters(scan, letters, marketing=marketing, kinds=kinds, properties=properties)
-    return CompiledLetters(
-        letters={**letters, **{body_path(name): body for name, body in bodies.items()}}, problems=problems
-    )
+        problems += lint_letters(scan, compiled, marketing=marketing, kinds=kinds, properties=properties)
+        if not any(p.severity == "error" for p in problems):
+            problems += never_given(rules, letters, schema, kinds=kinds, properties=properties)
+    return CompiledLetters(letters=letters, problems=problems)
 
 
 def _survey_problems(scan: LetterScan, config: ConfigModel | None) -> list[Problem]:

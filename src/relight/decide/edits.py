@@ -72,9 +72,11 @@ def _move_entry(turn: Turn, old: Plan, entry: Entry) -> None:
     while step is not None and (rule is None or step.id not in rule.program.steps):
         step = was.steps[step.next] if step.next is not None and rule is not None else None
     if step is None or rule is None or before is None:
+        gone = ("no later step", entry.step or "") if rule is not None else (None, None)
         turn.write_row(
-            entry.rule, entry.occurrence, entry.step or "", RowState.ENDED, reason=Reason.RULE_REMOVED, instant=turn.now
-        )
+            entry.rule, entry.occurrence, entry.step or "", RowState.ENDED,
+            reason=Reason.RULE_REMOVED, instant=turn.now, leaf=gone[0], number=gone[1],
+        )  # fmt: skip
         drop_entry(turn, entry)
         return
     entry.step = step.id

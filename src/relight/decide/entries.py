@@ -22,11 +22,20 @@ if TYPE_CHECKING:
 STEPS_AT_ONCE_MAX = 10_000
 
 
-def leave_entry(turn: Turn, entry: Entry, reason: Reason, instant: int, *, leaf: str | None = None) -> None:
-    """End an entry with its reason and row."""
+def leave_entry(
+    turn: Turn, entry: Entry, reason: Reason, instant: int, *, why: tuple[str | None, str | None] = (None, None)
+) -> None:
+    """End an entry with its reason and row; why: the comparison that decided, and its value."""
     next_state(state_of(turn, entry), EntryCause(reason.value))
     turn.write_row(
-        entry.rule, entry.occurrence, entry.step or "", RowState.ENDED, reason=reason, instant=instant, leaf=leaf
+        entry.rule,
+        entry.occurrence,
+        entry.step or "",
+        RowState.ENDED,
+        reason=reason,
+        instant=instant,
+        leaf=why[0],
+        number=why[1],
     )
     drop_entry(turn, entry)
 
@@ -55,12 +64,12 @@ def _exit_by(turn: Turn, entry: Entry, order: Order, name: str, properties: dict
     rule = rule_of(turn, entry)
     for match in rule.exits_on:
         if matches(turn, entry, match, name, properties):
-            leave_entry(turn, entry, Reason.EXIT, turn.now, leaf=name)
+            leave_entry(turn, entry, Reason.EXIT, turn.now, why=(name, None))
             return True
     goal = rule.goal
     in_time = goal is not None and (goal.attribution is None or order[0] <= entry.start + goal.attribution)
     if goal is not None and in_time and matches(turn, entry, goal.match, name, properties):
-        leave_entry(turn, entry, Reason.GOAL_MET, turn.now, leaf=name)
+        leave_entry(turn, entry, Reason.GOAL_MET, turn.now, why=(name, None))
         return True
     return False
 
@@ -72,7 +81,7 @@ def exit_by_condition(turn: Turn, entry: Entry) -> bool:
         reading = turn.reading(entry=entry)
         for condition in exits:
             if condition.evaluate(reading) is True:
-                leave_entry(turn, entry, Reason.EXIT, turn.now, leaf=condition.text)
+                leave_entry(turn, entry, Reason.EXIT, turn.now, why=(condition.text, None))
                 return True
     return False
 
@@ -194,8 +203,9 @@ def finish_wait(turn: Turn, entry: Entry, deadline: int) -> None:
     """A wait is over at its deadline d: go on, or end with `expired` when a gap held it back too long (H9, G3)."""
     rule = rule_of(turn, entry)
     due = deadline + rule.settle
-    if turn.state.past_gaps(due) - due > rule.grace:
-        leave_entry(turn, entry, Reason.EXPIRED, deadline)
+    held = turn.state.past_gaps(due) - due
+    if held > rule.grace:
+        leave_entry(turn, entry, Reason.EXPIRED, deadline, why=(f"grace {rule.grace} µs", f"{held} µs"))
         return
     step = step_of(turn, entry)
     assert step is not None

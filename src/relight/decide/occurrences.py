@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from relight.base.instants import INSTANT_MIN
+from relight.base.instants import INSTANT_MIN, to_local
 from relight.customers.profile import Entry, Reach
 from relight.decide.entries import exit_by_condition, exit_by_trace, leave_entry, walk
 from relight.decide.standing import first_trace_after, priority_of
-from relight.messages.gate import blame, braked_verdict, paused_reason
+from relight.messages.gate import blame, braked_verdict, paused_reason, reentry_word, refuse
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import InactiveTrigger, ReentryKind
 
@@ -60,32 +60,28 @@ def occur(turn: Turn, rule: Rule, what: Happening) -> None:
     if what.is_event and not fits:
         turn.count(rule, Reason.AUDIENCE_FALSE)
         return
-    verdict: Verdict | None = None
-    reason = _early_reason(turn, rule, what)
-    if reason is Reason.RULE_PAUSED:
-        verdict = braked_verdict(rule, turn.state)
-    if reason is None and not fits and rule.audience is not None:
+    verdict = _early_refusal(turn, rule, what)
+    if verdict is None and not fits and rule.audience is not None:
         verdict = blame(rule.audience, reading, Reason.AUDIENCE_FALSE)
-        reason = Reason.AUDIENCE_FALSE
-    if reason is None and what.refusal is not None:
-        verdict, reason = what.refusal, what.refusal.reason
-    if reason is None:
+    if verdict is None:
+        verdict = what.refusal
+    if verdict is None:
         reason = _reentry_reason(turn, rule, what)
         if reason is not None and what.is_event:
             turn.count(rule, reason)
             return
-    rivals: list[Entry] = []
-    if reason is None and rule.group is not None:
-        rivals = [e for e in turn.profile.entries if e.rule != rule.id and _group_of(turn, e) == rule.group]
-        if any(priority_of(turn, e) >= rule.priority for e in rivals):
-            reason = Reason.GROUP
-    if reason is not None:
+        verdict = None if reason is None else refuse(reason, reentry_word(reason, rule.reentry))
+    rivals = _rivals(turn, rule)
+    if verdict is None and (incumbent := next((e for e in rivals if priority_of(turn, e) >= rule.priority), None)):
+        verdict = refuse(Reason.GROUP, f"group {rule.group}", f"inside {incumbent.rule}")
+    if verdict is not None:
         turn.write_row(
-            rule, what.occurrence, "", RowState.SUPPRESSED, reason=reason, instant=what.instant, verdict=verdict
-        )
+            rule, what.occurrence, "", RowState.SUPPRESSED,
+            reason=verdict.reason, instant=what.instant, verdict=verdict,
+        )  # fmt: skip
         return
-    for rival in sorted(rivals, key=lambda e: (e.rule, e.occurrence)):
-        leave_entry(turn, rival, Reason.GROUP, what.instant)
+    for rival in rivals:
+        leave_entry(turn, rival, Reason.GROUP, what.instant, why=(f"group {rule.group}", f"taken by {rule.id}"))
     turn.write_row(rule, what.occurrence, "", RowState.ENTERED, instant=what.instant)
     _note_reach(turn, rule, what)
     turn.profile.entries.append(entry)
@@ -125,16 +121,30 @@ def _begin(turn: Turn, entry: Entry, as_of: int) -> None:
         walk(turn, entry, as_of)
 
 
-def _early_reason(turn: Turn, rule: Rule, what: Happening) -> Reason | None:
+def _rivals(turn: Turn, rule: Rule) -> list[Entry]:
+    """Return the customer's entries in other rules of the group, in order."""
+    if rule.group is None:
+        return []
+    found = [e for e in turn.profile.entries if e.rule != rule.id and _group_of(turn, e) == rule.group]
+    return sorted(found, key=lambda e: (e.rule, e.occurrence))
+
+
+def _early_refusal(turn: Turn, rule: Rule, what: Happening) -> Verdict | None:
     if what.late:
-        return Reason.LATE_EVENT
+        # What is late without an event of its own, a date or a release, says no more.
+        delay = turn.now - what.anchor - 1 if what.trigger[2] else 0
+        return refuse(Reason.LATE_EVENT, *(("arrived late", f"{delay} µs") if delay > 0 else ()))
     due = what.instant + rule.settle
-    if what.is_deadline and turn.state.past_gaps(due) - due > rule.grace:
-        return Reason.EXPIRED
+    held = turn.state.past_gaps(due) - due if what.is_deadline else 0
+    if held > rule.grace:
+        return refuse(Reason.EXPIRED, f"grace {rule.grace} µs", f"{held} µs")
     if (paused := paused_reason(rule, turn.state)) is not None:
-        return paused
-    if (rule.starts is not None and what.instant < rule.starts) or (rule.ends is not None and what.instant > rule.ends):
-        return Reason.OUTSIDE_DATES
+        return (braked_verdict(rule, turn.state) if paused is Reason.RULE_PAUSED else None) or refuse(paused)
+    zone = turn.plan.policy.zone
+    if rule.starts is not None and what.instant < rule.starts:
+        return refuse(Reason.OUTSIDE_DATES, f"starts {to_local(rule.starts, zone):%Y-%m-%d %H:%M}")
+    if rule.ends is not None and what.instant > rule.ends:
+        return refuse(Reason.OUTSIDE_DATES, f"ends {to_local(rule.ends, zone):%Y-%m-%d %H:%M}")
     return None
 
 

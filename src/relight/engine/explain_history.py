@@ -17,7 +17,7 @@ from relight.customers.profile import Profile
 from relight.customers.revive import revive_record
 from relight.decide import Effects, live_until, merged_events, take_record
 from relight.decide.turn import Turn
-from relight.messages.gate import blame
+from relight.messages.gate import blame, reentry_word
 from relight.messages.reasons import Reason
 from relight.rules.plan import EventTrigger
 from relight.rules.world import World
@@ -171,7 +171,11 @@ def _missed(turn: Turn, rule: Rule, event: Event, effects: Effects) -> list[Miss
     if trigger.match.where is not None and trigger.match.where.evaluate(reading) is not True:
         return []
     if event.late:
-        return [Missed(rule=rule.id, reason=Reason.LATE_EVENT.value, event=event, at=turn.now, place=str(rule.place))]
+        late = f"{event.ingest_time - event.event_time} µs"
+        return [Missed(
+            rule=rule.id, reason=Reason.LATE_EVENT.value, event=event, at=turn.now, leaf="arrived late", number=late,
+            place=str(rule.place),
+        )]  # fmt: skip
     found = []
     for of, reason, _day in effects.counted:
         if of != rule.id:
@@ -182,8 +186,8 @@ def _missed(turn: Turn, rule: Rule, event: Event, effects: Effects) -> list[Miss
             leaf, number, place = verdict.leaf, verdict.number, verdict.place or place
         elif reason == Reason.MISSING_DATA:
             leaf, number = f"{event.name}.{rule.reentry.per}", "unknown"
-        elif reason == Reason.REENTRY_GAP and rule.reentry.after is not None:
-            leaf = f"reentry after {rule.reentry.after}"
+        elif reason in {Reason.REENTRY_GAP, Reason.ALREADY_ENTERED}:
+            leaf = reentry_word(Reason(reason), rule.reentry)
         found.append(
             Missed(rule=rule.id, reason=reason, event=event, at=turn.now, leaf=leaf, number=number, place=place)
         )

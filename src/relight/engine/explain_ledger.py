@@ -37,6 +37,10 @@ _PHRASES: Final[Mapping[str, Line]] = MappingProxyType({
     "all": Line.SCOPE_ALL,
     "marketing": Line.CLASS_MARKETING,
     "missing": Line.MISSING,
+    "arrived late": Line.LATENESS,
+    "reentry once": Line.REENTRY_ONCE,
+    "one entry at a time": Line.ONE_ENTRY,
+    "no later step": Line.NO_LATER_STEP,
 })  # fmt: skip
 _CALENDAR: Final = MappingProxyType({"day": Line.UNIT_DAY, "week": Line.UNIT_WEEK, "month": Line.UNIT_MONTH})
 
@@ -65,6 +69,12 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Part]], 
     (re.compile(r"reentry after (.+)"), lambda found: say(Line.REENTRY_AFTER, span=Shown(found[1]))),
     (re.compile(r"(.+) an account"), lambda found: say(Line.AN_ACCOUNT, cap=ledger_word(found[1]))),
     (re.compile(r"expires after (\d+) µs"), lambda found: say(Line.EXPIRES_AFTER, span=Length(int(found[1])))),
+    (re.compile(r"grace (\d+) µs"), lambda found: say(Line.GRACE_IS, span=Length(int(found[1])))),
+    (re.compile(r"group (\S+)"), lambda found: say(Line.GROUP_IS, group=found[1])),
+    (re.compile(r"inside (\S+)"), lambda found: say(Line.INSIDE_RULE, rule=found[1])),
+    (re.compile(r"taken by (\S+)"), lambda found: say(Line.TAKEN_BY, rule=found[1])),
+    (re.compile(r"starts ([-\d]+ [:\d]+)"), lambda found: say(Line.STARTS_ON, when=found[1])),
+    (re.compile(r"ends ([-\d]+ [:\d]+)"), lambda found: say(Line.ENDS_ON, when=found[1])),
     (re.compile(r"(\d+) µs"), lambda found: Length(int(found[1]))),
     (re.compile(r"(\d+) per (\d+ \w+|day|week|month)"), _cap),
     (re.compile(r"(\d+) days"), lambda found: Exactly(int(found[1]) * DAY)),

@@ -22,7 +22,7 @@ from relight.messages.addresses import address_hash, looks_like_address
 from relight.messages.caps import full_cap
 from relight.messages.quiet_hours import is_allowed
 from relight.messages.reasons import Reason, RowState
-from relight.rules.plan import InactiveTrigger, MessageClass, StepKind, account_drawn, message_class_of
+from relight.rules.plan import InactiveTrigger, MessageClass, ReentryKind, StepKind, account_drawn, message_class_of
 from relight.rules.world import class_subject
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from relight.customers.profile import Entry, Profile, Room
     from relight.customers.reading import Reading
     from relight.messages.caps import Limits
-    from relight.rules.plan import Cap, Condition, Plan, Policy, Rule, Sender, Step
+    from relight.rules.plan import Cap, Condition, Plan, Policy, Reentry, Rule, Sender, Step
     from relight.rules.world import World, WorldState
 
 
@@ -82,7 +82,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 Check = Callable[[Case], Verdict | None]
 
 
-def _refuse(reason: Reason, leaf: str | None = None, number: object = None, place: object = None) -> Verdict:
+def reentry_word(reason: Reason, reentry: Reentry) -> str:
+    """Return what refuses a re-entry: `reentry after 30 days`, `reentry once`, or the entry that is still running."""
+    if reason is Reason.REENTRY_GAP:
+        return f"reentry after {reentry.after}"
+    return "reentry once" if reentry.kind is ReentryKind.ONCE else "one entry at a time"
+
+
+def refuse(reason: Reason, leaf: str | None = None, number: object = None, place: object = None) -> Verdict:
+    """Return a refusal with the comparison and the value that decided."""
     shown = None if number is None else str(number)
     return Verdict(
         state=RowState.SUPPRESSED, reason=reason, leaf=leaf, number=shown, place=str(place) if place else None
@@ -104,13 +112,13 @@ def check_active(case: Case) -> Verdict | None:
     reason = paused_reason(case.rule, case.state)
     if reason is None:
         return None
-    return braked_verdict(case.rule, case.state) or _refuse(reason, place=case.rule.place)
+    return braked_verdict(case.rule, case.state) or refuse(reason, place=case.rule.place)
 
 
 def braked_verdict(rule: Rule, state: WorldState) -> Verdict | None:
     """Return the refusal of a rule whose class the sending brake paused, with the share that decided; else None."""
     decided = state.brakes.get(class_subject(rule.message_class.value))
-    return None if decided is None else _refuse(Reason.RULE_PAUSED, *decided, rule.place)
+    return None if decided is None else refuse(Reason.RULE_PAUSED, *decided, rule.place)
 
 
 def paused_reason(rule: Rule, state: WorldState) -> Reason | None:
@@ -137,7 +145,7 @@ def check_exit(case: Case) -> Verdict | None:
         key = (case.state.index.activity_keys if case.state.index else {}).get(case.rule.id, "")
         starts = case.profile.starts.get(key)
         if starts and starts[-1].event_time > deadline:
-            return _refuse(Reason.EXIT, "activity after the deadline", starts[-1].event_time, case.rule.place)
+            return refuse(Reason.EXIT, "activity after the deadline", starts[-1].event_time, case.rule.place)
     return None
 
 
@@ -147,7 +155,7 @@ def check_audience(case: Case) -> Verdict | None:
         return blame(case.rule.audience, case.reading, Reason.AUDIENCE_FALSE)
     unless = case.step.unless
     if unless is not None and unless.evaluate(case.reading) is True:
-        return _refuse(Reason.UNLESS, unless.text, place=unless.place)
+        return refuse(Reason.UNLESS, unless.text, place=unless.place)
     return None
 
 
@@ -163,9 +171,9 @@ def check_address(case: Case) -> Verdict | None:
         case.address = str(address).strip() if known else ""
         return None
     if not isinstance(address, str):
-        return _refuse(Reason.NO_ADDRESS, "email", "unknown")
+        return refuse(Reason.NO_ADDRESS, "email", "unknown")
     if not looks_like_address(address):
-        return _refuse(Reason.NO_ADDRESS, "email", "not an address")
+        return refuse(Reason.NO_ADDRESS, "email", "not an address")
     case.address = address.strip()
     return None
 
@@ -176,7 +184,7 @@ def check_suppression(case: Case) -> Verdict | None:
         return None
     scope = case.world.suppressed_by(address_hash(case.address), case.profile.now)
     if scope == "all" or (scope == "marketing" and case.message_class is MessageClass.MARKETING):
-        return _refuse(Reason.SUPPRESSED, "suppression list", scope)
+        return refuse(Reason.SUPPRESSED, "suppression list", scope)
     return None
 
 
@@ -188,7 +196,7 @@ def check_consent(case: Case) -> Verdict | None:
     given = case.profile.consent.get(topic)
     if given[1] if given is not None else case.plan.policy.topics.get(topic, False):
         return None
-    return _refuse(Reason.NO_CONSENT, f"topic {topic}", "withdrawn" if given is not None else "never given")
+    return refuse(Reason.NO_CONSENT, f"topic {topic}", "withdrawn" if given is not None else "never given")
 
 
 def check_sunset(case: Case) -> Verdict | None:
@@ -201,7 +209,7 @@ def check_sunset(case: Case) -> Verdict | None:
         first = case.reading.first_seen
         silent = case.reading.at - first if isinstance(first, int) else 0
     if isinstance(silent, int) and silent > policy.sunset:
-        return _refuse(
+        return refuse(
             Reason.SUNSET,
             f"silent > {Span(elapsed=policy.sunset)}",
             f"{silent // DAY} days",
@@ -216,23 +224,23 @@ def check_sensitive(case: Case) -> Verdict | None:
     if sensitive is not None and sensitive.evaluate(case.reading) is True:
         held = next((leaf for leaf in sensitive.leaves if leaf.test(case.reading) is True), None)
         if held is None:
-            return _refuse(Reason.SENSITIVE_HOLD, sensitive.text, place=sensitive.place)
-        return _refuse(Reason.SENSITIVE_HOLD, held.text, held.value(case.reading), held.place)
+            return refuse(Reason.SENSITIVE_HOLD, sensitive.text, place=sensitive.place)
+        return refuse(Reason.SENSITIVE_HOLD, held.text, held.value(case.reading), held.place)
     return None
 
 
 def check_render(case: Case) -> Verdict | None:
     """Render; a missing variable suppresses, so that no broken sentence leaves (B1)."""
     if case.sender is None:
-        return _refuse(Reason.MISSING_DATA, f"sender: {case.step.sender}", "unknown", case.step.place)
+        return refuse(Reason.MISSING_DATA, f"sender: {case.step.sender}", "unknown", case.step.place)
     name = case.step.template or ""
     letter = case.plan.letters.get(name)
     if letter is None:
-        return _refuse(Reason.TEMPLATE_ERROR, f"templates/{name}/", "missing")
+        return refuse(Reason.TEMPLATE_ERROR, f"templates/{name}/", "missing")
     rendered = letter.render(case.reading, case.extra())
     refused = getattr(rendered, "reason", None)
     if refused is not None:
-        return _refuse(Reason(refused), str(rendered.what), place=f"{rendered.file}:{rendered.line}")
+        return refuse(Reason(refused), str(rendered.what), place=f"{rendered.file}:{rendered.line}")
     case.rendered = rendered
     return None
 
@@ -243,14 +251,14 @@ def check_quiet_hours(case: Case) -> Verdict | None:
     if is_allowed(case.scheduled, case.reading.zone, quiet, step=step):
         return None
     place = case.plan.policy.places.get("quiet_hours") if quiet is not None else step.place
-    return _refuse(Reason.QUIET_HOURS, "no minute is allowed", place=place or step.place)
+    return refuse(Reason.QUIET_HOURS, "no minute is allowed", place=place or step.place)
 
 
 def check_expires(case: Case) -> Verdict | None:
     """Refuse what was deferred past its worth (G3)."""
     waited = case.scheduled - case.born
     if waited > case.rule.expires:
-        return _refuse(Reason.EXPIRED, f"expires after {case.rule.expires} µs", f"{waited} µs", case.rule.place)
+        return refuse(Reason.EXPIRED, f"expires after {case.rule.expires} µs", f"{waited} µs", case.rule.place)
     return None
 
 
@@ -273,7 +281,7 @@ def check_cap(case: Case) -> Verdict | None:
         return None
     cap, used = full
     case.capped = True
-    return _refuse(Reason.FREQUENCY_CAP, str(cap), used, cap.place)
+    return refuse(Reason.FREQUENCY_CAP, str(cap), used, cap.place)
 
 
 def account_limits(case: Case) -> Limits:
@@ -295,7 +303,7 @@ def check_account_cap(case: Case) -> Verdict | None:
         full = full_cap(caps, taken, case.scheduled, case.reading.zone)
         if full is not None:
             case.capped = True
-            return _refuse(Reason.ACCOUNT_CAP, f"{full[0]} an account", full[1], full[0].place)
+            return refuse(Reason.ACCOUNT_CAP, f"{full[0]} an account", full[1], full[0].place)
     return None
 
 

@@ -3,6 +3,7 @@
 from relight.templates.bodies import CompiledBody, compile_bodies
 from relight.templates.letters import CompiledLetter, Rendered, RenderPolicy, RenderRefusal, compile_letters
 from relight.templates.lint import lint_letters
+from relight.templates.samples import sample_letter
 from relight.templates.scan import LetterScan, scan_letters
 from relight.templates.scan_source import Expression, Read
 
@@ -18,5 +19,6 @@ __all__ = [
     "compile_bodies",
     "compile_letters",
     "lint_letters",
+    "sample_letter",
     "scan_letters",
 ]

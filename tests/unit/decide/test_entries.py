@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from relight.base.instants import HOUR
 from relight.decide.entry_life import TRANSITIONS, EntryCause, EntryState, next_state
 from tests.support.story import Story, make_plan, story
 
@@ -199,3 +200,51 @@ def test_every_state_is_reached_and_every_cause_used() -> None:
     reached = {after for moves in TRANSITIONS.values() for after in moves.values()}
     assert reached | {EntryState.RUNNING} == set(EntryState)
     assert {cause for moves in TRANSITIONS.values() for cause in moves} == set(EntryCause)
+
+
+# ---------------------------------------------------------------- G6: the leaf and the number
+PLAIN = "{trigger: {event: cart}, steps: [{wait: 5 days}, {send: hello}]"
+
+
+def _why(told: Story) -> list[tuple[str | None, str | None, str | None]]:
+    return [(row.reason, row.leaf, row.number) for row in told.rows() if row.reason is not None]
+
+
+def test_a_row_of_the_group_names_who_holds_the_customer() -> None:
+    """G6: the row that a group suppresses names the group and the rule inside; one that it ends, the rule that took over."""
+    rules = {"a": PLAIN + ", group: g}", "b": PLAIN.replace("cart", "order") + ", group: g}"}
+    told = story(rules).event("cart", "2026-01-05").event("order", "2026-01-06").until("2026-01-07")
+    assert _why(told) == [("group", "group g", "inside a")]
+    higher = {**rules, "b": PLAIN.replace("cart", "order") + ", group: g, priority: 60}"}
+    told = story(higher).event("cart", "2026-01-05").event("order", "2026-01-06").until("2026-01-07")
+    assert _why(told) == [("group", "group g", "taken by b")]
+
+
+def test_a_row_outside_the_dates_names_the_date() -> None:
+    """G6: before its first day a rule's row names that day, after its last one the end, on the project's clock."""
+    rules = {"a": PLAIN + ", starts: '2026-01-06', ends: '2026-01-07', reentry: every}"}
+    told = (
+        story(rules, zone="Europe/Istanbul").event("cart", "2026-01-05").event("cart", "2026-01-09").until("2026-01-10")
+    )
+    assert _why(told) == [
+        ("outside_dates", "starts 2026-01-06 00:00", None), ("outside_dates", "ends 2026-01-07 23:59", None),
+    ]  # fmt: skip
+
+
+def test_a_row_that_expired_names_grace_and_the_wait() -> None:
+    """G6, H9: a deadline that a gap held back too long names the grace it had, and how long it was held."""
+    told = story({"a": PLAIN.replace("5 days", "1 day") + "}"}).event("cart", "2026-01-05")
+    told.gap("2026-01-05 12:00", "2026-01-08").until("2026-01-09")
+    assert _why(told) == [("expired", f"grace {24 * HOUR} µs", f"{48 * HOUR} µs")]
+
+
+def test_a_row_of_a_removed_step_names_it_and_a_late_one_its_lateness() -> None:
+    """G6: who finds no later step leaves with the step they stood at; what came late says by how much."""
+    told = story({"a": PLAIN + "}"}).event("cart", "2026-01-05")
+    told.change("2026-01-06", make_plan({"a": "{trigger: {event: cart}, steps: [{send: again, id: other}]}"})).until(
+        "2026-01-09"
+    )
+    assert _why(told) == [("rule_removed", "no later step", "wait:0")]
+    first = "{trigger: {milestone: {count: cart, at: [1]}}, send: hello}"
+    told = story({"a": first}).event("cart", "2026-01-05", arrives="2026-01-10").until("2026-01-11")
+    assert _why(told) == [("late_event", "arrived late", f"{5 * 24 * HOUR} µs")]

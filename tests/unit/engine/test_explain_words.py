@@ -37,7 +37,11 @@ from relight.messages.reasons import Reason
 from relight.web.desk.texts import TEXTS
 
 ENGINE = Path(explain_lines.__file__).parent
-GATE = ENGINE.parent / "messages/gate.py"
+#: What writes leaf and number into rows: the gate, and what stands before it.
+WRITERS = [
+    ENGINE.parent / name
+    for name in ("messages/gate.py", "decide/occurrences.py", "decide/entries.py", "decide/edits.py")
+]
 NOW = from_local(dt.datetime(2026, 3, 5, 9), "UTC")  # noqa: DTZ001 - the zone is named beside it
 #: Comparisons of the gate that are names in the project, and need no words of ours.
 NAMES = {"email", "templates/7/"}
@@ -87,16 +91,19 @@ def test_what_the_gate_writes_has_words() -> None:
     """Each comparison and value that the gate names by itself, in the ledger for ever in English, is known here."""
     written = set(_written_by_the_gate())
     assert {"suppression list", "topic 7", "never given", "holdout 7.0%", "holdout 7.0% of accounts"} <= written
+    assert {"group 7", "inside 7", "taken by 7", "starts 2026-01-06 00:00", "grace 7 µs"} <= written
     assert {text for text in written - NAMES if not isinstance(ledger_word(text), Said | Length | Exactly)} == set()
 
 
 def _written_by_the_gate() -> Iterator[str]:
-    """Yield the texts of the gate's refusals; what is put into one at run time is a 7."""
-    for node in ast.walk(ast.parse(GATE.read_text(encoding="utf-8"))):
+    """Yield the texts of refusals by the gate and before it; what is put into one at run time is a 7."""
+    for node in (node for file in WRITERS for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))):
         values: list[ast.expr] = []
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            values += node.args[1:3] if node.func.id == "_refuse" else []
+            values += node.args[1:3] if node.func.id == "refuse" else []
             values += [word.value for word in node.keywords if word.arg in ("leaf", "number")]
+            whys = [word.value for word in node.keywords if word.arg == "why"]
+            values += [value for why in whys if isinstance(why, ast.Tuple) for value in why.elts]
         elif isinstance(node, ast.Assign):
             values += [node.value for name in node.targets if isinstance(name, ast.Name) and name.id == "leaf"]
         for value in values:
@@ -120,7 +127,9 @@ def _samples(node: ast.expr) -> list[str]:
 def _filling(node: ast.JoinedStr) -> str:
     """Return what stands in a place: a cap, a length, a share of a holdout, else a number."""
     text = "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
-    return {" an account": "7 per 7 days", "silent > ": "7 days", "holdout ": "7.0%"}.get(text, "7")
+    day = "2026-01-06 00:00"
+    known = {" an account": "7 per 7 days", "silent > ": "7 days", "holdout ": "7.0%", "starts ": day, "ends ": day}
+    return known.get(text, "7")
 
 
 @pytest.mark.parametrize(
@@ -170,6 +179,15 @@ def test_reasons_are_told_in_the_words_of_who_tells() -> None:
         ("holdout 5.0%", Reason.HOLDOUT, "ayrılan pay %5,0"),
         ("expires after 172800000000 µs", Reason.EXPIRED, "değeri 2 gün sürer"),
         ("reentry after 30 days", Reason.REENTRY_GAP, "yeniden girmek için gereken ara: 30 gün"),
+        ("reentry once", Reason.ALREADY_ENTERED, "yalnızca bir kez girilir"),
+        ("one entry at a time", Reason.ALREADY_ENTERED, "aynı anda tek giriş"),
+        ("group life", Reason.GROUP, "life grubu"),
+        ("inside cart", Reason.GROUP, "cart içinde"),
+        ("taken by cart", Reason.GROUP, "cart devraldı"),
+        ("starts 2026-01-06 00:00", Reason.OUTSIDE_DATES, "kural 2026-01-06 00:00 tarihinde başlar"),
+        ("ends 2026-01-07 23:59", Reason.OUTSIDE_DATES, "kural 2026-01-07 23:59 tarihinde bitti"),
+        ("grace 86400000000 µs", Reason.EXPIRED, "hoşgörü süresi 1 gün"),
+        ("no later step", Reason.RULE_REMOVED, "müşterinin durduğu yerden sonra adım kalmadı"),
         ("withdrawn", Reason.NO_CONSENT, "geri alındı"),
         # Where a condition of the project decided, the same word is somebody's own.
         ("withdrawn", Reason.AUDIENCE_FALSE, "withdrawn"),

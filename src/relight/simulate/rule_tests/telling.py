@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import UsageError
 from relight.engine.explain import explain_customer, tell
+from relight.engine.explain_ledger import ledger_number, ledger_word
+from relight.engine.explain_lines import Line, say
 from relight.messages.reasons import Reason
 from relight.simulate.rule_tests.case import Kind
 from relight.simulate.rule_tests.comparing import tell_seen
@@ -42,7 +44,7 @@ def why_so(failure: Failure, case: Case, told: Told) -> str | None:
     """Return what decided: the leaf and number of the row that came, or what kept the expected one back."""
     seen, wanted = failure.seen, failure.wanted
     if seen is not None and seen.row is not None and seen.row.reason is not None:
-        return _row_words(seen.row)
+        return _row_words(seen.row, case)
     if seen is not None and wanted is not None and seen.kind is Kind.SENT:
         return _why_sent(failure, case, told)
     if seen is None:
@@ -50,9 +52,11 @@ def why_so(failure: Failure, case: Case, told: Told) -> str | None:
     return None
 
 
-def _row_words(row: LedgerRow) -> str:
-    words = row.leaf or str(row.reason)
-    words += "" if row.number is None else f": it was {row.number}"
+def _row_words(row: LedgerRow, case: Case) -> str:
+    reason, zone = str(row.reason), case.zone
+    words = tell(say(Line.CODE, text=ledger_word(row.leaf, reason))) if row.leaf else reason
+    if row.leaf and row.number is not None:
+        words += ": it was " + tell(say(Line.CODE, text=ledger_number(row.leaf, row.number, reason, zone)))
     return words + (f" ({row.place})" if row.place else "")
 
 
@@ -134,6 +138,6 @@ def _happened(customer: str, case: Case, told: Told) -> Iterator[tuple[int, int,
         if seen.customer == customer:
             words = tell_seen(seen, case).split(" at ", 1)[0]
             more = f" until {since_start(seen.until, case.start)}" if seen.until is not None else ""
-            why = f" ({_row_words(seen.row)})" if seen.row is not None and seen.row.leaf is not None else ""
+            why = f" ({_row_words(seen.row, case)})" if seen.row is not None and seen.row.leaf is not None else ""
             yield seen.at, 2, f"{seen.rule}: {words}{more}{why}"
     yield case.until, 3, "the test ends"
