@@ -74,6 +74,19 @@ def test_a_plan_says_what_would_change_whom_and_how_much(project: Path) -> None:
     assert ledger_of(project) == before
 
 
+def test_a_plan_knows_a_rule_by_another_name(project: Path) -> None:
+    """E4: a renamed file is another rule, and `plan` says that it does what the removed one did."""
+    (project / "rules/winback_30d.yaml").rename(project / "rules/come_back.yaml")
+    for path in (project / "tests/rules").glob("*.yaml"):
+        path.write_text(path.read_text().replace("winback_30d", "come_back"))
+    edit(project / "rules/come_back.yaml", "name: ", "owner: Deniz\nname: ")
+    done = relight("plan", cwd=project)
+    assert re.search(r"  \+ come_back +new ", done.stdout)
+    assert re.search(r"  - winback_30d +removed ", done.stdout)
+    assert "  ! come_back: it does what winback_30d did; a rule's file name is its id" in done.stdout
+    assert relight_json("plan", cwd=project)["renamed"] == {"come_back": "winback_30d"}
+
+
 def test_a_plan_over_its_budget_or_with_a_failing_test_is_refused(project: Path) -> None:
     """1, with the number and the limit; `apply` refuses the same, and nothing changes."""
     _lower(project)

@@ -181,6 +181,9 @@ def _warnings(planned: Planned) -> Iterator[str]:
         if planned.log_begins is not None:
             begins = format_instant(planned.log_begins, planned.project.plan.policy.zone)
             yield f"The log begins at {begins}; what is counted over longer than since then counts from there."
+    for rule, before in sorted(planned.difference.renamed.items()):
+        yield _styled("!", f"{rule}: it does what {before} did; a rule's file name is its id, so this is another rule:")
+        yield f"    who is inside {before} leaves it, and nothing that {before} did counts for it."
     for rule, told in sorted(touched.rules.items()):
         for old_id, old, _, new in touched.thresholds.get(rule, ()):
             yield _styled("!", f"{rule}: threshold '{old_id}' is {new}, was {old}: the same silence is mailed once")
@@ -266,6 +269,7 @@ def planned_as_json(planned: Planned) -> dict[str, object]:
             }
             for change in planned.difference.changes
         ],
+        "renamed": dict(planned.difference.renamed),
         "touched": None if touched is None else {rule: asdict(one) for rule, one in sorted(touched.rules.items())},
         "customers": None if touched is None else touched.customers,
         "refolds": touched is not None and touched.refolds,

@@ -198,7 +198,8 @@ def _passed(name: str, case: Case) -> Finding:
             place = place_text(places.get("classes"))
             return Finding(mark=Mark.SKIPPED, text=say(Line.ACCOUNT_LATER), place=place)
         case _:
-            return Finding(mark=Mark.YES, text=_not_held_out(case), place=place_text(places.get("holdout")))
+            place = place_text(rule.holdout_place or places.get("holdout"))
+            return Finding(mark=Mark.YES, text=_not_held_out(case), place=place)
 
 
 def _not_held_out(case: Case) -> Said:
@@ -236,7 +237,8 @@ def _refused(name: str, verdict: Verdict, case: Case) -> Finding:
     text = _refusal(name, verdict, case, reason)
     places = case.plan.policy.places
     fallback = {"consent": "topics", "holdout": "holdout", "sensitive": "sensitive"}.get(name, "")
-    place = verdict.place or place_text(places.get(fallback)) or str(case.rule.place)
+    own = case.rule.holdout_place if name == "holdout" else None
+    place = verdict.place or place_text(own or places.get(fallback)) or str(case.rule.place)
     return Finding(mark=Mark.NO, text=text, place=place, more=more, leaf=leaf, number=number, reason=reason)
 
 

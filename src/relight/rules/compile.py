@@ -159,6 +159,7 @@ def _compile_rule(source: RuleSource, texts: Texts, around: Surroundings) -> Rul
         when_capped=model.when_capped.wait.elapsed if isinstance(model.when_capped, WhenCapped) else None,
         account_cap=_account_cap(model, texts, around),
         holdout=holdout,
+        holdout_place=source.place_of(("holdout",)) if model.holdout is not None else None,
         paused=model.paused,
         starts=starts,
         ends=ends,

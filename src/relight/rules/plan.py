@@ -156,6 +156,8 @@ class Rule:
     account_cap: Cap | None = None
     #: Share kept without messages, 0 to 1.
     holdout: float = 0.0
+    #: Where the rule names its own; None where it is the config's.
+    holdout_place: Place | None = None
     paused: bool = False
     #: Instants between which occurrences count; None is open.
     starts: int | None = None

@@ -257,6 +257,15 @@ def test_missing_data_names_the_variable_and_the_line() -> None:
     assert (line.leaf, line.place) == ("plan", "templates/plan_named/body.txt:3")
 
 
+def test_a_holdout_is_told_where_it_stands() -> None:
+    """A share that the rule names itself is told with its place in the rule, another one with the config's."""
+    steps = "{trigger: {event: cart}, send: hello%s}"
+    for more, place in ((", holdout: 0.0001%", "r.yaml"), (", holdout: 100%", "r.yaml"), ("", "")):
+        one = story({"r": steps % more}).known("2026-01-01 08:00").event("cart", "2026-01-02 10:00")
+        line = told(one, "2026-01-03 00:00").gate[-1]
+        assert line.place.partition(":")[0].rpartition("/")[2] == place, more
+
+
 def test_transactional_rules_skip_checks() -> None:
     """What a class skips is not looked at, and is told so."""
     one = story({"r": "{trigger: {event: cart}, class: transactional, send: hello}"}).known("2026-01-01 08:00")

@@ -67,6 +67,15 @@ def test_differences(changes: dict[str, str | None], told: list[str]) -> None:
     assert _told(**changes) == told
 
 
+def test_a_rule_by_another_name_is_known() -> None:
+    """A new rule that does what a removed one did is told with its name, whatever people call it; one that differs is not."""
+    gone = OLD["rules/gone.yaml"]
+    rest = {path: text for path, text in OLD.items() if path != "rules/gone.yaml"}
+    assert compare_sources(OLD, {**rest, "rules/other.yaml": "name: New\n" + gone}).renamed == {"other": "gone"}
+    assert compare_sources(OLD, {**OLD, "rules/other.yaml": gone}).renamed == {}
+    assert compare_sources(OLD, {**rest, "rules/other.yaml": gone + "priority: 60\n"}).renamed == {}
+
+
 def test_the_most_messages_in_any_window() -> None:
     """The window slides: two on either side of its beginning are counted together only when less than it lies between."""
     times = [0, DAY, 2 * DAY, 30 * DAY, 30 * DAY, 59 * DAY]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,8 @@ class Difference:
     changes: tuple[Change, ...] = ()
     #: rule -> the change; for whoever asks about a rule.
     by_rule: Mapping[str, Change] = field(default_factory=dict)
+    #: New rule -> the removed one that said the same: a rule's file is its name, and its name its id.
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def streams_changed(self) -> bool:
@@ -74,8 +76,31 @@ def compare_sources(old: Mapping[str, str], new: Mapping[str, str]) -> Differenc
     order = {"rule": 0, "definitions": 1, "template": 2, "config": 3, "stream": 4}
     changes.sort(key=lambda change: (order[change.what], change.name))
     return Difference(
-        changes=tuple(changes), by_rule={change.name: change for change in changes if change.what == "rule"}
+        changes=tuple(changes),
+        by_rule={change.name: change for change in changes if change.what == "rule"},
+        renamed=_renamed(old, new, changes),
     )
+
+
+def _renamed(old: Mapping[str, str], new: Mapping[str, str], changes: Sequence[Change]) -> dict[str, str]:
+    """Return the new rules that do what a removed one did, with that one's name."""
+    found: dict[str, str] = {}
+    gone = {c.name: _deeds(old, c.name) for c in changes if c.what == "rule" and c.kind == REMOVED}
+    for change in changes:
+        if change.what == "rule" and change.kind == ADDED:
+            deeds = _deeds(new, change.name)
+            before = next((name for name, was in gone.items() if was == deeds), None)
+            if before is not None:
+                found[change.name] = before
+                del gone[before]
+    return found
+
+
+def _deeds(texts: Mapping[str, str], rule: str) -> object:
+    """Return what a rule does: its keys without those that only people read."""
+    tree = _tree(texts, f"rules/{rule}.yaml")
+    value = None if tree is None else tree.value
+    return {k: v for k, v in value.items() if k not in {"name", "notes", "owner"}} if isinstance(value, dict) else value
 
 
 def _file_changes(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
