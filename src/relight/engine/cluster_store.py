@@ -22,8 +22,9 @@ from relight.engine.merges import is_unfilled_merge
 from relight.engine.plan_versions import plan_of_version
 from relight.stores.opening import SQLITE_DEFAULT
 from relight.stores.postgres import PostgresStore
+from relight.stores.postgres_made import read_made
 from relight.stores.record_codec import encode_record
-from relight.streams.envelope import Control
+from relight.streams.envelope import Control, order_key
 from relight.transports.control_reader import ControlReader
 from relight.transports.log_pack import is_of, partition_of
 from relight.transports.pack_reader import PackReader
@@ -119,7 +120,13 @@ class ClusterStore(PostgresStore):
         finally:
             logs.close()
             reader.close()
-        return Past(own=own, everybody=everybody, reached=reached)
+        return Past(own=self._with_made(own, customer, reached), everybody=everybody, reached=reached)
+
+    def _with_made(self, own: list[Record], customer: str, reached: int) -> list[Record]:
+        """Return a customer's log with what workers put into it; at one instant that came first."""
+        with self._connection.reading() as cursor:
+            made = read_made(cursor, customer, reached)
+        return sorted([*made, *own], key=order_key) if made else own
 
     def _with_merges(
         self, logs: _LogsOfFew, customer: str, everybody: Sequence[Record], reached: int

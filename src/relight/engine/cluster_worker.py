@@ -9,19 +9,18 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from relight.base.errors import ProjectError, UsageError
 from relight.base.instants import SECOND
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.accounts import shared_accounts
-from relight.engine.daily import wanted_by
 from relight.engine.log_copy import LogCopy
 from relight.engine.log_history import LogHistory
 from relight.engine.log_partition import LogPartition
-from relight.engine.plan_versions import keep_plan, plan_of_version
+from relight.engine.plan_versions import keep_plan, project_of_version
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT
 from relight.stores.crash import crash_point
 from relight.stores.partition import PartitionStore
@@ -30,6 +29,7 @@ from relight.transports.pack_reader import PackReader
 
 if TYPE_CHECKING:
     from relight.config.settings import KafkaSettings, Settings
+    from relight.engine.daily import DayMaker
     from relight.rules.plan import Plan
     from relight.stores.checkpoint_blobs import Writing
     from relight.stores.interface import Store
@@ -43,11 +43,25 @@ GENERATION_NOTE = "log generation"
 _LOG = logging.getLogger("relight.worker")
 
 
+class DaysOfPartitions(Protocol):
+    """Who makes what local days begin with, for the partitions of one worker."""
+
+    def maker_of(self, partition: int) -> DayMaker:
+        """Return who makes the days of one partition."""
+
+
+#: (the log by customer, the project of a plan version, number of partitions) -> who makes days.
+MakeDays = Callable[[LogCopy, Callable[[str], LoadedProject], int], DaysOfPartitions]
+
+
 class ClusterWorker:
     """The partitions of one worker process."""
 
-    def __init__(self, project: LoadedProject, *, mails_expire: bool) -> None:
-        """Connect to PostgreSQL; raises ServiceError where it does not answer."""
+    def __init__(self, project: LoadedProject, *, mails_expire: bool, make_days: MakeDays) -> None:
+        """Connect to PostgreSQL; raises ServiceError where it does not answer.
+
+        make_days: gives who makes what local days begin with; called where a plan in force reads measures.
+        """
         from relight.stores.postgres import PostgresStore
         from relight.stores.postgres_connection import Connection
 
@@ -59,8 +73,9 @@ class ClusterWorker:
         self._store: PostgresStore = PostgresStore.open(url.reveal(), exclusive=False)
         check_generation(self._store, kafka)
         keep_plan(self._store, project, plan)
-        self._plans: dict[str, Plan] = {plan.version: plan}
-        self._past = LogHistory(LogCopy(PackReader(kafka, settings.project), kafka.partitions))
+        self._projects: dict[str, LoadedProject] = {}
+        copy = LogCopy(PackReader(kafka, settings.project), kafka.partitions)
+        self._past, self._days = LogHistory(copy), make_days(copy, self._project_of, kafka.partitions)
         self._partitions: dict[int, LogPartition] = {}
         self._stores: dict[int, PartitionStore] = {}
         self._saved: dict[int, int] = {}
@@ -83,6 +98,7 @@ class ClusterWorker:
             past=self._past,
             mails_expire=self._mails_expire,
             cached_profiles=int(os.environ.get("RELIGHT_CACHED_PROFILES", str(CACHED_PROFILES_DEFAULT))),
+            day_maker=self._days.maker_of(partition),
         )
         _LOG.info(
             "partition %d: epoch %d, checkpoint %s, decisions durable up to offset %d",
@@ -130,9 +146,14 @@ class ClusterWorker:
         self._stores.pop(partition, None)
 
     def _plan_of(self, version: str) -> Plan:
-        found = self._plans.get(version)
+        plan = self._project_of(version).plan
+        assert plan is not None
+        return plan
+
+    def _project_of(self, version: str) -> LoadedProject:
+        found = self._projects.get(version)
         if found is None:
-            found = self._plans[version] = plan_of_version(self._store, version)
+            found = self._projects[version] = project_of_version(self._store, version)
         return found
 
 
@@ -168,12 +189,6 @@ def needs_of_cluster(project: LoadedProject) -> tuple[Plan, Settings, KafkaSetti
             "on Kafka the ledger is in PostgreSQL, and the config names another store",
             help_text='store: {postgres: "${DATABASE_URL}"}',
         )
-    if wanted_by(project.plan):
-        raise UsageError(
-            f"rules read the measures {', '.join(sorted(wanted_by(project.plan)))}, and a worker has only its"
-            " partitions of the customers to compute them from",
-            help_text="run this project on one machine (`relight run`), or take the measures out of its rules",
-        )
     if shared_accounts(project.plan) is not None:
         raise UsageError(
             "people of one account are capped or counted together, and partitions follow customers: they would be cut"
@@ -196,10 +211,10 @@ def needs_of_cluster(project: LoadedProject) -> tuple[Plan, Settings, KafkaSetti
     return project.plan, settings, settings.kafka
 
 
-def faust_app(folder: str | Path = ".", *, environment: str | None = None) -> Any:
-    """Return the Faust app of a project folder, for `faust -A streams.app worker`."""
+def make_worker_app(folder: Path, *, environment: str | None, make_days: MakeDays) -> Any:
+    """Return the Faust app of a project folder; make_days: see ClusterWorker."""
     project = load_project(
-        Path(folder), environment=environment or os.environ.get("RELIGHT_ENVIRONMENT"), env=dict(os.environ)
+        folder, environment=environment or os.environ.get("RELIGHT_ENVIRONMENT"), env=dict(os.environ)
     )
     from relight.engine.telemetry.catalogue import Part
     from relight.engine.telemetry.cluster_parts import WorkerWatch, open_part
@@ -208,7 +223,7 @@ def faust_app(folder: str | Path = ".", *, environment: str | None = None) -> An
     part = open_part(Part.WORKER, settings, plan.version)
 
     def make_reader() -> WorkerWatch:
-        worker = ClusterWorker(project, mails_expire=settings.delivery.files is None)
+        worker = ClusterWorker(project, mails_expire=settings.delivery.files is None, make_days=make_days)
         return WorkerWatch(worker, part, clock=lambda: time.time_ns() // 1_000)
 
     return make_app(

@@ -112,12 +112,26 @@ def as_one(engine: Taking, days: Days) -> Iterator[None]:
 
 def begin_days(engine: Taking, days: Days, records: Sequence[Taken], until: int) -> Sequence[Taken]:
     """Take what comes before each beginning of a day, and what that brings; return the rest of a batch."""
-    while (start := days.next_start(engine.world.states[-1], engine.progress.reached)) is not None and start <= until:
+    while True:
+        start = days.next_start(engine.world.states[-1], engine.progress.reached)
+        plan = _first_plan(records, until if start is None else min(start, until))
+        if plan is not None:  # from there on other measures may be read
+            engine.take_batch(records[: plan + 1], {}, records[plan].ingest_time)
+            records = records[plan + 1 :]
+            continue
+        if start is None or start > until:
+            return records
         earlier, records = cut_at(records, start)
         engine.take_batch(earlier, {}, start)
         for part in days.parts(engine.store, engine.world.states[-1], start):
             engine.take_batch(part, {}, start)
-    return records
+
+
+def _first_plan(records: Sequence[Taken], before: int) -> int | None:
+    """Return the place of the first plan record before an instant (µs); None where none is."""
+    places = (n for n, one in enumerate(records) if isinstance(one, Control) and one.kind == "plan")
+    place = next(places, None)
+    return None if place is None or records[place].ingest_time >= before else place
 
 
 def wanted_by(plan: Plan) -> frozenset[str]:

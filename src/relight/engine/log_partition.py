@@ -15,6 +15,7 @@ import msgspec
 
 from relight.base.instants import INSTANT_MIN
 from relight.customers.revive import revive_record
+from relight.engine.daily import DayMaker, days_of, wanted_by
 from relight.engine.engine import Engine
 from relight.engine.log_history import PLACE_DETAIL, LogHistory
 from relight.engine.merges import is_unfilled_merge
@@ -56,7 +57,7 @@ class PartitionEngine(Engine):
 class LogPartition:
     """One partition of the log topic, as far as it was read."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # where it stands, and who knows what, by keyword
         self,
         store: PartitionStore,
         *,
@@ -64,13 +65,14 @@ class LogPartition:
         past: LogHistory,
         mails_expire: bool,
         cached_profiles: int,
+        day_maker: DayMaker | None = None,
     ) -> None:
         """Stand where the store stands.
 
         plan_of: the plan of a version that the log names; past: what the topic says of a customer; mails_expire: see
-        Engine.
+        Engine; day_maker: makes what local days begin with, where a plan of the log reads measures.
         """
-        self._store, self._plan_of = store, plan_of
+        self._store, self._plan_of, self._day_maker = store, plan_of, day_maker
         self.engine = PartitionEngine(store, cached_profiles=cached_profiles, mails_expire=mails_expire)
         self.engine.past = past
         #: Instant that time has come to, durably (µs).
@@ -80,6 +82,7 @@ class LogPartition:
             self._queue.load(msgspec.msgpack.decode(store.reader_state, type=SavedQueue))
         plans = {c.subject for _, c in store.global_log() if isinstance(c, Control) and c.kind == "plan"}
         self.engine.recover([plan_of(version) for version in sorted(plans)])
+        self._make_days_for(self.engine.plan)
 
     @property
     def next(self) -> int:
@@ -100,6 +103,15 @@ class LogPartition:
     def epoch(self) -> int:
         """The claim under which this partition is written."""
         return self._store.sink.epoch
+
+    def _make_days_for(self, plan: Plan | None) -> None:
+        """Let days begin with what a plan reads of measures; raises FaultError where nobody was given to make it."""
+        if plan is not None and self.engine.days is None and (days := days_of(plan, self._day_maker)) is not None:
+            if not wanted_by(plan):
+                return
+            # With an instant that is durable, every beginning up to it is.
+            days.done = self.reached
+            self.engine.days = days
 
     # ------------------------------------------------------------ messages
     def add(self, offset: int, value: bytes) -> None:
@@ -134,6 +146,7 @@ class LogPartition:
                     continue  # a router that was killed may have said it twice
                 plan = self._plan_of(record.subject)
                 self.engine.world.register(plan)
+                self._make_days_for(plan)
                 layout = plan.layout
             if isinstance(record, Control) and is_unfilled_merge(record):
                 record.detail = {**record.detail, PLACE_DETAIL: [place[4], place[5]]}

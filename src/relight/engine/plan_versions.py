@@ -101,19 +101,25 @@ def plans_named(store: Store, current: Plan, everybody: Iterable[Record]) -> lis
     plans = {current.version: current}
     for record in everybody:
         if isinstance(record, Control) and record.kind == "plan" and record.subject not in plans:
-            plans[record.subject] = _compile_again(record.subject, store.note(PLAN_NOTE + record.subject))
+            plans[record.subject] = plan_of_version(store, record.subject)
     return list(plans.values())
 
 
 def plan_of_version(store: Store, version: str) -> Plan:
     """Return a plan whose sources a store keeps; raises ProjectError where they cannot be compiled any more."""
-    return _compile_again(version, store.note(PLAN_NOTE + version))
+    plan = project_of_version(store, version).plan
+    assert plan is not None
+    return plan
 
 
-def _compile_again(version: str, kept: str | None) -> Plan:
-    """Return a plan compiled from its kept sources; raises ProjectError where they give no such version any more."""
+def project_of_version(store: Store, version: str) -> LoadedProject:
+    """Return the project of a version, its plan and what it measures, compiled from its kept sources; raises the same.
+
+    Its folder is not known.
+    """
+    kept = store.note(PLAN_NOTE + version)
     problems: list[Problem] = []
-    found: list[Plan] = []
+    found: list[LoadedProject] = []
     program = __version__
     if kept is not None:
         texts, program = _split(kept)
@@ -122,11 +128,13 @@ def _compile_again(version: str, kept: str | None) -> Plan:
         for environment in (None, *overlays):
             loaded = load_files(files, environment=environment, env=os.environ, lint=False)
             if loaded.plan is not None and loaded.plan.version == version:
-                return loaded.plan
+                return loaded
             if loaded.plan is not None and not any(p.severity == "error" for p in loaded.problems):
-                found.append(loaded.plan)
+                found.append(loaded)
             problems = problems or [p for p in loaded.problems if p.severity == "error"]
     if program != __version__ and len(found) == 1:
         # Another version of relight gives the same sources another name; the one in the log stands.
-        return replace(found[0], version=version)
+        (loaded,) = found
+        assert loaded.plan is not None
+        return replace(loaded, plan=replace(loaded.plan, version=version))
     raise ProjectError(problems, f"the store follows plan {version}, whose sources cannot be compiled any more")

@@ -22,6 +22,7 @@ from relight.metrics.retention import lifetime_by_churn, lived, turnovers
 from relight.metrics.spans import spans_of
 from relight.metrics.tables import MILLION, NO_AMOUNT, NO_CODE
 from relight.streams.envelope import Control
+from relight.streams.target_events import TARGET_MISSED
 
 if TYPE_CHECKING:
     from relight.config.measure_plan import MeasurePlan
@@ -60,6 +61,10 @@ class CustomerMeasures:
         for customer, detail in changed:
             yield Control(kind="measures", ingest_time=now, customer=customer, detail=dict(detail))
 
+    def values(self, names: Collection[str], now: int) -> dict[str, dict[str, Value]]:
+        """Return customer -> measure -> value as of an instant (µs), from what was read; what came later counts not."""
+        return _by_customer(_Work(self.log, now, self._monthly), names)
+
 
 @dataclass(slots=True)
 class _Work:
@@ -89,7 +94,7 @@ class _Work:
 def _orders(work: _Work) -> dict[int, Value]:
     counts = np.bincount(work.orders().who, minlength=len(work.log.people))
     known = np.zeros(len(counts), np.bool_)
-    for name in work.log.names():
+    for name in work.log.names() - {TARGET_MISSED}:  # of nobody
         who = work.log.table(name, before=work.now).who
         known[who[who >= 0]] = True
     return {int(code): int(counts[code]) for code in np.flatnonzero(known)}
@@ -198,8 +203,11 @@ _VALUES: Mapping[str, Callable[[_Work], Mapping[int, Value]]] = {
 
 def customer_values(log: MeasureLog, names: Collection[str], *, now: int) -> dict[str, dict[str, Value]]:
     """Return customer -> measure -> value as of an instant (µs), for those that are known."""
-    work = _Work(log, now, {})
-    people = log.people.names()
+    return _by_customer(_Work(log, now, {}), names)
+
+
+def _by_customer(work: _Work, names: Collection[str]) -> dict[str, dict[str, Value]]:
+    people = work.log.people.names()
     found: dict[str, dict[str, Value]] = {}
     for name in names:
         for code, value in _VALUES[name](work).items():

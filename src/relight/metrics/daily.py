@@ -53,29 +53,35 @@ class DailyMeasures:
         plan = self.log.plan
         told = self._told()
         for target in plan.targets.values():
-            end = day_start(period_start(to_local(now, plan.zone).date(), target.per), plan.zone)
+            end = period_end(plan, target, now)
             if target.done is not None or (target.name, end) in self._judged:
                 continue
             self._judged.add((target.name, end))
-            found = self._event(target, end, now)
+            found = missed_target(self.log, target, end, now)
             if found is not None and (target.name, str(found.properties["period"])) not in told:
                 yield found
-
-    def _event(self, target: Target, end: int, now: int) -> Event | None:
-        status = target_status(self.log.as_of(end), Asked(until=end), target)
-        if not status.misses or status.measure is None or status.measure.period is None:
-            return None
-        properties = {
-            "title": status.title,
-            "goal": goal_text(target, status.unit, self.log.plan.currency),
-            "value": figure_text(status.value, status.unit, self.log.plan.currency),
-            "owner": target.owner or "nobody",  # an empty one would be missing data for a letter
-        }
-        period = status.measure.period.label
-        return missed_target_event(properties, target=target.name, period=period, at=now)
 
     def _told(self) -> set[tuple[str, str]]:
         """Return (target, period) of the events that the log has already."""
         table, words = self.log.table(TARGET_MISSED), self.log.words.names()
         pairs = zip(table.texts["target"].tolist(), table.texts["period"].tolist(), strict=True)
         return {(words[target], words[period]) for target, period in pairs if NO_CODE not in (target, period)}
+
+
+def period_end(plan: MeasurePlan, target: Target, now: int) -> int:
+    """Return when the last period of a target that is over was over (µs)."""
+    return day_start(period_start(to_local(now, plan.zone).date(), target.per), plan.zone)
+
+
+def missed_target(log: MeasureLog, target: Target, end: int, now: int) -> Event | None:
+    """Return the event of a target that was missed in the period that ended at `end`, told at `now` (µs); else None."""
+    status = target_status(log.as_of(end), Asked(until=end), target)
+    if not status.misses or status.measure is None or status.measure.period is None:
+        return None
+    properties = {
+        "title": status.title,
+        "goal": goal_text(target, status.unit, log.plan.currency),
+        "value": figure_text(status.value, status.unit, log.plan.currency),
+        "owner": target.owner or "nobody",  # an empty one would be missing data for a letter
+    }
+    return missed_target_event(properties, target=target.name, period=status.measure.period.label, at=now)

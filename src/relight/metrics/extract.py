@@ -152,6 +152,12 @@ class MeasureLog:
                 self.take(event)
         self._settle()
 
+    def read_on(self, records: Iterable[Record]) -> None:
+        """Read records that follow those read before, in log order, none of them a copy."""
+        for record in records:
+            self.take(record)
+        self._settle()
+
     def take(self, record: Record) -> None:
         """Read one record, in log order."""
         self.reached = record.ingest_time if self.reached is None else max(self.reached, record.ingest_time)

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 
 import msgspec
 
-from relight.base.errors import StoreError
+from relight.base.errors import FaultError, StoreError
 from relight.base.instants import INSTANT_MIN
+from relight.messages.ledger import LedgerRow
 from relight.stores.checkpoint_blobs import Book, Writing
 from relight.stores.identity_hash import customer_hash, event_hash
 from relight.stores.interface import Appended, Batch, EventIdentity, Profile
@@ -45,6 +48,20 @@ class _State(msgspec.Struct, array_like=True):
     reader: bytes
 
 
+def one_batch(batches: Sequence[Batch]) -> Batch:
+    """Return everything of some batches as one, but positions and instants."""
+    if len(batches) == 1:
+        return batches[0]
+    return Batch(
+        log=list(chain.from_iterable(one.log for one in batches)),
+        rows=list(chain.from_iterable(one.rows for one in batches)),
+        outbox=list(chain.from_iterable(one.outbox for one in batches)),
+        dead=list(chain.from_iterable(one.dead for one in batches)),
+        tallies=list(chain.from_iterable(one.tallies for one in batches)),
+        duplicates_differing=sum(one.duplicates_differing for one in batches),
+    )
+
+
 class PartitionStore(MemoryStore):
     """See `interface.Store` for what each method promises; the ledger and the outbox are asked in PostgreSQL."""
 
@@ -65,12 +82,15 @@ class PartitionStore(MemoryStore):
         self._bytes = 0
         self._dirty: set[str] = set()
         self._members: list[set[str]] = [set()]
+        #: Batches that become durable together; None outside of it.
+        self._gathered: list[Batch] | None = None
 
     # -- the log ---------------------------------------------------------------------------------------------------
     def append(self, batch: Batch) -> Appended:
         offset = int(batch.positions.get(LOG_INPUT, str(self.offset)))
-        reached = INSTANT_MIN if batch.reached is None else batch.reached
-        known, conflicts = self.sink.write(batch, offset, reached)
+        known, conflicts = (0, ()) if self._gathered is not None else self._write([batch], offset)
+        if self._gathered is not None:
+            self._gathered.append(batch)
         for record, _ in batch.log:
             self._position += 1
             if record.customer is None:
@@ -81,6 +101,27 @@ class PartitionStore(MemoryStore):
         if batch.reached is not None:
             self._reached = batch.reached if self._reached is None else max(self._reached, batch.reached)
         return Appended(last_position=self._position, rows_known=known, conflicts=conflicts)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make batches durable as one: the offset that the last of them leads to is moved to with all they decided.
+
+        Raises FaultError where a row contradicts the ledger; whoever fails here leaves, since memory is ahead by then.
+        """
+        self._gathered = []
+        try:
+            yield
+            _, conflicts = self._write(self._gathered, self.offset)
+        finally:
+            self._gathered = None
+        if conflicts:
+            row = conflicts[0]
+            message = f"{len(conflicts)} rows contradict the ledger, first {row.rule} {row.customer} {row.occurrence}"
+            raise FaultError(message)
+
+    def _write(self, batches: Sequence[Batch], offset: int) -> tuple[int, tuple[LedgerRow, ...]]:
+        reached = max((one.reached for one in batches if one.reached is not None), default=INSTANT_MIN)
+        return self.sink.write(one_batch(batches), offset, reached)
 
     def last_position(self) -> int:
         return self._position

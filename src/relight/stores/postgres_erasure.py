@@ -15,6 +15,7 @@ from relight.stores.erasure_key import ANY_ERASED, ERASED, Keyed, make_erasure_k
 from relight.stores.identity_hash import customer_hash, event_hash, identity_hashes
 from relight.stores.interface import EventIdentity, Suppression
 from relight.stores.postgres_connection import Connection, Cursor
+from relight.stores.postgres_made import erase_made
 from relight.stores.record_codec import encode_record, open_record, seal_record
 from relight.stores.soft_notes import soft_note
 from relight.streams.envelope import Control, Record
@@ -31,6 +32,7 @@ SEARCHED = {
     "suppressions": ("cause",),
     "notes": ("value",),
     "inbox": ("body",),
+    "made_records": ("body",),
 }
 _GLOBAL = customer_hash(None)
 
@@ -79,6 +81,7 @@ def erase_person(connection: Connection, person: Person, keyed: Keyed, *, note: 
             words=words,
         )
         cursor.execute("DELETE FROM links WHERE key = ANY(%b::text[])", (keys,))
+        erase_made(cursor, customers)
         cursor.execute("DELETE FROM checkpoints WHERE customer = ANY(%b::text[])", (customers,))
         # Not deleted: a number of the journal is never given twice, how far it was read is one of them.
         for key in keys:

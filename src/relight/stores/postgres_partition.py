@@ -18,6 +18,7 @@ from relight.stores.crash import crash_point
 from relight.stores.interface import Batch
 from relight.stores.postgres_batch import write_decisions
 from relight.stores.postgres_connection import Connection, Cursor
+from relight.stores.postgres_made import insert_made
 
 _T = TypeVar("_T")
 
@@ -76,6 +77,7 @@ class PartitionSink:
     def _repeat(self, cursor: Cursor, batch: Batch) -> tuple[int, tuple[LedgerRow, ...]]:
         known = postgres_ledger.insert_rows(cursor, batch.rows)
         postgres_outbox.insert_messages(cursor, batch.outbox)
+        insert_made(cursor, (record for record, _ in batch.log))
         epoch, _ = _state(cursor, self.partition, lock=bool(batch.rows))
         if epoch != self.epoch:
             raise FencedError(f"partition {self.partition} belongs to epoch {epoch}, this is {self.epoch}")
@@ -83,6 +85,7 @@ class PartitionSink:
 
     def _advance(self, cursor: Cursor, batch: Batch, offset: int, reached: int) -> tuple[int, tuple[LedgerRow, ...]]:
         done = write_decisions(cursor, replace(batch, positions={}, reached=None))
+        insert_made(cursor, (record for record, _ in batch.log))
         crash_point("inside_append")
         moved = cursor.execute(
             "UPDATE partitions SET next_offset = %s, reached = greatest(reached, %s)"

@@ -187,6 +187,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX inbox_token ON inbox (token) WHERE token IS NOT NULL",
         "CREATE INDEX inbox_words ON inbox (position) WHERE kind <> 'event'",
     ),
+    (
+        # On a cluster: what workers put into a customer's log themselves, which the log topic has not.
+        (
+            "CREATE TABLE made_records (who bigint NOT NULL, what bigint NOT NULL, at bigint NOT NULL,"
+            " is_control boolean NOT NULL, body bytea NOT NULL, crc bigint NOT NULL, PRIMARY KEY (who, what))"
+        ),
+    ),
 )
 #: Version this program writes.
 SCHEMA_VERSION = len(MIGRATIONS)

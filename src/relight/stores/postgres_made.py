@@ -1,0 +1,65 @@
+"""Records that a cluster's workers put into customers' logs themselves, and that the log topic therefore has not.
+
+They follow from the topic: a worker that folds it again makes them again. They are kept for those who ask why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from relight.stores.identity_hash import customer_hash, event_hash
+from relight.stores.postgres_connection import Cursor
+from relight.stores.record_codec import encode_record, open_sealed, seal
+from relight.streams.envelope import Control, Event, Record
+from relight.streams.target_events import TARGET_CUSTOMER, TARGET_STREAM
+
+
+def is_made(record: Record) -> bool:
+    """Return whether a worker makes such a record: measures of a customer, a missed target."""
+    if isinstance(record, Control):
+        return record.kind == "measures"
+    return (record.stream, record.customer) == (TARGET_STREAM, TARGET_CUSTOMER)
+
+
+def insert_made(cursor: Cursor, records: Iterable[Record]) -> None:
+    """Keep those of some records that a worker made; one that is kept already stays."""
+    rows = sorted(_row(record) for record in records if is_made(record))
+    if rows:
+        cursor.execute(
+            "INSERT INTO made_records (who, what, at, is_control, body, crc) SELECT * FROM unnest(%b::bigint[],"
+            " %b::bigint[], %b::bigint[], %b::boolean[], %b::bytea[], %b::bigint[]) ON CONFLICT DO NOTHING",
+            tuple(list(column) for column in zip(*rows, strict=True)),
+        )
+
+
+def _row(record: Record) -> tuple[int, int, int, bool, bytes, int]:
+    body, at = encode_record(record), record.ingest_time
+    is_control = isinstance(record, Control)
+    what = event_hash(record.kind, str(at)) if isinstance(record, Control) else event_hash(record.stream, record.id)
+    return customer_hash(record.customer), what, at, is_control, body, seal(_place(at), body)
+
+
+def _place(at: int) -> str:
+    return f"made record at {at}"
+
+
+def read_made(cursor: Cursor, customer: str, until: int) -> list[Record]:
+    """Return what was made of a customer up to an instant (µs, inclusive), in order; StoreError for damage."""
+    rows = cursor.execute(
+        "SELECT at, is_control, body, crc FROM made_records WHERE who = %s AND at <= %s ORDER BY at",
+        (customer_hash(customer), until),
+    ).fetchall()
+    found: list[Record] = []
+    for at, is_control, body, crc in rows:
+        sound = open_sealed(_place(at), body, crc)
+        kind: type[Record] = Control if is_control else Event
+        found.append(msgspec.msgpack.decode(sound, type=kind))
+    return [record for record in found if record.customer == customer]  # hashes may agree where customers differ
+
+
+def erase_made(cursor: Cursor, customers: Iterable[str]) -> None:
+    """Take out what was made of some customers."""
+    hashes = [customer_hash(one) for one in customers]
+    cursor.execute("DELETE FROM made_records WHERE who = ANY(%b::bigint[])", (hashes,))
