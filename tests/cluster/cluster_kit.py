@@ -16,9 +16,10 @@ from pathlib import Path
 
 import msgspec
 
+from relight.cli.project import day_maker_of
 from relight.config.loader import LoadedProject, load_project
 from relight.messages.ledger import LedgerRow
-from relight.simulate.simulate import SimulationResult, simulate_folder
+from relight.simulate.simulate import SimulationResult, simulate
 from relight.stores.postgres import PostgresStore
 from relight.transports.kafka_clients import log_topic, open_admin, worker_group
 from relight.transports.kafka_publish import Row, publish, read_published
@@ -269,7 +270,8 @@ def embedded(folder: Path, cluster: Cluster) -> SimulationResult:
     """Return what the same project, read from its files under the cluster's project name, decides."""
     config = folder / "config/default.yaml"
     config.write_text(re.sub(r"(project: \{name: )([^,]+)", rf"\g<1>{cluster.name}", config.read_text()))
-    return simulate_folder(folder)
+    project = load_project(folder, env=os.environ)
+    return simulate(project, day_maker=day_maker_of(project))
 
 
 def without_version(rows: list[LedgerRow]) -> list[tuple[object, ...]]:

@@ -16,6 +16,7 @@ SECONDS = {
     "cluster/test_equal.py": 31,
     "cluster/test_live.py": 30,
     "cluster/test_questions.py": 30,
+    "cluster/test_measures.py": 25,
     "acceptance/test_bench.py": 28,
     "browser/test_desk.py": 25,
     "browser/test_web_pages.py": 24,

@@ -77,7 +77,10 @@ class ClusterMeasures:
             assert plan is not None
             self._version, self._customers, self._until = version, CustomerMeasures(plan), INSTANT_MIN
         if self._until < now:
-            self._customers.log.read_on(self._copy.between(self._until, now))
+            log = self._customers.log
+            for record in self._copy.between(self._until, now):
+                log.take(record)
+            log.settle()
             self._until = now
         return self._customers
 

@@ -34,7 +34,6 @@ _RULE = "rule"
 #: Rows of a table that are kept as lists before they become arrays.
 ROWS_AS_LISTS_MAX = 262_144
 
-
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Event)
 
@@ -139,7 +138,7 @@ class MeasureLog:
             for position, record in store.read_log(self.position):
                 self.take(record)
                 self.position = position
-        self._settle()
+        self.settle()
         return self.position - before
 
     def read_events(self, events: Iterable[Event]) -> None:
@@ -150,16 +149,10 @@ class MeasureLog:
             if identity not in seen:
                 seen.add(identity)
                 self.take(event)
-        self._settle()
-
-    def read_on(self, records: Iterable[Record]) -> None:
-        """Read records that follow those read before, in log order, none of them a copy."""
-        for record in records:
-            self.take(record)
-        self._settle()
+        self.settle()
 
     def take(self, record: Record) -> None:
-        """Read one record, in log order."""
+        """Read one record, in log order; `settle` after the last of them."""
         self.reached = record.ingest_time if self.reached is None else max(self.reached, record.ingest_time)
         if isinstance(record, Control):
             self._take_control(record)
@@ -307,7 +300,8 @@ class MeasureLog:
         """Return the event names that are kept."""
         return frozenset(self._growing)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Let tables know of what was taken."""
         for name, grown in self._growing.items():
             if grown.who:
                 self._frozen.pop(name, None)
