@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from relight.cli.history import History
     from relight.engine.explain import Explanation, Finding, RuleStory
     from relight.messages.ledger import LedgerRow
-    from relight.messages.life import MessageState
 
 #: Ledger rows of one rule that are shown, the newest.
 ROWS_SHOWN = 12
@@ -62,7 +61,7 @@ def command(
         history = with_waiting(found, history, customer)
     told = _explain(found, history, customer, rule, at_text)
     if as_json:
-        say_json("explain", _as_json(told, history.journal))
+        say_json("explain", _as_json(told, history))
     elif rule is None:
         _say_all(told)
     else:
@@ -71,7 +70,15 @@ def command(
             row.occurrence_key: row_word(row, history.journal.get(row.occurrence_key), outbox)
             for row in told.stories[0].rows
         }
-        _say_rule(told, told.stories[0], at_text, words)
+        _say_rule(told, told.stories[0], at_text, words, _answers_told(history))
+
+
+def _answers_told(history: History) -> dict[str, str]:
+    """Return occurrence key -> what was last said about its message, where it did not simply go out."""
+    from relight.messages.life import MessageState
+
+    plain = (MessageState.ACCEPTED, MessageState.DELIVERED)
+    return {key: text for key, text in history.answers.items() if history.journal.get(key) not in plain}
 
 
 def _explain(project: Project, history: History, customer: str, rule: str | None, at_text: str | None) -> Explanation:
@@ -140,12 +147,14 @@ def _say_all(told: Explanation) -> None:
 
 
 # ---------------------------------------------------------------- one rule
-def _say_rule(told: Explanation, story: RuleStory, at_text: str | None, words: Mapping[str, str]) -> None:
+def _say_rule(
+    told: Explanation, story: RuleStory, at_text: str | None, words: Mapping[str, str], answers: Mapping[str, str]
+) -> None:
     from relight.engine.explain import clock, tell
 
     asked = "asked about now," if at_text is None else "asked about"
     say(f"{click.style(tell(story.headline), bold=True)}    {asked} {clock(told.at, told.zone)} {told.zone}")
-    _say_rows(told, story, words)
+    _say_rows(told, story, words, answers)
     for title, findings in (("waits for", story.trigger), ("audience now", story.audience), ("gate now", story.gate)):
         if findings:
             say(f"{title}:")
@@ -159,7 +168,7 @@ def _say_rule(told: Explanation, story: RuleStory, at_text: str | None, words: M
     say(_try(told, story))
 
 
-def _say_rows(told: Explanation, story: RuleStory, words: Mapping[str, str]) -> None:
+def _say_rows(told: Explanation, story: RuleStory, words: Mapping[str, str], answers: Mapping[str, str]) -> None:
     from relight.engine.explain import clock
 
     if not story.rows:
@@ -168,7 +177,13 @@ def _say_rows(told: Explanation, story: RuleStory, words: Mapping[str, str]) -> 
     say("ledger:" + (f" the last {ROWS_SHOWN} of {len(story.rows)} rows" if len(story.rows) > ROWS_SHOWN else ""))
     shown = story.rows[-ROWS_SHOWN:]
     cells = [
-        (clock(row.judged, told.zone), row.step or "(entry)", words[row.occurrence_key], _why(row), row.place or "")
+        (
+            clock(row.judged, told.zone),
+            row.step or "(entry)",
+            words[row.occurrence_key],
+            _why(row) or answers.get(row.occurrence_key, ""),
+            row.place or "",
+        )
         for row in shown
     ]
     for line in table(cells):
@@ -204,7 +219,7 @@ def _try(told: Explanation, story: RuleStory) -> str:
 
 
 # ---------------------------------------------------------------- JSON
-def _as_json(told: Explanation, journal: Mapping[str, MessageState]) -> dict[str, object]:
+def _as_json(told: Explanation, history: History) -> dict[str, object]:
     from relight.base.instants import iso_utc
 
     return {
@@ -213,11 +228,11 @@ def _as_json(told: Explanation, journal: Mapping[str, MessageState]) -> dict[str
         "zone": told.zone,
         "records": told.records,
         "plan_version": told.plan_version,
-        "rules": [_story_as_json(story, journal) for story in told.stories],
+        "rules": [_story_as_json(story, history) for story in told.stories],
     }
 
 
-def _story_as_json(story: RuleStory, journal: Mapping[str, MessageState]) -> dict[str, object]:
+def _story_as_json(story: RuleStory, history: History) -> dict[str, object]:
     from relight.base.instants import iso_utc
     from relight.engine.explain import tell
 
@@ -235,7 +250,8 @@ def _story_as_json(story: RuleStory, journal: Mapping[str, MessageState]) -> dic
                 "occurrence": row.occurrence,
                 "step": row.step,
                 "state": row.state.value,
-                "delivery": journal[row.occurrence_key].value if row.occurrence_key in journal else None,
+                "delivery": None if (state := history.journal.get(row.occurrence_key)) is None else state.value,
+                "answer": history.answers.get(row.occurrence_key),
                 "reason": row.reason,
                 "leaf": row.leaf,
                 "number": row.number,

@@ -46,6 +46,8 @@ class History:
     ledger: Sequence[LedgerRow] | None = None
     #: Occurrence key -> where its message is in its life.
     journal: Mapping[str, MessageState] = field(default_factory=dict)
+    #: Occurrence key -> what was last said about its message: the provider's words, or why it waits.
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -95,6 +97,7 @@ def history_of_store(project: Project, customer: str) -> History:
             reached=past.last,
             ledger=rows,
             journal={key: status.state for key, status in statuses if status is not None},
+            answers={one.occurrence_key: one.text for one in store.attempts_of(customer) if one.text},
         )
 
 

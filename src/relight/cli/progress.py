@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: one moving line on a terminal, a plain line every few seconds elsewhere."""
+"""Progress of long work on stderr: one moving line on a terminal; elsewhere a plain line where something moved."""
 
 from __future__ import annotations
 
@@ -20,12 +20,19 @@ PLAIN_SECONDS = 5.0
 class Progress:
     """Shows how far something is; a context."""
 
-    def __init__(self, title: str, *, total: int | None = None, unit: str = "events") -> None:
-        """Say what is done. total: how many there will be, None where nobody knows."""
-        self._title, self._total, self._unit = title, total, unit
+    def __init__(
+        self, title: str, *, total: int | None = None, unit: str = "events", every: float = PLAIN_SECONDS
+    ) -> None:
+        """Say what is done.
+
+        total: how many there will be, None where nobody knows. every: least time between two plain lines (s).
+        """
+        self._title, self._total, self._unit, self._every = title, total, unit, every
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._began = self._last = time.monotonic()
+        #: What the last plain line said: who waits for events for hours says nothing anew.
+        self._said: tuple[int, str] | None = None
 
     @property
     def seconds(self) -> float:
@@ -68,8 +75,8 @@ class Progress:
             self._bar.update(self._task, completed=done, told=told)
             return
         now = time.monotonic()
-        if now - self._last >= PLAIN_SECONDS:
-            self._last = now
+        if now - self._last >= self._every and (done, told) != self._said:
+            self._last, self._said = now, (done, told)
             share = f" ({done / self._total:.0%})" if self._total else ""
             click.echo(f"  {done:,} {self._unit}{share}, {told + ', ' if told else ''}{self.seconds:.0f} s", err=True)
 

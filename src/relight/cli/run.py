@@ -111,7 +111,6 @@ def carry_out(
     shows_progress: bool = True,
 ) -> RunSummary:
     """Run a project with progress on stderr; Ctrl-C and SIGTERM stop it after the batch at hand."""
-    from relight.base.instants import to_local
     from relight.cli.progress import Progress
     from relight.engine.run import run_project
     from relight.engine.telemetry.tracing import no_spans, open_tracing
@@ -126,10 +125,7 @@ def carry_out(
             stack.enter_context(progress)
 
         def show(done: RunProgress) -> None:
-            day = to_local(done.reached, zone).strftime("%d %b %Y")
-            progress.update(
-                done.events + done.duplicates + done.dead, f"time is at {day}, {count_of(done.mails, 'mail')}"
-            )
+            progress.update(done.events + done.duplicates + done.dead, told_of(done, zone))
 
         return run_project(
             project.loaded,
@@ -142,6 +138,14 @@ def carry_out(
             span=span,
             day_maker=day_maker_of(project.loaded),
         )
+
+
+def told_of(done: RunProgress, zone: str) -> str:
+    """Return what is said beside the events: what left, which an earlier run may have decided."""
+    from relight.base.instants import to_local
+
+    day = to_local(done.reached, zone).strftime("%d %b %Y")
+    return f"time is at {day}, {count_of(done.handed_over, 'mail')} handed over"
 
 
 def _exposition(project: Project, stack: ExitStack) -> Exposition | None:

@@ -131,7 +131,17 @@ def _story(told: Retold, rule: Rule, rows: list[LedgerRow], journal: Mapping[str
         return story
     last = next(row for row in reversed(rows) if row.state is RowState.PENDING)
     reason = told.outcomes.get(last.occurrence_key, "")
-    return after_sending(story, journal.get(last.occurrence_key), told.customer, reason)
+    state = journal.get(last.occurrence_key)
+    return after_sending(story, state, told.customer, reason=reason, leaves=_leaves(told, last))
+
+
+def _leaves(told: Retold, row: LedgerRow) -> Said | None:
+    """Return when a decided mail will leave and why not before; None where its time has come."""
+    if row.scheduled is None or row.scheduled <= told.at:
+        return None
+    is_gap = told.turn.state.past_gaps(row.judged) > row.judged
+    line = Line.SENT_AFTER_START if is_gap else Line.SENT_AT
+    return say(line, when=Moment(row.scheduled, told.turn.zone))
 
 
 # ---------------------------------------------------------------- the conclusion

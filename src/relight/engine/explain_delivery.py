@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from relight.engine.explain_lines import Line, say
+from relight.engine.explain_lines import Line, Said, say
 from relight.engine.explain_words import Finding, Mark
 from relight.messages.life import MessageState
 from relight.messages.reasons import Reason, RowState
@@ -53,15 +53,26 @@ _STOPPED: Mapping[str, Line] = {
 }
 
 
-def after_sending(story: RuleStory, state: MessageState | None, customer: str, reason: str = "") -> RuleStory:
+def after_sending(
+    story: RuleStory,
+    state: MessageState | None,
+    customer: str,
+    *,
+    reason: str = "",
+    leaves: Said | None = None,
+) -> RuleStory:
     """Return the story of a message that passed the gate as the delivery journal goes on with it.
 
     state: where the message is; None where no journal is kept, as in a simulation. reason: of its outcome, where the
-    log has it.
+    log has it. leaves: when a message that waits will leave, where that is known to lie ahead.
     """
     if state is None or state not in _WORDS:
         return story
     outcome, line, meaning = _WORDS[state]
+    if state is MessageState.PENDING and leaves is not None:
+        return replace(
+            story, outcome=outcome, headline=say(line, customer=customer, rule=story.rule), next=leaves
+        )  # fmt: skip
     names = {"headline": story.headline} if line is Line.COMPLAINED else {"customer": customer, "rule": story.rule}
     headline = say(line, **names)
     if outcome == "not_sent":

@@ -20,6 +20,11 @@ ENGLISH: Final[Mapping[Line, str]] = {
     Line.MAYBE_GOT: "it is unknown whether {customer} got {rule}",
     Line.COMPLAINED: "{headline}, and complained about it",
     Line.TO_BE_SENT: "Its mail is decided and waits to be sent.",
+    Line.SENT_AT: "Its mail is decided and leaves {when}.",
+    Line.SENT_AFTER_START: (
+        "Its mail is decided and leaves {when}: after a start, programs have that long to deliver events "
+        "that they held back (`catch_up`)."
+    ),
     Line.BEING_SENT: "Its mail is being sent.",
     Line.BOUNCED: "the mail bounced",
     Line.REFUSED: "the provider refused the mail",

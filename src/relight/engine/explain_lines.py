@@ -26,6 +26,8 @@ class Line(StrEnum):
     MAYBE_GOT = auto()
     COMPLAINED = auto()
     TO_BE_SENT = auto()
+    SENT_AT = auto()
+    SENT_AFTER_START = auto()
     BEING_SENT = auto()
     BOUNCED = auto()
     REFUSED = auto()

@@ -23,6 +23,11 @@ TURKISH: Final[Mapping[Line, str]] = {
     Line.MAYBE_GOT: "{customer}, {rule} iletisini aldı mı bilinmiyor",
     Line.COMPLAINED: "{headline}; ileti istenmeyen olarak bildirildi",
     Line.TO_BE_SENT: "İletisi kararlaştırıldı, gönderilmeyi bekliyor.",
+    Line.SENT_AT: "İletisi kararlaştırıldı, gönderilme anı {when}.",
+    Line.SENT_AFTER_START: (
+        "İletisi kararlaştırıldı, gönderilme anı {when}: sistem açıldıktan sonra, bekletilen olayların gelmesi için o "
+        "zamana kadar süre tanınır (`catch_up`)."
+    ),
     Line.BEING_SENT: "İletisi gönderiliyor.",
     Line.BOUNCED: "ileti geri döndü",
     Line.REFUSED: "sağlayıcı iletiyi reddetti",

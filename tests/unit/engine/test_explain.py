@@ -326,3 +326,20 @@ def test_a_message_is_told_as_the_delivery_journal_goes_on(state: MessageState, 
     key = next(row.occurrence_key for row in one.rows() if row.state is RowState.PENDING)
     (found,) = asked(one, "2026-01-10 10:00", "r", journal={key: state}).stories
     assert (found.outcome, tell(found.headline)) == (outcome, headline)
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "words"),
+    [
+        ("2026-01-09 12:03", "Its mail is decided and leaves 9 Jan 2026 12:05: after a start, programs have that long"),
+        ("2026-01-09 12:05", "Its mail is decided and waits to be sent."),
+    ],
+)
+def test_a_mail_that_waits_after_a_start_says_until_when(asked_at: str, words: str) -> None:
+    """H9, G3: what is decided while late senders may still deliver says when it leaves, and why not at once."""
+    one = story({"r": "{trigger: {event: cart}, class: transactional, send: hello}"}).known("2026-01-01 08:00")
+    one.gap("2026-01-09 08:00", "2026-01-09 12:05").event("cart", "2026-01-09 12:02").until("2026-01-09 12:05")
+    key = next(row.occurrence_key for row in one.rows() if row.state is RowState.PENDING)
+    (found,) = asked(one, asked_at, "r", journal={key: MessageState.PENDING}).stories
+    assert found.next is not None
+    assert tell(found.next).startswith(words)

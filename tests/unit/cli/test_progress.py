@@ -1,0 +1,43 @@
+"""What long work says of itself where no line can move."""
+
+from __future__ import annotations
+
+import pytest
+
+from relight.base.instants import DAY
+from relight.cli.progress import Progress
+from relight.cli.run import told_of
+from relight.engine.run import RunProgress
+
+
+def test_a_plain_line_comes_only_where_something_moved(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who waits for events reads each state once: nothing is said again while nothing happens."""
+    with Progress("Running", every=0) as progress:
+        for done, told in (
+            (0, "0 mails"),
+            (0, "0 mails"),
+            (0, "2 mails"),
+            (0, "2 mails"),
+            (7, "2 mails"),
+            (7, "2 mails"),
+        ):
+            progress.update(done, told)
+    assert [line.rpartition(", ")[0] for line in capsys.readouterr().err.splitlines()[1:]] == [
+        "  0 events, 0 mails",
+        "  0 events, 2 mails",
+        "  7 events, 2 mails",
+    ]
+
+
+def test_a_plain_line_comes_after_its_time(capsys: pytest.CaptureFixture[str]) -> None:
+    """However much moves, a line comes once in `every` seconds."""
+    with Progress("Running", every=3_600) as progress:
+        for done in range(100):
+            progress.update(done)
+    assert capsys.readouterr().err == "Running …\n"
+
+
+def test_a_run_tells_what_left() -> None:
+    """Mails that an earlier process decided count where they leave: in this one."""
+    done = RunProgress(events=0, duplicates=0, dead=0, rows=0, mails=0, handed_over=2, reached=20_000 * DAY)
+    assert told_of(done, "Europe/Istanbul") == "time is at 04 Oct 2024, 2 mails handed over"
