@@ -55,9 +55,9 @@ class Reader:
             os.chdir(self.folder)
             return 0, ""
         if text.startswith("export "):
-            name, _, value = shlex.split(text)[1].partition("=")
-            os.environ[name] = value
-            return 0, ""
+            name, _, value = text.removeprefix("export ").partition("=")
+            code, os.environ[name] = _in_shell(f"printf %s {value}")
+            return code, ""
         if text.startswith("kill %"):
             return self._end(int(text.removeprefix("kill %")) - 1)
         if text.endswith(" &"):

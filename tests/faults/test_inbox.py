@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 from contextlib import closing
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from relight.base.instants import DAY, HOUR, SECOND, iso_utc
+from relight.config.loader import load_project
+from relight.engine.run import run_project
 from relight.messages.identity import occurrence_digest
 from relight.stores.inbox import Inbox
 from relight.stores.inbox_interface import InboxKind, NewEntry
@@ -17,7 +20,7 @@ from relight.stores.inbox_words import Word, word_entry
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control, Event
 from tests.faults.checker import mails_in
-from tests.faults.small_project import QUIET, T0, add, line, write_project
+from tests.faults.small_project import QUIET, SECRET, T0, add, line, write_project
 from tests.faults.test_live import live
 
 RULE = QUIET.replace("send: hello", "send: hello\n")
@@ -134,6 +137,27 @@ def test_a_recorded_project_reads_its_inbox_too(tmp_path: Path) -> None:
         "bob@mail.example"
     ]
     assert ("consent", T0 + 8 * DAY) in records(folder)
+
+
+def test_what_arrived_keeps_its_time_behind_recorded_files(tmp_path: Path) -> None:
+    """H1: where a project has finished files and events over HTTP, what arrived while nothing ran stands in the log at the
+    time it arrived, not where the files end: it is not from the future there, and its mail is not long expired.
+    """
+    folder = write_project(tmp_path, {"quiet": RULE})
+    add(folder, line(0, "ada", "used", T0, arrives=T0))
+    (folder / "streams/site.yaml").write_text(HTTP_STREAM.replace("http: app", "http: site"))
+    arrived = T0 + 300 * DAY
+    event = dataclasses.replace(row(7, arrived), name="site")
+    put(folder, consent("ada", arrived, given=True), event, consent("ada", arrived + SECOND, given=False))
+    project = load_project(folder, env={"LINK_SECRET": SECRET})
+    summary = run_project(project, clock=lambda: arrived + HOUR, once=True)
+    assert summary.dead == 0
+    assert records(folder) == [
+        ("e0", T0),
+        ("consent", T0),  # a word takes effect as soon as it is read
+        ("e7", arrived),
+        ("consent", arrived + SECOND),
+    ]
 
 
 def addressees(mail: bytes) -> list[str]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relight.base.errors import ServiceError
+from relight.base.errors import ServiceError, UsageError
 from relight.cli.exit_codes import ExitCode
-from relight.cli.output import say
+from relight.cli.output import note, say
 
 if TYPE_CHECKING:
     from relight.delivery.sendgrid_faults import Fault
+    from relight.delivery.sendgrid_feed import Feed
     from relight.delivery.sendgrid_standin import StandIn
 
 
@@ -35,6 +36,11 @@ def command() -> None:
 @click.option("--fault", "faults", multiple=True, help="How the next request ends; may be given several times.")
 @click.option("--always", help="How every request ends.")
 @click.option("--events", metavar="URL", help="Where signed reports of what became of each mail are posted.")
+@click.option(
+    "--signing-key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of the key that signs reports, made where there is none; FILE.pub verifies them.",
+)
 @click.option("--list-faults", is_flag=True, help="Say what --fault takes, and end.")
 def sendgrid(
     *,
@@ -45,6 +51,7 @@ def sendgrid(
     faults: tuple[str, ...],
     always: str | None,
     events: str | None,
+    signing_key: Path | None,
     list_faults: bool,
 ) -> int:
     """Serve SendGrid's send call on 127.0.0.1 until Ctrl-C: refuse what SendGrid refuses, keep the rest, send nothing.
@@ -66,10 +73,11 @@ def sendgrid(
         raise click.ClickException(str(error)) from error
     from relight.delivery.sendgrid_standin import AcceptedLog, StandIn
 
+    feed = None if events is None else _feed(events, signing_key)
     standin = StandIn(log=AcceptedLog(log), key=key, limit=rate, always=None if always is None else _fault(always))
     standin.script.extend(wishes)
     try:
-        asyncio.run(_serve(standin, port, events))
+        asyncio.run(_serve(standin, port, feed))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -87,13 +95,31 @@ def _fault(name: str) -> Fault:
         raise click.UsageError(f"there is no fault '{name}'; --list-faults names them") from error
 
 
-async def _serve(standin: StandIn, port: int, events: str | None) -> None:
+def _feed(url: str, signing_key: Path | None) -> Feed:
+    """Return what posts reports to `url`, and says where they are not taken."""
+    from relight.delivery.sendgrid_feed import Feed, kept_key, new_key
+
+    try:
+        private = new_key() if signing_key is None else kept_key(signing_key)
+    except ValueError as error:
+        message = f"--signing-key: {signing_key} holds no private key of the curve P-256"
+        raise UsageError(message, help_text="name a file that does not exist yet: it is made") from error
+    except OSError as error:
+        message = f"--signing-key: {signing_key} cannot be used: {error.strerror}"
+        raise ServiceError(message, help_text="name a file in a folder that may be written") from error
+    feed = Feed(url, private)
+    verify = "is SENDGRID_WEBHOOK_KEY, where `relight web` was started, the key above?"
+    wait = "is `relight web` up? They are posted again for two minutes"
+    feed.on_trouble = lambda text: note(
+        f"reports are not taken at {url}: {text}; {verify if text.startswith('403') else wait}"
+    )
+    return feed
+
+
+async def _serve(standin: StandIn, port: int, feed: Feed | None) -> None:
     from collections.abc import Mapping
     from typing import Any
 
-    from relight.delivery.sendgrid_feed import Feed
-
-    feed = None if events is None else Feed(events)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -110,7 +136,7 @@ async def _serve(standin: StandIn, port: int, events: str | None) -> None:
     async with standin.listening(port) as bound:
         say(f"SendGrid stands in at http://127.0.0.1:{bound}; Ctrl-C ends it. Nothing is sent.")
         if feed is not None:
-            say(f"Reports go to {events}; they verify with SENDGRID_WEBHOOK_KEY={feed.public_key}")
+            say(f"Reports go to {feed.url}; they verify with SENDGRID_WEBHOOK_KEY={feed.public_key}")
         await ended.wait()
     if feed is not None:
         with contextlib.suppress(TimeoutError):

@@ -41,6 +41,8 @@ INBOX_STREAM = "inbox"
 POLLED_ENTRIES_MAX = 200
 #: Positions in a stream that one entry's rows have between them and the next entry's.
 POSITIONS_PER_ENTRY = 1_000
+#: Kinds of entries that become events.
+_EVENTS = frozenset({InboxKind.EVENT, InboxKind.REPLY})
 #: How long entries of events are kept after the engine took them (µs): as old as a backup of the store may be.
 KEPT_SPAN = 7 * DAY
 #: What an entry becomes.
@@ -80,11 +82,12 @@ class InboxInput:
     #: An order to erase may stand before `place`: one was read, or nobody has looked since the start.
     _has_erased: bool = True
 
-    def poll(self, earliest: int, latest: int, most: int) -> Polled:
+    def poll(self, earliest: int, latest: int, most: int, *, until_event: bool = False) -> Polled:
         """Return new entries as records in order of arrival: no further entry once there are `most` records.
 
         A command comes alone. earliest, latest: ingest times (µs) that the records may have; an entry has the time it
-        arrived where it lies between them. The caller makes records and positions durable together.
+        arrived where it lies between them. until_event: leave the first entry that becomes an event, and those
+        behind it. The caller makes records and positions durable together.
         """
         if self.place is None:
             self.place = int(self.store.positions().get(INBOX_POSITION, "0"))
@@ -94,6 +97,8 @@ class InboxInput:
         records: list[InboxRecord] = []
         taken = 0
         for entry in entries:
+            if until_event and entry.kind in _EVENTS:
+                break
             if taken and (entry.kind is InboxKind.COMMAND or len(records) >= most):
                 break
             now = max(earliest, min(entry.received, latest))
@@ -103,6 +108,8 @@ class InboxInput:
             self.place = entry.position
             if entry.kind is InboxKind.COMMAND:
                 break
+        if not taken:
+            return Polled()
         has_more = taken < len(entries) or len(entries) == min(most, POLLED_ENTRIES_MAX)
         return Polled(records=records, positions={INBOX_POSITION: str(self.place)}, has_more=has_more)
 

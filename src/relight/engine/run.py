@@ -59,8 +59,6 @@ IDLE_SECONDS = 0.2
 IDLE_STEP = 1_000_000
 #: Batches of finished files between two checkpoints: what recovery folds again at the most, in batches.
 CHECKPOINT_BATCHES = 50
-
-
 #: Batches between two rounds of writing files: one flush of the disk serves many mails.
 SEND_BATCHES = 8
 
@@ -160,7 +158,6 @@ def run_project(  # noqa: PLR0913 - one run, all of it by keyword
             exposition=exposition,
             is_live=any(not stream.source.is_finished for stream in project.streams.values()),
         )
-        run.clock, run.stop, run.on_progress = clock, stop or threading.Event(), on_progress
         run.engine.days = days_of(project.plan, day_maker)
         return run.go(until=until, once=once)
 
@@ -209,6 +206,7 @@ class _Run:
         self.summary = RunSummary()
         self.feed = Feed(streams=project.streams, folder=project.folder)
         self._batches = 0
+        self._goes_live = any(not stream.source.is_finished for stream in project.streams.values())
         #: When the last checkpoint was written, at the wall clock (µs).
         self._checkpointed = 0
 
@@ -306,9 +304,15 @@ class _Run:
         self._after_batch()
 
     def _take_waiting(self) -> None:
-        """Take what the inbox holds, as of the instant the recorded files have come to."""
-        now = self.engine.progress.reached
-        while now > INSTANT_MIN and (polled := self.inbox.poll(now, now, self.settings.engine.batch)).positions:
+        """Take what the inbox holds, as of the instant the recorded files have come to.
+
+        Where inputs grow, its events arrived after the files' time: they wait for theirs (H1).
+        """
+        now, most = self.engine.progress.reached, self.settings.engine.batch
+        while now > INSTANT_MIN:
+            polled = self.inbox.poll(now, now, most, until_event=self._goes_live)
+            if not polled.positions:
+                return
             self._take_polled(polled)
 
     def _take_polled(self, polled: Polled, *, reached: int | None = None) -> None:
