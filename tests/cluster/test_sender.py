@@ -15,12 +15,15 @@ from relight.config.loader import LoadedProject, load_project
 from relight.engine.cluster_sender import run_sender
 from relight.engine.guard_commands import release_entry
 from relight.engine.operator_commands import ReplayOrder, SettleOrder, replay_entry, settle_entry
+from relight.engine.sending_brake import BRAKE_MAILS_MIN, HARD_BOUNCES_MIN
 from relight.messages.addresses import address_hash
+from relight.messages.bounces import SOFT_BOUNCE_DAYS_MAX
 from relight.messages.identity import occurrence_digest
+from relight.messages.ledger import OutboxMessage
 from relight.messages.life import MessageCause, MessageState
 from relight.stores.inbox_interface import InboxKind, NewEntry
 from relight.stores.inbox_words import Reply, Word, reply_entry, word_entry
-from relight.stores.interface import Batch
+from relight.stores.interface import Batch, Settlement
 from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_inbox import PostgresInbox
 from relight.stores.postgres_turns import take_relay_turn
@@ -138,6 +141,81 @@ def test_the_volume_guard_pauses_the_workers(tmp_path: Path, broker: KafkaBroker
         _sender(project)()
     told = [one for one in _read(broker, control_topic(name)) if isinstance(one, Control)]
     assert [(one.kind, one.subject) for one in told] == [("pause", "*"), ("resume", "*"), ("pause", "*")]
+
+
+def test_the_sending_brake_stops_a_class_on_a_cluster(
+    tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer
+) -> None:
+    """Too many dead addresses among a class's mails stop it in every sender, the workers hear of it by one record in the
+    log, the other class goes on; `relight release` lets both go on, counted anew.
+    """
+    name, url, project = _project(tmp_path, broker, postgres, config="brakes: {hard_bounces: {warn: 2%, stop: 5%}}\n")
+    send = _sender(project)
+    mails = [_mail(n, f"c{n}@mail.example") for n in range(BRAKE_MAILS_MIN)]
+    with closing(PostgresStore.open(url, exclusive=False)) as store, closing(PostgresInbox.open(url)) as inbox:
+        store.append(Batch(outbox=mails))
+        assert send() == BRAKE_MAILS_MIN
+        dead = [one.occurrence_key for one in mails[:HARD_BOUNCES_MIN]]
+        store.settle([_bounced(key, "550 5.1.1 no such user") for key in dead])
+        assert send() == 0
+        later = [_mail(200, "n@mail.example"), _mail(201, "n@mail.example", "transactional")]
+        store.append(Batch(outbox=later))
+        assert send() == 1
+        assert _state(store, later[0].occurrence_key) is MessageState.SUPPRESSED
+        inbox.put([release_entry(T0 + DAY)])
+        store.append(Batch(outbox=[_mail(202, "o@mail.example")]))
+        assert send() == 1
+        assert send() == 0
+    told = [one for one in _read(broker, control_topic(name)) if isinstance(one, Control)]
+    orders = [one for one in told if one.kind in {"pause", "resume"}]
+    assert [(one.kind, one.subject) for one in orders] == [("pause", "class:marketing"), ("resume", "class:marketing")]
+    assert orders[0].detail == {"cause": "sending_brake", "leaf": "hard bounces of marketing", "number": "5.00 %"}
+
+
+def test_what_a_mail_server_says_of_an_address_holds_at_once_and_reaches_the_log(
+    tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer
+) -> None:
+    """S4, I5: an address that does not exist, or that bounced softly on three days, gets nothing more from any sender, also
+    before a worker has folded it, and the log learns it once.
+    """
+    name, url, project = _project(tmp_path, broker, postgres)
+    send = _sender(project)
+    gone, full = "gone@mail.example", "full@mail.example"
+    first = [*(_mail(n, full) for n in range(SOFT_BOUNCE_DAYS_MAX)), _mail(9, gone)]
+    with closing(PostgresStore.open(url, exclusive=False)) as store:
+        store.append(Batch(outbox=first))
+        assert send() == len(first)
+        keys = [one.occurrence_key for one in first]
+        store.settle([
+            *(_bounced(key, "552 5.2.2 mailbox full", T0 + day * DAY) for day, key in enumerate(keys[:-1], start=1)),
+            _bounced(keys[-1], "550 5.1.1 no such user"),
+        ])  # fmt: skip
+        assert send() == 0
+        again = [_mail(21, gone, "transactional"), _mail(22, full)]
+        store.append(Batch(outbox=again))
+        assert send() == 0
+        assert {_state(store, one.occurrence_key) for one in again} == {MessageState.SUPPRESSED}
+    told = [one for one in _read(broker, control_topic(name)) if isinstance(one, Control) and one.kind == "suppression"]
+    assert {(one.subject, one.detail["scope"], one.detail["cause"]) for one in told} == {
+        (address_hash(gone), "all", "bounce"), (address_hash(full), "marketing", "soft_bounces"),
+    }  # fmt: skip
+    assert len(told) == 2
+
+
+def _mail(number: int, address: str, message_class: str = "marketing") -> OutboxMessage:
+    link = {"List-Unsubscribe": "https://mail.small.example/u/x"}
+    message = make_message(number, address=address, message_class=message_class)
+    return msgspec.structs.replace(message, headers=link)
+
+
+def _bounced(key: str, text: str, at: int = T0 + DAY) -> Settlement:
+    return Settlement(occurrence_key=key, token=None, cause=MessageCause.PROVIDER_BOUNCED, text=text, at=at)
+
+
+def _state(store: PostgresStore, key: str) -> MessageState:
+    status = store.message(key)
+    assert status is not None
+    return status.state
 
 
 #: What became of the two messages.

@@ -15,13 +15,20 @@ from relight.engine.cluster_plans import cluster_plan_commands, note_plans
 from relight.engine.cluster_worker import needs_of_cluster
 from relight.engine.guard_commands import guard_commands
 from relight.engine.operator_commands import operator_commands
-from relight.engine.outcomes import JOURNAL_LINES_MAX, OUTCOMES_POSITION, code_records, outcome_records
+from relight.engine.outcomes import (
+    JOURNAL_LINES_MAX,
+    OUTCOMES_POSITION,
+    code_records,
+    outcome_records,
+    suppression_records,
+)
 from relight.engine.provider_words import provider_commands
 from relight.engine.sending import PAUSED_NOTE
 from relight.engine.sending_brake import SendingBrake, read_brakes
 from relight.engine.sending_shares import SendingShares
 from relight.engine.volume_guard import read_stop
 from relight.rules.world import ALL_RULES, VOLUME_GUARD
+from relight.stores.delivery_moves import suppression_of
 from relight.stores.interface import Batch
 from relight.streams.envelope import Control
 from relight.transports.kafka_clients import control_topic
@@ -99,9 +106,14 @@ class Telling:
             if not lines:
                 return
             self._brake.shares.count(lines, self._plan)
-            records = [*outcome_records(lines, now=0), *code_records(lines, now=0, code_of=store.code_of)]
+            suppressions = suppression_records(store, lines, now=self._now)
+            codes = code_records(lines, now=0, code_of=store.code_of)
+            records = [*suppressions, *outcome_records(lines, now=0), *codes]
             if records:
                 self._tell(records)
+            # Until a worker has folded them they hold here: no call starts to that address any more (S4).
+            for hashed, suppression in filter(None, map(suppression_of, suppressions)):
+                store.suppress(hashed, suppression)
             store.append(Batch(positions={OUTCOMES_POSITION: str(lines[-1].number)}))
 
     def _follow_guard(self) -> None:

@@ -20,7 +20,7 @@ from relight.streams.envelope import Control
 if TYPE_CHECKING:
     from relight.engine.engine import Engine
     from relight.rules.plan import Plan
-    from relight.stores.interface import Attempt
+    from relight.stores.interface import Attempt, Store
 
 #: Name under which the store keeps the number of the last line of the journal that was read.
 OUTCOMES_POSITION = "outcomes"
@@ -76,7 +76,7 @@ class OutcomeInput:
             self.on_lines(lines)
             now = self.engine.progress.reached
             codes = code_records(lines, now=now, code_of=self.engine.store.code_of, plan=self.engine.plan)
-            suppressions = [*self._suppressions(lines, now), *count_soft_bounces(self.engine.store, lines, now)]
+            suppressions = suppression_records(self.engine.store, lines, now=now)
             found = [*suppressions, *outcome_records(lines, now=now), *codes]
             if found:
                 # Where nothing is told the place is not worth a transaction: a later start reads those lines again.
@@ -84,16 +84,24 @@ class OutcomeInput:
             self.place = lines[-1].number
             told += len(found)
 
-    def _suppressions(self, lines: list[Attempt], now: int) -> Iterator[Control]:
-        """Yield a suppression for each address that does not exist, or whose owner called a mail spam (S4)."""
-        for line in lines:
-            scope_and_cause = suppression_for(line)
-            status = self.engine.store.message(line.occurrence_key) if scope_and_cause is not None else None
-            if scope_and_cause is None or status is None or status.message.channel != "email":
-                continue
-            scope, cause = scope_and_cause
-            hashed = address_hash(status.message.address)
-            yield Control(kind="suppression", ingest_time=now, subject=hashed, detail={"scope": scope, "cause": cause})
+
+def suppression_records(store: Store, lines: list[Attempt], *, now: int) -> list[Control]:
+    """Return the suppressions at `now` (µs) that journal lines call for (S4).
+
+    Addresses that do not exist, whose owner called a mail spam, or that bounced softly too often, which is noted.
+    """
+    return [*_final_suppressions(store, lines, now), *count_soft_bounces(store, lines, now)]
+
+
+def _final_suppressions(store: Store, lines: list[Attempt], now: int) -> Iterator[Control]:
+    for line in lines:
+        scope_and_cause = suppression_for(line)
+        status = store.message(line.occurrence_key) if scope_and_cause is not None else None
+        if scope_and_cause is None or status is None or status.message.channel != "email":
+            continue
+        scope, cause = scope_and_cause
+        hashed = address_hash(status.message.address)
+        yield Control(kind="suppression", ingest_time=now, subject=hashed, detail={"scope": scope, "cause": cause})
 
 
 def suppression_for(line: Attempt) -> tuple[str, str] | None:
