@@ -17,6 +17,7 @@ from relight.base.errors import ProjectError, UsageError
 from relight.base.instants import SECOND
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.accounts import shared_accounts
+from relight.engine.cycles import collect_rarely
 from relight.engine.log_copy import LogCopy
 from relight.engine.log_history import LogHistory
 from relight.engine.log_partition import LogPartition
@@ -224,6 +225,7 @@ def make_worker_app(folder: Path, *, environment: str | None, make_days: MakeDay
 
     def make_reader() -> WorkerWatch:
         worker = ClusterWorker(project, mails_expire=settings.delivery.files is None, make_days=make_days)
+        collect_rarely()
         return WorkerWatch(worker, part, clock=lambda: time.time_ns() // 1_000)
 
     return make_app(

@@ -25,6 +25,16 @@ def rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+def collect_rarely() -> None:
+    """Let Python look for cycles less often until the process ends, and no more among what is there now.
+
+    For a program that decides all its life and hands its main loop to another (a Faust worker).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+
+
 def keep_batch() -> None:
     """Look for cycles among what is new, and set aside what stays.
 

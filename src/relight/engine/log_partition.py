@@ -138,6 +138,9 @@ class LogPartition:
         layout, plan = self.engine.layout, self.engine.plan
         found: list[Taken] = []
         for place, record in due:
+            if type(record) is Event:
+                found.append(revive_record(layout, record))
+                continue
             if isinstance(record, DeadLetter):
                 found.append(record)
                 continue

@@ -62,6 +62,11 @@ def one_batch(batches: Sequence[Batch]) -> Batch:
     )
 
 
+def _key(identity: EventIdentity) -> tuple[int, int]:
+    stream, customer, event_id = identity
+    return customer_hash(customer), event_hash(stream, event_id)
+
+
 class PartitionStore(MemoryStore):
     """See `interface.Store` for what each method promises; the ledger and the outbox are asked in PostgreSQL."""
 
@@ -77,6 +82,8 @@ class PartitionStore(MemoryStore):
         self._globals: list[tuple[int, Record]] = []
         self._globals_written = 0
         self._ids = SeenIds()
+        #: Hashes of the identities that were asked for last: those of the batch at hand.
+        self._keys: dict[EventIdentity, tuple[int, int]] = {}
         self._book = Book(partition=sink.partition, epoch=sink.epoch)
         self._parts = 1
         self._bytes = 0
@@ -91,12 +98,15 @@ class PartitionStore(MemoryStore):
         known, conflicts = (0, ()) if self._gathered is not None else self._write([batch], offset)
         if self._gathered is not None:
             self._gathered.append(batch)
+        keys, add = self._keys, self._ids.add
         for record, _ in batch.log:
             self._position += 1
             if record.customer is None:
                 self._globals.append((self._position, record))
             if isinstance(record, Event):
-                self._ids.add((customer_hash(record.customer), event_hash(record.stream, record.id)), body_hash(record))
+                identity = (record.stream, record.customer, record.id)
+                add(keys.get(identity) or _key(identity), body_hash(record))
+        self._keys = {}
         self.offset = offset
         if batch.reached is not None:
             self._reached = batch.reached if self._reached is None else max(self._reached, batch.reached)
@@ -138,7 +148,9 @@ class PartitionStore(MemoryStore):
 
     def find_known(self, identities: Sequence[EventIdentity]) -> list[int | None]:
         """Return the hash of a known event's body in the place of its position, None for a new one."""
-        return [self._ids.find((customer_hash(c), event_hash(s, i))) for s, c, i in identities]
+        self._keys = {identity: _key(identity) for identity in identities}
+        find, keys = self._ids.find, self._keys
+        return [find(keys[identity]) for identity in identities]
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
     def save_checkpoints(

@@ -86,14 +86,19 @@ def body_hash(event: Event) -> int:
 
 
 def _body(event: Event) -> bytes:
-    amounts = {key: _normal(value) for key, value in event.properties.items()}
-    traits = {key: _normal(value) for key, value in event.traits.items()}
-    said = (event.name, event.account, amounts, traits, event.consent)
-    return msgspec.json.encode(said, enc_hook=_plain, order="deterministic")
+    said = (event.name, event.account, _amounts(event.properties), _amounts(event.traits), event.consent)
+    return _BODY.encode(said)
 
 
-def _normal(value: object) -> object:
-    """Return a decimal in one form, so that 12.5 equals 12.50."""
-    if type(value) is Decimal:
-        return f"{value.normalize():f}" if value else "0"
-    return value
+def _amounts(values: dict[str, object]) -> dict[str, object]:
+    """Return decimals in one form, so that 12.5 equals 12.50."""
+    if Decimal not in map(type, values.values()):
+        return values
+    return {key: _normal(value) if type(value) is Decimal else value for key, value in values.items()}
+
+
+def _normal(value: Decimal) -> str:
+    return f"{value.normalize():f}" if value else "0"
+
+
+_BODY = msgspec.json.Encoder(enc_hook=_plain, order="deterministic")

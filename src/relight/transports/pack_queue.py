@@ -7,21 +7,23 @@ what is due after a message, and its order, are a pure function of the messages 
 
 from __future__ import annotations
 
-import heapq
+from bisect import bisect_left
 from collections.abc import Callable
 
 import msgspec
 
 from relight.base.errors import FaultError
 from relight.base.instants import INSTANT_MIN
-from relight.streams.envelope import Control, DeadLetter, Event
-from relight.streams.envelope import order_key as log_order
+from relight.streams.envelope import Control, DeadLetter, Event, Rank
 from relight.transports.log_pack import Packed, Source, Span, decode_pack, decode_record
 
 Taken = Event | Control | DeadLetter
 #: Where a record stands in the log: instant (µs), class, stream, position, source partition, offset in the source, and
 #: a number that is never equal.
 LogPlace = tuple[int, int, str, int, int, int, int]
+
+
+_GLOBAL, _OWN = 2 * Rank.GLOBAL, 2 * Rank.EVENT + 1
 
 
 class SavedQueue(msgspec.Struct, array_like=True):
@@ -52,8 +54,12 @@ class PackQueue:
         self.sources: set[Source] | None = None
         self._next: dict[Source, int] = {}
         self._until: dict[Source, int] = {}
+        #: In log order but for what came last, which is put in its place when something is due: sorting what comes in
+        #: ordered runs costs a fraction of a heap.
         self._waiting: list[tuple[LogPlace, Taken]] = []
         self._number = 0
+        #: Instant up to which what was due was taken (µs).
+        self._taken_until = INSTANT_MIN
         #: Offset of the next message of the log topic.
         self.next = next
         #: Instant that time has come to with the messages so far (µs); it never goes back.
@@ -71,10 +77,10 @@ class PackQueue:
         if pack.sources is not None:
             self.sources = set(pack.sources)
         known = [self._follow(span) for span in pack.spans]
+        parts = [span.partition for span in pack.spans]
         for packed in pack.records:
-            span = pack.spans[packed.span]
             if packed.offset >= known[packed.span] and (self._wanted is None or self._wanted(packed)):
-                self._wait(span.source, packed)
+                self._wait(parts[packed.span], packed)
         self.next = offset + 1
         self.reached = max(self.reached, self._time())
 
@@ -88,18 +94,22 @@ class PackQueue:
         self._until[span.source] = max(self._until.get(span.source, INSTANT_MIN), span.until)
         return before
 
-    def _wait(self, source: Source, packed: Packed) -> None:
+    def _wait(self, partition: int, packed: Packed) -> None:
+        """Let a record wait; partition: of its source."""
         record = decode_record(packed)
-        place: tuple[int, int, str, int]
-        if isinstance(record, DeadLetter):
-            place = (max(record.ingest_time, self.reached), 0, record.stream, record.position)
-        else:
-            record.ingest_time = max(record.ingest_time, self.reached)
-            at, rank, stream, position = log_order(record)
-            # What concerns everybody comes first among its class, in every partition alike.
-            place = (at, 2 * rank + (record.customer is not None), stream, position)
+        at = max(record.ingest_time, self.reached)
         self._number += 1
-        heapq.heappush(self._waiting, ((*place, source[1], packed.offset, self._number), record))
+        rest = (partition, packed.offset, self._number)
+        if type(record) is Event:
+            record.ingest_time = at
+            # What concerns everybody comes first among its class, in every partition alike.
+            place = (at, _GLOBAL if record.customer is None else _OWN, record.stream, record.position, *rest)
+        elif isinstance(record, DeadLetter):
+            place = (at, 0, record.stream, record.position, *rest)
+        else:
+            record.ingest_time = at
+            place = (at, 0 if record.customer is None else 1, "", 0, *rest)
+        self._waiting.append((place, record))
 
     def _time(self) -> int:
         """Return the instant up to which every source has spoken (µs); INSTANT_MIN while one has not."""
@@ -109,9 +119,12 @@ class PackQueue:
 
     def take_due(self) -> list[tuple[LogPlace, Taken]]:
         """Return what time has passed, in log order; it waits no longer."""
-        due: list[tuple[LogPlace, Taken]] = []
-        while self._waiting and self._waiting[0][0][0] < self.reached:
-            due.append(heapq.heappop(self._waiting))
+        if self.reached == self._taken_until:
+            return []  # what came since waits for time to come on, however old it says it is
+        self._taken_until = self.reached
+        self._waiting.sort(key=_place_of)
+        due = self._waiting[: bisect_left(self._waiting, self.reached, key=_instant_of)]
+        del self._waiting[: len(due)]
         return due
 
     def save(self) -> SavedQueue:
@@ -125,8 +138,16 @@ class PackQueue:
         self.sources = None if saved.sources is None else set(saved.sources)
         for stream, partition, following, until in saved.marks:
             self._next[stream, partition], self._until[stream, partition] = following, until
-        for stream, partition, packed in saved.waiting:
-            self._wait((stream, partition), packed)
+        for _, partition, packed in saved.waiting:
+            self._wait(partition, packed)
+
+
+def _place_of(one: tuple[LogPlace, Taken]) -> LogPlace:
+    return one[0]
+
+
+def _instant_of(one: tuple[LogPlace, Taken]) -> int:
+    return one[0][0]
 
 
 def _packed(place: LogPlace, record: Taken) -> tuple[str, int, Packed]:
