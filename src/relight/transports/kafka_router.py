@@ -31,6 +31,7 @@ from relight.transports.kafka_clients import (
     open_admin,
     open_consumer,
     open_producer,
+    read_compiled,
     router_group,
 )
 from relight.transports.kafka_source import SourceState
@@ -141,9 +142,11 @@ class Router:
 
     def _open_consumer(self) -> Any:
         extra = {"group_instance_id": self._member} if self._member else {}
-        return open_consumer(
+        consumer = open_consumer(
             self._kafka, list(self._streams_of), group_id=router_group(self._project, self._kafka.generation), **extra
         )
+        read_compiled(consumer)
+        return consumer
 
     def close(self) -> None:
         """Leave the group and close the connections."""
