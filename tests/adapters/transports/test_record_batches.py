@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("kafka")
 pytest.importorskip("aiokafka")
 
+from aiokafka.errors import UnsupportedCodecError as UnsupportedCodec
 from kafka import TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError, UnsupportedCodecError
@@ -86,7 +87,7 @@ def test_a_codec_that_only_kafka_python_may_know_is_left_to_it(monkeypatch: pyte
     """A compressed batch that the compiled reader has no package for is read by kafka-python, or refused by it."""
 
     def refuse(_: bytes) -> None:
-        raise record_batches.UnsupportedCodecError
+        raise UnsupportedCodec
 
     monkeypatch.setattr(record_batches, "DefaultRecordBatch", refuse)
     data = batch(0, ROWS, codec=GZIP)
