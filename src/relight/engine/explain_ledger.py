@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from relight.base.durations import parse_span
 from relight.base.instants import DAY
-from relight.engine.explain_lines import Exactly, Length, Line, Moment, Share, Shown, say
+from relight.engine.explain_lines import Exactly, Length, Line, Moment, Reworded, Share, Shown, say
 from relight.messages.reasons import Reason
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ _CONDITIONS: Final = frozenset({
     Reason.AUDIENCE_FALSE, Reason.EXIT, Reason.GOAL_MET, Reason.SENSITIVE_HOLD, Reason.UNLESS,
 })  # fmt: skip
 _IN_CONDITIONS: Final = frozenset({ACTIVITY_AFTER, "unknown"})
+#: Reasons for which a template says what is wrong.
+_RENDERED: Final = frozenset({Reason.TEMPLATE_ERROR, Reason.MISSING_DATA})
+#: What a condition's value is called in a row -> the word for it.
+_TRUTHS: Final = MappingProxyType({"True": Line.YES, "False": Line.NO})
 _PHRASES: Final[Mapping[str, Line]] = MappingProxyType({
     ACTIVITY_AFTER: Line.ACTIVITY_AFTER,
     "suppression list": Line.SUPPRESSION_LIST,
@@ -90,11 +94,14 @@ def ledger_word(text: str, reason: str | None = None) -> Part:
         return say(_PHRASES[text])
     if reason in _CONDITIONS:
         return Shown(text)
-    return next((made(found) for pattern, made in _PATTERNS if (found := pattern.fullmatch(text))), text)
+    untold = Reworded(text, reason) if reason in _RENDERED else text
+    return next((made(found) for pattern, made in _PATTERNS if (found := pattern.fullmatch(text))), untold)
 
 
 def ledger_number(leaf: str, number: str, reason: str | None, zone: str) -> Part:
     """Return the value of a comparison in words; zone: the customer's, for instants."""
     if leaf == ACTIVITY_AFTER and number.isdecimal():
         return Moment(int(number), zone)
+    if reason in _CONDITIONS and number in _TRUTHS:
+        return say(_TRUTHS[number])
     return ledger_word(number, reason)

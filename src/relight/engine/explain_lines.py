@@ -261,6 +261,14 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Reworded:
+    """A sentence that the ledger keeps in English, and the reason that says which sentences it can be."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Because:
     """The name of a reason; who tells may have words for it."""
 
@@ -311,7 +319,23 @@ class Said:
 
 
 #: What can stand in a sentence; text and numbers stand there as they are.
-Part = str | int | Moment | Ago | Length | Exactly | Shown | Because | Count | Times | OneOf | Decimals | Share | Said
+Part = (
+    str
+    | int
+    | Moment
+    | Ago
+    | Length
+    | Exactly
+    | Shown
+    | Reworded
+    | Because
+    | Count
+    | Times
+    | OneOf
+    | Decimals
+    | Share
+    | Said
+)
 
 
 def say(line: Line, **values: Part) -> Said:

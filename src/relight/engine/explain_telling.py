@@ -21,6 +21,7 @@ from relight.engine.explain_lines import (
     Moment,
     OneOf,
     Part,
+    Reworded,
     Said,
     Share,
     Shown,
@@ -28,6 +29,7 @@ from relight.engine.explain_lines import (
 )
 from relight.engine.explain_turkish import MONTHS as TURKISH_MONTHS
 from relight.engine.explain_turkish import TURKISH
+from relight.engine.rewording import reword
 
 #: Language -> its sentences; what a language writes otherwise than English stands below.
 CATALOGUES: Final[Mapping[str, Mapping[Line, str]]] = {"en": ENGLISH, "tr": TURKISH}
@@ -73,6 +75,8 @@ def _part(part: Part, language: str, reasons: Mapping[str, str]) -> str:
             return reasons.get(part.reason, part.reason)
         case Shown():
             return _shown(part.text, language)
+        case Reworded():
+            return reword(part.text, part.reason, language) or part.text
         case OneOf():
             return _one_of(part.names, language)
         case Moment() | Ago() | Length() | Exactly():

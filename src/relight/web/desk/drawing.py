@@ -15,6 +15,9 @@ import jinja2
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from relight.engine.explain import tell
+from relight.engine.explain_ledger import ledger_number, ledger_word
+from relight.engine.explain_lines import Line, say
+from relight.engine.rewording import reword
 from relight.messages.reasons import Reason
 from relight.metrics.remarks import remark_text
 from relight.simulate.pages.charts import Chart
@@ -68,11 +71,14 @@ def _environment() -> jinja2.Environment:
         decimal=_decimal,
         figure=_figure,
         heat=_heat_class,
+        ledger_leaf=_ledger_leaf,
+        ledger_number=_ledger_number,
         moment=moment_text,
         percent=_percent,
         period=_period,
         points=_points,
         remark=remark_text,
+        reworded=reword,
         said=_said,
         short=_short_text,
         signed_percent=_signed_percent,
@@ -144,6 +150,18 @@ def _day_text(ordinal: int | None, language: str) -> str:
 def _said(said: Said, language: str) -> str:
     """Return a sentence of explain, with words for reasons."""
     return tell(said, language, _REASONS[language])
+
+
+@jinja2.pass_context
+def _ledger_leaf(context: Context, leaf: str, reason: str | None) -> str:
+    """Return what a row says decided, in words of ours where it is none of the project's."""
+    return tell(say(Line.CODE, text=ledger_word(leaf, reason)), context["lang"])
+
+
+@jinja2.pass_context
+def _ledger_number(context: Context, number: str, leaf: str | None, reason: str | None) -> str:
+    """Return the value of what decided."""
+    return tell(say(Line.CODE, text=ledger_number(leaf or "", number, reason, context["zone"])), context["lang"])
 
 
 def _short_text(place: str) -> str:

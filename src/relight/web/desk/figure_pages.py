@@ -79,7 +79,12 @@ def boards(desk: Desk) -> Page:
         if plan is not None
     }
     table = Table(columns=("board",), rows=[(name,) for name in names])
-    return Page(name="boards", facts={"boards": names}, table=table, drawn={"parts_of": parts_of})
+    return Page(
+        name="boards",
+        facts={"boards": names},
+        table=table,
+        drawn={"parts_of": parts_of, "titles": {name: _plain_title(name) for name in names}},
+    )
 
 
 def _plain_title(name: str) -> str:
@@ -101,7 +106,7 @@ def board(desk: Desk, name: str) -> Page | None:
         facts={"board": name, "parts": listed},
         table=Table(columns=("kind", "name", "value"), rows=rows),  # type: ignore[arg-type]  # of these values
         drawn={"charts": charts, "items": listed, "told": told_of(desk), "remarks": _remarks(parts)},
-        subject=name,
+        subject=_plain_title(name),
     )
 
 
@@ -227,7 +232,7 @@ def _effect_facts(one: RuleEffect) -> dict[str, object]:
 
 
 def _part_facts(part: BoardPart) -> dict[str, object]:
-    facts: dict[str, object] = {"kind": part.kind, "name": part.name}
+    facts: dict[str, object] = {"kind": part.kind, "name": part.name, "title": _plain_title(part.name)}
     if part.measure is not None:
         facts[part.kind] = _measure_facts(part.measure)
     if part.cohorts is not None:
@@ -244,4 +249,6 @@ def _part_facts(part: BoardPart) -> dict[str, object]:
 def measure_chart(one: Measure) -> object:
     """Return the line of a measure over its periods; None where fewer than two have a value."""
     points: Sequence[tuple[str, float | None]] = [(p.period.label, p.value) for p in one.series]
-    return line_chart(f"line-{one.name}", one.name, one.title, points, unit=(one.unit.value, one.currency))
+    is_open = bool(one.series) and not one.series[-1].period.complete
+    unit = (one.unit.value, one.currency)
+    return line_chart(one.name, one.title, points, unit=unit, is_open=is_open)

@@ -28,7 +28,7 @@ def funnel(
     """Return the steps from the trigger to the goal; each has what was kept back since the one before.
 
     messages: how many of the rule's messages are in each state. A link leads to the people; None where nobody can be
-    listed.
+    listed. `unit` says what a step counts: an occurrence can send several messages, and a goal is a person's.
     """
     gate = {reason: counts.gate.get(reason, 0) for reason in TOLD_ALWAYS} | dict(counts.gate.most_common())
     before = [
@@ -36,25 +36,25 @@ def funnel(
     ]
     taken, arrived = (sum(messages.get(one, 0) for one in states) for states in (ACCEPTED_STATES, DELIVERED_STATES))
     steps = [
-        _step("matched", counts.occurred, rows_link(rule, step=ENTRY), []),
-        _step("entered", counts.entered, rows_link(rule, state=RowState.ENTERED.value), before),
-        _step("sent", counts.sent, rows_link(rule, state=RowState.PENDING.value),
+        _step("matched", "occurrences", counts.occurred, rows_link(rule, step=ENTRY), []),
+        _step("entered", "occurrences", counts.entered, rows_link(rule, state=RowState.ENTERED.value), before),
+        _step("sent", "messages", counts.sent, rows_link(rule, state=RowState.PENDING.value),
               [_reason(rule, reason, count) for reason, count in gate.items()]),
-        _step("accepted", taken, messages_link(rule, ACCEPTED_STATES),
+        _step("accepted", "messages", taken, messages_link(rule, ACCEPTED_STATES),
               [_state(rule, state, messages[state]) for state in _NOT_TAKEN if messages.get(state)]),
-        _step("delivered", arrived, messages_link(rule, DELIVERED_STATES),
+        _step("delivered", "messages", arrived, messages_link(rule, DELIVERED_STATES),
               [_state(rule, state, messages[state]) for state in (MessageState.ACCEPTED, MessageState.BOUNCED)
                if messages.get(state)]),
     ]  # fmt: skip
     if effect is not None and effect.sent.clicked is not None:
-        steps.append(_step("clicked", effect.sent.clicked, people_link(rule, CLICKED_STEP), []))
+        steps.append(_step("clicked", "people", effect.sent.clicked, people_link(rule, CLICKED_STEP), []))
     if effect is not None and effect.sent.reached is not None:
-        steps.append(_step("goal", effect.sent.reached, people_link(rule, GOAL_STEP), []))
+        steps.append(_step("goal", "people", effect.sent.reached, people_link(rule, GOAL_STEP), []))
     return steps
 
 
-def _step(step: str, count: int, people: str, kept_back: list[dict[str, object]]) -> dict[str, object]:
-    return {"step": step, "count": count, "people": people, "kept_back": kept_back}
+def _step(step: str, unit: str, count: int, people: str, kept_back: list[dict[str, object]]) -> dict[str, object]:
+    return {"step": step, "unit": unit, "count": count, "people": people, "kept_back": kept_back}
 
 
 def _reason(rule: str, reason: str, count: int, *, rowless: int = 0) -> dict[str, object]:

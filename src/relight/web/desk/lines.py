@@ -29,6 +29,8 @@ class Line:
     first: tuple[str, float]
     last: tuple[str, float]
     most: float
+    #: The last point's period is not over.
+    is_open: bool
     #: SVG path.
     path: str
     #: Single values between gaps, which a path would not show: (x, y).
@@ -38,11 +40,17 @@ class Line:
 
 
 def line_chart(
-    chart_id: str, name: str, title: str, points: Sequence[tuple[str, float | None]], *, unit: tuple[str, str]
+    name: str,
+    title: str,
+    points: Sequence[tuple[str, float | None]],
+    *,
+    unit: tuple[str, str],
+    is_open: bool = False,
 ) -> Line | None:
     """Return the line of (period, value) pairs; None where fewer than two have a value.
 
-    name: of the measure; unit: as figures are written, with the currency of money.
+    name: of the measure; unit: as figures are written, with the currency of money; is_open: the last period
+    is not over.
     """
     shown = points[-POINTS_MAX:]
     values = [value for _, value in shown if value is not None]
@@ -51,17 +59,18 @@ def line_chart(
     low, high = min(0.0, *values), max(*values, 0.0)
     spread = (high - low) or 1.0
     step = WIDTH / max(1, len(shown) - 1)
-    moves, dots, is_open = [], [], False
+    moves, dots, is_drawn = [], [], False
     for number, (_, value) in enumerate(shown):
         if value is None:
-            is_open = False
+            is_drawn = False
             continue
         x, y = round(number * step, 1), round(HEIGHT - (value - low) / spread * HEIGHT, 1)
-        moves.append(f"{'L' if is_open else 'M'}{x} {y}")
+        moves.append(f"{'L' if is_drawn else 'M'}{x} {y}")
         dots.append((x, y))
-        is_open = True
+        is_drawn = True
     first, last = (next((p, v) for p, v in part if v is not None) for part in (shown, shown[::-1]))
     return Line(
-        id=chart_id, name=name, title=title, unit=unit, first=first, last=last, most=high, path="".join(moves),
+        id=f"line-{name}", name=name, title=title, unit=unit, first=first, last=last, most=high,
+        is_open=is_open and shown[-1][1] is not None, path="".join(moves),
         dots=tuple(dots),
     )  # fmt: skip

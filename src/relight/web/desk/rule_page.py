@@ -8,6 +8,7 @@ from relight.messages.reasons import RowState
 from relight.metrics.definitions import SENTENCES, effect_definition
 from relight.metrics.effects import attribution_of
 from relight.metrics.remarks import remark_text
+from relight.rules.plan import MESSAGE_KINDS
 from relight.simulate.pages.charts import day_chart
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.funnel import funnel, people_link
@@ -38,7 +39,7 @@ def rule(desk: Desk, name: str) -> Page | None:
         today = desk.today(store)
         counts = counts_of(store, today).get(name, RuleCounts())
         messages = {one.state: one.count for one in store.rule_message_counts() if one.rule == name}
-        return counts, today, desk.everybody.paused(), _steps(store, name), messages
+        return counts, today, desk.everybody.paused(), _steps(store, found), messages
 
     counts, today, paused, steps, messages = desk.ask(read)
     effect = desk.figures.latest().effects.get(name)
@@ -67,6 +68,7 @@ def rule(desk: Desk, name: str) -> Page | None:
             "can_pause": not found.paused,
             "is_paused": is_paused(found, paused),
             "templates": _templates(found),
+            "sends_once": sum(step.kind in MESSAGE_KINDS for step in found.program.steps.values()) == 1,
             "message_class": found.message_class.value,
             "remarks": () if effect is None else effect.warnings,
             "definitions": {language: effect_definition(attribution_of(found), language) for language in SENTENCES},
@@ -76,15 +78,25 @@ def rule(desk: Desk, name: str) -> Page | None:
     )
 
 
-def _steps(store: Store, name: str) -> list[dict[str, object]]:
-    """Return each step's messages, ghosts and refusals."""
+def _steps(store: Store, found: Rule) -> list[dict[str, object]]:
+    """Return each step's messages, ghosts and refusals, in the order in which they are written."""
     steps: dict[str, dict[str, int]] = {}
     for one in store.row_totals():
-        if one.rule == name and one.step:
-            found = steps.setdefault(one.step, {"sent": 0, "held_out": 0, "not_sent": 0})
+        if one.rule == found.id and one.step:
+            kept = steps.setdefault(one.step, {"sent": 0, "held_out": 0, "not_sent": 0})
             key = {RowState.PENDING.value: "sent", RowState.HELD_OUT.value: "held_out"}.get(one.state, "not_sent")
-            found[key] += one.count
-    return [{"step": step, **counts} for step, counts in sorted(steps.items())]
+            kept[key] += one.count
+    order = {step: number for number, step in enumerate(found.program.steps)}
+    listed = sorted(steps.items(), key=lambda one: (order.get(one[0], len(order)), one[0]))
+    return [{"step": step, **_written(found, step), **counts} for step, counts in listed]
+
+
+def _written(found: Rule, name: str) -> dict[str, object]:
+    """Return what a step sends and its line in the rule's file; nothing of a step that the plan no longer has."""
+    step = found.program.steps.get(name)
+    if step is None:
+        return {"template": None, "line": None}
+    return {"template": step.template, "line": step.place.line if step.place.file == found.place.file else None}
 
 
 def _effect_facts(effect: RuleEffect) -> dict[str, object]:
@@ -117,7 +129,7 @@ def _tests(desk: Desk, name: str) -> dict[str, object]:
 
 def _templates(found: Rule) -> list[str]:
     named = (step.template for step in found.program.steps.values() if step.webhook is None)
-    return sorted({template for template in named if template is not None})
+    return list(dict.fromkeys(template for template in named if template is not None))
 
 
 def _source(desk: Desk, found: Rule) -> list[tuple[int, str]]:

@@ -53,7 +53,13 @@ def rules(desk: Desk, sort: str = "") -> Page:
     ]
     listed.sort(key=SORTS.get(sort, SORTS[SORT_DEFAULT]))
     problems = [
-        {"severity": one.severity, "place": str(one.place), "text": one.message, "rule": _rule_of(desk, one.place)}
+        {
+            "severity": one.severity,
+            "code": one.code,
+            "place": str(one.place),
+            "text": one.message,
+            "rule": _rule_of(desk, one.place),
+        }
         for one in desk.loaded.problems
     ]
     columns = (

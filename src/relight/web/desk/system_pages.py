@@ -73,5 +73,8 @@ def system(desk: Desk, newest: int | None) -> Page:
     assert isinstance(outbox, dict)
     rows += [(f"outbox_{state}", count) for state, count in outbox.items()]
     return Page(
-        name="system", facts=facts, table=Table(columns=("part", "value"), rows=rows), drawn={"is_live": is_live}
+        name="system",
+        facts=facts,
+        table=Table(columns=("part", "value"), rows=rows),
+        drawn={"is_live": is_live, "letters_shown": LETTERS_SHOWN},
     )

@@ -103,7 +103,7 @@ ENGLISH: Final = {
     "size": "People",
     "no_figures": "There are no figures yet",
     "no_boards": "config/measures.yaml declares no boards.",
-    "no_simulation": "Nothing was simulated yet. Try: relight simulate",
+    "no_simulation": "Nothing was simulated yet. Try:",
     "now": "Now",
     "new": "New",
     "time": "Time has come to",
@@ -271,7 +271,7 @@ ENGLISH: Final = {
     "change_by": "{by} since {period}",
     "held_out_note": "sent nothing by lot, to compare with",
     "share": "Share",
-    "reasons_note": "{count} times there was a reason not to send; somebody may have been told of more than once.",
+    "reasons_note": "{count} times there was a reason not to send; somebody may be counted more than once.",
     "no_messages": "No message yet.",
     "based_on": "of {count}",
     "measure": "Measure",
@@ -283,6 +283,8 @@ ENGLISH: Final = {
         "Uplift: how many more of a hundred reach the rule's goal with its messages than without; a dash"
         " where a rule has no goal or nobody is held out."
     ),
+    "severity_error": "error",
+    "severity_warning": "warning",
     "no_rules": "No rule yet: write one in rules/, then relight check.",
     "simulation_help": (
         "It says what recorded events would have sent, and sends nothing; beside another folder it shows"
@@ -302,6 +304,28 @@ ENGLISH: Final = {
     "customer_id_note": "The id is what your streams name as customer.",
     "recent": "Decided last",
     "others": " others",
+    "unit_occurrences": "occurrences",
+    "unit_messages": "messages",
+    "unit_people": "people",
+    "line": "line",
+    "letters_note": "These are the newest {count}; all of them:",
+    "basis_retention_rate": "{count} customers",
+    "basis_churn": "{count} customers",
+    "basis_orders": "{count} customers",
+    "basis_apf": "{count} customers",
+    "basis_acl": "{count} customers",
+    "basis_clv": "{count} customers",
+    "basis_repeat_purchase_rate": "{count} customers",
+    "basis_mrr": "{count} customers",
+    "basis_cac": "{count} customers",
+    "basis_revenue": "{count} orders",
+    "basis_aov": "{count} orders",
+    "basis_nps": "{count} answers",
+    "basis_csat": "{count} answers",
+    "basis_ces": "{count} answers",
+    "basis_times": "{count} times",
+    "so_far": "so far",
+    "of_the_first": "Of the first",
     "unit_days": "days",
     "unit_periods": "periods",
     "unit_hours": "h",
@@ -314,7 +338,8 @@ ENGLISH: Final = {
     "not_reported": "no report of delivery yet",
     "reasons_title": "Why messages were kept back",
     "funnel_note": (
-        "Each number leads to its people; a percentage is of the step before. Occurrences that get no"
+        "Each number leads to its people. An occurrence can send several messages, and a person can have several"
+        " occurrences; a percentage is of the step before, where both count the same. Occurrences that get no"
         " row of their own are counted without a link."
     ),
 }

@@ -103,7 +103,7 @@ TURKISH: Final = {
     "size": "Kişi",
     "no_figures": "Henüz ölçü yok",
     "no_boards": "config/measures.yaml pano tanımlamıyor.",
-    "no_simulation": "Henüz deneme yapılmadı. Deneyin: relight simulate",
+    "no_simulation": "Henüz deneme yapılmadı. Deneyin:",
     "now": "Şimdi",
     "new": "Yeni",
     "time": "Zamanın geldiği yer",
@@ -283,6 +283,8 @@ TURKISH: Final = {
         "Puan farkı: yüz kişiden kaçının kuralın iletileriyle hedefe fazladan vardığı; hedefi olmayan ya da"
         " kimseyi ayrı tutmayan kuralda tire."
     ),
+    "severity_error": "hata",
+    "severity_warning": "uyarı",
     "no_rules": "Henüz kural yok: rules/ içinde bir tane yazın, sonra relight check.",
     "simulation_help": (
         "Kayıtlı olayların ne göndereceğini söyler, hiçbir şey göndermez; başka bir klasörün yanında"
@@ -302,6 +304,28 @@ TURKISH: Final = {
     "customer_id_note": "Kimlik, akışlarınızın müşteri diye andığıdır.",
     "recent": "Son karar verilenler",
     "others": " kural daha",
+    "unit_occurrences": "tetiklenme",
+    "unit_messages": "ileti",
+    "unit_people": "kişi",
+    "line": "satır",
+    "letters_note": "Bunlar en yeni {count} kayıt; hepsi:",
+    "basis_retention_rate": "{count} müşteri",
+    "basis_churn": "{count} müşteri",
+    "basis_orders": "{count} müşteri",
+    "basis_apf": "{count} müşteri",
+    "basis_acl": "{count} müşteri",
+    "basis_clv": "{count} müşteri",
+    "basis_repeat_purchase_rate": "{count} müşteri",
+    "basis_mrr": "{count} müşteri",
+    "basis_cac": "{count} müşteri",
+    "basis_revenue": "{count} sipariş",
+    "basis_aov": "{count} sipariş",
+    "basis_nps": "{count} yanıt",
+    "basis_csat": "{count} yanıt",
+    "basis_ces": "{count} yanıt",
+    "basis_times": "{count} kez",
+    "so_far": "şimdiye dek",
+    "of_the_first": "İlkine göre",
     "unit_days": "gün",
     "unit_periods": "dönem",
     "unit_hours": "sa",
@@ -314,8 +338,9 @@ TURKISH: Final = {
     "not_reported": "ulaştığı henüz bildirilmedi",
     "reasons_title": "İletiler neden alıkondu",
     "funnel_note": (
-        "Her sayı kendi kişilerine götürür; yüzde bir önceki adıma göredir. Kendi satırı olmayanlar"
-        " bağlantısız sayılır."
+        "Her sayı kendi kişilerine götürür. Bir tetiklenme birkaç ileti gönderebilir, bir kişinin birkaç tetiklenmesi"
+        " olabilir; yüzde, ikisi aynı şeyi sayınca bir önceki adıma göredir. Kendi satırı olmayanlar bağlantısız"
+        " sayılır."
     ),
 }
 #: Name of a measure -> its title.
