@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.desk import await_figures, desk_project
+from tests.support.desk import TOKEN, await_figures, desk_project
 from tests.support.pages import Pages, serving
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    with serving(desk_project(tmp_path_factory.mktemp("locked") / "shop", token=True), DESK_TOKEN=TOKEN) as found:
+        yield found
+
+
 @pytest.mark.parametrize(("language", "width", "scheme"), VISITS)
 def test_pages_are_clean(pages: Pages, browser: Browser, language: str, width: int, scheme: Any) -> None:
     """No finding of axe, no request to another host, no report of the content policy, nothing wider than the screen, and
@@ -68,8 +74,27 @@ def test_pages_are_clean(pages: Pages, browser: Browser, language: str, width: i
             assert answer is not None
             assert answer.status == (404 if name == "missing" else 200), path
             look(page, f"{name}-{language}-{width}-{scheme}")
+        page.goto(PATHS["rule"])
+        page.locator("form.inline button").first.click()  # "Pause this rule": asks before it does anything
+        look(page, f"ask-{language}-{width}-{scheme}")
     assert all(url.startswith((base, "data:")) for url in asked), asked
     assert [text for text in said if "404" not in text] == []
+
+
+@pytest.mark.parametrize(("language", "width", "scheme"), VISITS)
+def test_signing_in_is_clean(locked: Pages, browser: Browser, language: str, width: int, scheme: Any) -> None:
+    """The page that asks for the token, before and after a wrong one, is as clean as those behind it."""
+    base = f"http://127.0.0.1:{locked.port}"
+    with browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=base, locale=language
+    ) as context:
+        page = context.new_page()
+        page.goto("/desk/overview")
+        look(page, f"sign_in-{language}-{width}-{scheme}")
+        page.locator("input[name=token]").fill("not this")
+        page.locator("main button").click()
+        look(page, f"sign_in_wrong-{language}-{width}-{scheme}")
+        assert page.url.endswith("/desk/sign-in")
 
 
 def look(page: Any, name: str) -> None:

@@ -45,7 +45,7 @@ TURKISH: Final[Mapping[Line, str]] = {
     Line.TOGETHER: "{text}; {needs}",
     Line.REASON: "{reason}",
     Line.REASON_LEAF: "{reason}: {leaf}",
-    Line.REASON_WAS: "{reason}: {leaf}: değeri {number} idi",
+    Line.REASON_WAS: "{reason}: {leaf}; o zamanki değer: {number}",
     Line.REASON_IS: "{reason}: {leaf}: değeri {number}",
     Line.DECIDED_AT: "{why}, {when}",
     Line.AT_EVENT: "{why}, {when} tarihli {event} olayında",

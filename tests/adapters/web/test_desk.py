@@ -51,7 +51,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
-    with serving(desk_project(tmp_path_factory.mktemp("locked") / "shop", token=True), DESK_TOKEN=TOKEN) as found:
+    folder = desk_project(tmp_path_factory.mktemp("locked") / "shop", token=True)
+    config = folder / "config/default.yaml"
+    config.write_text(config.read_text().replace("opted_out", "opted_in", 1))
+    with serving(folder, DESK_TOKEN=TOKEN) as found:
         yield found
 
 
@@ -103,6 +106,30 @@ def test_each_number_of_the_funnel_leads_to_its_people(pages: Pages) -> None:
             path = (page["next"] or "").replace("/desk/messages?", "/desk/messages.json?")
         assert len(rows) == count, link
         assert {row["rule"] for row in rows} <= {"winback_30d"}
+
+
+def test_a_funnel_says_what_it_counts(pages: Pages) -> None:
+    """Occurrences, messages and people are never one percentage of each other, but where an occurrence sends once."""
+    told = json.loads(pages.ask("/desk/rules/first_hello.json").text)
+    units = {one["step"]: one["unit"] for one in told["funnel"]}
+    assert units["matched"] == units["entered"] == "occurrences"
+    assert units["sent"] == units["delivered"] == "messages"
+    assert units["goal"] == "people"
+    page = pages.ask("/desk/rules/first_hello?lang=en", accept="text/html").text
+    rows = re.findall(r'<span class="note">(occurrences|messages|people)( · [\d.]+ %)?</span>', page)
+    assert [bool(percent) for unit, percent in rows if unit == "people"] == [False]
+    assert rows[2] == ("messages", rows[2][1])
+    assert rows[2][1]  # one send: each occurrence is a message or a reason
+
+
+def test_steps_and_mails_stand_in_the_order_of_the_file(pages: Pages) -> None:
+    """Each step is told with its template and its line, each mail with its subject, as they are written."""
+    told = json.loads(pages.ask("/desk/rules/first_hello.json").text)
+    lines = [one["line"] for one in told["steps"]]
+    assert lines == sorted(lines)
+    assert {one["template"] for one in told["steps"]} >= {"welcome"}
+    page = pages.ask("/desk/rules/first_hello?lang=en", accept="text/html").text
+    assert re.search(r"<h3><code>welcome</code></h3>\s*<p>Subject: <b>[^<]+</b></p>\s*<iframe", page)
 
 
 def test_people_behind_a_goal(pages: Pages) -> None:
@@ -213,6 +240,52 @@ def test_figures_are_told_in_the_reader_s_language(pages: Pages, path: str) -> N
     # What follows there are the project's own words: names of tests, and the rule as it is written.
     ours = main.partition(f"<h2>{texts.TEXTS['tr']['tests']}</h2>")[0]
     assert re.findall(r"\b(?:[Tt]he|of|are|customers at|somebody|people an arm)\b", ours) == []
+
+
+def test_what_could_not_be_read_is_told_in_the_reader_s_language(pages: Pages) -> None:
+    """Why a record is a dead letter: in Turkish for who reads Turkish, in the words of the store as facts."""
+    page = html.unescape(pages.ask("/desk/system?lang=tr", accept="text/html").text)
+    assert 'total özelliği: "much"; beklenen bir sayı' in page
+    facts = json.loads(pages.ask("/desk/system.json?lang=tr").text)
+    assert facts["dead_letters"][0]["reason"] == 'property total is "much", expected a number'
+
+
+@pytest.mark.parametrize("path", ["messages?reason=no_consent", "customers?id=b00012"])
+def test_the_ledger_is_told_in_the_reader_s_language(pages: Pages, path: str) -> None:
+    """What decided, where the words are ours and not the project's: the topic, and that it was never given."""
+    page = html.unescape(pages.ask(f"/desk/{path}&lang=tr", accept="text/html").text)
+    assert re.search(r"\w+ konusu</code> \((?:hiç verilmedi|geri alındı)\)", page)
+    assert not re.search(r"topic \w+|never given|withdrawn", page)
+
+
+def test_what_check_warns_of_is_told_in_the_reader_s_language(locked: Pages) -> None:
+    """The list of rules ends with the findings of check, in Turkish for who reads Turkish."""
+    page = html.unescape(locked.ask("/desk/rules?lang=tr", accept="text/html", authorization=f"Bearer {TOKEN}").text)
+    assert "uyarı: bir şey söylemeyen 'offers' istiyor sayılır" in page
+    assert 'lang="en"' not in page.partition("<main")[2].partition("</main>")[0]
+    facts = json.loads(locked.ask("/desk/rules.json", authorization=f"Bearer {TOKEN}").text)
+    assert [one["code"] for one in facts["problems"]] == ["opted-in"]
+
+
+def test_a_chosen_language_stays(pages: Pages) -> None:
+    """Another language is the same page, narrowed as before; what was chosen holds on the next, until ?lang says else."""
+    page = pages.ask(
+        "/desk/messages?rule=winback_30d&reason=no_consent&lang=en", accept="text/html", accept_language="en"
+    )
+    link = re.search(r'href="([^"]+)" lang="tr"', page.text)
+    assert link is not None
+    assert html.unescape(link[1]) == "?rule=winback_30d&reason=no_consent&lang=tr"
+    session = page.headers["set-cookie"].partition(";")[0]
+    turkish = pages.ask(f"/desk/messages{html.unescape(link[1])}", accept="text/html", cookie=session)
+    assert turkish.headers["set-cookie"].startswith("relight_language=tr; HttpOnly")
+
+    def language(path: str, chosen: str) -> str:
+        answer = pages.ask(path, accept="text/html", accept_language="en", cookie=f"relight_language={chosen}")
+        return answer.text.partition('<html lang="')[2][:2]
+
+    assert language("/desk/rules", "tr") == "tr"
+    assert language("/desk/rules?lang=en", "tr") == "en"
+    assert language("/desk/rules", "<script>") == "en"
 
 
 def test_every_language_has_every_text() -> None:

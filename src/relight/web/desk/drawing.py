@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
 
 import jinja2
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -52,6 +53,9 @@ NAVIGATION: Final = ("overview", "rules", "messages", "customers", "metrics", "b
 _REASONS: Final = {
     language: {reason.value: texts[f"reason_{reason.value}"] for reason in Reason} for language, texts in TEXTS.items()
 }
+#: Remembers the language that was chosen last; a choice in an address goes before it.
+LANGUAGE_COOKIE: Final = "relight_language"
+LANGUAGE_KEPT_S: Final = 365 * 86_400
 #: Classes of heat in a table of shares.
 HEAT_CLASSES = 10
 
@@ -87,9 +91,10 @@ def _environment() -> jinja2.Environment:
 
 
 def language_of(desk: Desk, request: Request) -> str:
-    """Return the language that `?lang=` says, else what the browser asks for, else the project's."""
+    """Return the language that `?lang=` says, else the one chosen last, what the browser asks for, the project's."""
     asked = [part.partition(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")[:10]]
-    wishes = [request.query_params.get("lang", ""), *asked, desk.settings.locale]
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    wishes = [request.query_params.get("lang", ""), chosen, *asked, desk.settings.locale]
     return next((wish[:2].lower() for wish in wishes if wish[:2].lower() in TEXTS), "en")
 
 
@@ -119,13 +124,25 @@ def draw(desk: Desk, request: Request, name: str, names: Mapping[str, object], *
             "project": desk.settings.project,
             "navigation": NAVIGATION,
             "path": path,
+            "here": _here(request),
             "query": f"?{request.url.query}" if request.url.query else "",
             "mark": getattr(request.state, "mark", ""),
             "signs_in": desk.token is not None,
             "zone": desk.zone,
         }
     )  # fmt: skip
-    return HTMLResponse(text, status, headers={"content-security-policy": _POLICY})
+    response = HTMLResponse(text, status, headers={"content-security-policy": _POLICY})
+    if request.query_params.get("lang") == language:
+        response.set_cookie(
+            LANGUAGE_COOKIE, language, max_age=LANGUAGE_KEPT_S, path="/desk", httponly=True, samesite="strict"
+        )
+    return response
+
+
+def _here(request: Request) -> dict[str, str]:
+    """Return this very page in each language: what it is narrowed to stays."""
+    rest = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
+    return {language: f"?{urlencode([*rest, ('lang', language)])}" for language in TEXTS}
 
 
 def _csv(page: Page) -> Response:

@@ -29,6 +29,12 @@ def sample_mail(desk: Desk, rule: str, template: str, language: str) -> Rendered
     return None
 
 
+def sample_subject(desk: Desk, rule: str, template: str, language: str) -> str:
+    """Return the subject of a rule's mail for somebody made up; empty where there is none."""
+    found = sample_mail(desk, rule, template, language)
+    return "" if found is None else found.subject
+
+
 def preview_response(desk: Desk, rule: str, template: str, language: str) -> Response | None:
     """Return the mail as an HTML document for the frame of its page; None for one that the rule does not send."""
     found = sample_mail(desk, rule, template, language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from relight.messages.reasons import RowState
@@ -13,13 +14,14 @@ from relight.simulate.pages.charts import day_chart
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.funnel import funnel, people_link
 from relight.web.desk.ledger_figures import RuleCounts
+from relight.web.desk.preview import sample_subject
 from relight.web.desk.rule_pages import CHART_DAYS, counts_of, is_paused, rule_facts
 from relight.web.desk.times import zoned
 
 if TYPE_CHECKING:
     from relight.messages.life import MessageState
     from relight.metrics import RuleEffect
-    from relight.rules.plan import Rule
+    from relight.rules.plan import Rule, Step
     from relight.stores.interface import Store
     from relight.web.desk.desk import Desk
 
@@ -68,6 +70,7 @@ def rule(desk: Desk, name: str) -> Page | None:
             "can_pause": not found.paused,
             "is_paused": is_paused(found, paused),
             "templates": _templates(found),
+            "subject_of": partial(sample_subject, desk, name),
             "sends_once": sum(step.kind in MESSAGE_KINDS for step in found.program.steps.values()) == 1,
             "message_class": found.message_class.value,
             "remarks": () if effect is None else effect.warnings,
@@ -86,9 +89,14 @@ def _steps(store: Store, found: Rule) -> list[dict[str, object]]:
             kept = steps.setdefault(one.step, {"sent": 0, "held_out": 0, "not_sent": 0})
             key = {RowState.PENDING.value: "sent", RowState.HELD_OUT.value: "held_out"}.get(one.state, "not_sent")
             kept[key] += one.count
-    order = {step: number for number, step in enumerate(found.program.steps)}
+    order = {step.id: number for number, step in enumerate(_as_written(found))}
     listed = sorted(steps.items(), key=lambda one: (order.get(one[0], len(order)), one[0]))
     return [{"step": step, **_written(found, step), **counts} for step, counts in listed]
+
+
+def _as_written(found: Rule) -> list[Step]:
+    """Return the steps as they stand in the file."""
+    return sorted(found.program.steps.values(), key=lambda step: (step.place.line, step.place.column))
 
 
 def _written(found: Rule, name: str) -> dict[str, object]:
@@ -128,7 +136,7 @@ def _tests(desk: Desk, name: str) -> dict[str, object]:
 
 
 def _templates(found: Rule) -> list[str]:
-    named = (step.template for step in found.program.steps.values() if step.webhook is None)
+    named = (step.template for step in _as_written(found) if step.webhook is None)
     return list(dict.fromkeys(template for template in named if template is not None))
 
 

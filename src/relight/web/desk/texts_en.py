@@ -326,6 +326,7 @@ ENGLISH: Final = {
     "basis_times": "{count} times",
     "so_far": "so far",
     "of_the_first": "Of the first",
+    "subject": "Subject",
     "unit_days": "days",
     "unit_periods": "periods",
     "unit_hours": "h",

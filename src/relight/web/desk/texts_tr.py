@@ -326,6 +326,7 @@ TURKISH: Final = {
     "basis_times": "{count} kez",
     "so_far": "şimdiye dek",
     "of_the_first": "İlkine göre",
+    "subject": "Konu",
     "unit_days": "gün",
     "unit_periods": "dönem",
     "unit_hours": "sa",
