@@ -115,6 +115,14 @@ _PROBLEMS: Final[Mapping[str, _Pairs]] = {
         "templates/{folder}/ does not print {{ code }}: each of its mails would use up a code unseen",
         "templates/{folder}/ {{ code }} yazmıyor: her iletisi bir kodu kimse görmeden tüketir",
     ),),
+    "never-given": (
+        (
+            "rule '{rule}' never gives '{what}', which {place} reads:"
+            " this message would be kept back for everybody (missing_data)",
+            "'{rule}' kuralı '{what}' değerini hiç vermiyor, oysa {place} onu okuyor:"
+            " bu ileti herkes için alıkonurdu (missing_data)",
+        ),
+    ),
     "missing-test": (("no test names the rule '{rule}'", "'{rule}' kuralını anan test yok"),),
     "css-not-inlined": (("its CSS could not be inlined: {error}", "CSS'i etiketlere taşınamadı: {error}"),),
     "unformatted": ((
