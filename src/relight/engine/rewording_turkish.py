@@ -117,10 +117,10 @@ _PROBLEMS: Final[Mapping[str, _Pairs]] = {
     ),),
     "never-given": (
         (
-            "rule '{rule}' never gives '{what}', which {place} reads:"
-            " this message would be kept back for everybody (missing_data)",
-            "'{rule}' kuralı '{what}' değerini hiç vermiyor, oysa {place} onu okuyor:"
-            " bu ileti herkes için alıkonurdu (missing_data)",
+            ("rule '{rule}' never gives '{what}', which {place} reads:"
+            " this message would be kept back for everybody (missing_data)"),
+            ("'{rule}' kuralı '{what}' değerini hiç vermiyor, oysa {place} onu okuyor:"
+            " bu ileti herkes için alıkonurdu (missing_data)"),
         ),
     ),
     "missing-test": (("no test names the rule '{rule}'", "'{rule}' kuralını anan test yok"),),
