@@ -32,7 +32,7 @@ POLICY = RenderPolicy(
         "name": "Defne at Tidewater Boards", "reply_to": "hello@tidewater.example",
         "postal_address": "Kordon Caddesi 101, İzmir · MERSİS 0000",
     },
-    base_url="https://mail.tidewater.example", surveys={"csat": range(1, 6), "nps": range(11)},
+    base_url="https://mail.tidewater.example", surveys={"csat": range(1, 6), "nps": range(11), "ces": range(1, 6)},
 )  # fmt: skip
 KINDS = {
     "last(order_placed.product)": Kind.TEXT,

@@ -32,7 +32,7 @@ TOPICS = ("product_news", "offers", "service")
 TILL = {"order_placed": "placed", "order_refunded": "refunded"}
 DESK = frozenset({"ticket_opened", "ticket_resolved", "csat_answered", "nps_answered"})
 #: Rules that nearly every story would set off: their own stories are in tests/rules/.
-ASIDE = ("onboarding", "csat", "ticket_stale", "api_guide", "everyday")
+ASIDE = ("onboarding", "csat", "nps", "ces", "ticket_stale", "api_guide", "everyday")
 #: A first name in each language that ships; the Turkish one is hard on careless upper-casing.
 NAMES = {"en": "Maya", "tr": "Işıl"}
 LOCALES = {"en": "en-GB", "tr": "tr-TR"}

@@ -169,6 +169,8 @@ ENGLISH: Final[Mapping[Line, str]] = {
     Line.AN_ACCOUNT: "{cap} an account",
     Line.EXPIRES_AFTER: "expires after {span}",
     Line.GRACE_IS: "grace {span}",
+    Line.NO_ACCOUNT: "the customer belongs to no account",
+    Line.ACCOUNT_TOO_LARGE: "in an account of more than {most} people nobody is counted",
     Line.GROUP_IS: "group {group}",
     Line.INSIDE_RULE: "inside {rule}",
     Line.TAKEN_BY: "taken by {rule}",

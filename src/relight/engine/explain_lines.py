@@ -180,6 +180,8 @@ class Line(StrEnum):
     AN_ACCOUNT = auto()
     EXPIRES_AFTER = auto()
     GRACE_IS = auto()
+    NO_ACCOUNT = auto()
+    ACCOUNT_TOO_LARGE = auto()
     GROUP_IS = auto()
     INSIDE_RULE = auto()
     TAKEN_BY = auto()

@@ -177,6 +177,8 @@ TURKISH: Final[Mapping[Line, str]] = {
     Line.AN_ACCOUNT: "hesap başına: {cap}",
     Line.EXPIRES_AFTER: "değeri {span} sürer",
     Line.GRACE_IS: "hoşgörü süresi {span}",
+    Line.NO_ACCOUNT: "müşterinin hesabı yok",
+    Line.ACCOUNT_TOO_LARGE: "{most} kişiden büyük hesaplarda kimse sayılmaz",
     Line.GROUP_IS: "{group} grubu",
     Line.INSIDE_RULE: "{rule} içinde",
     Line.TAKEN_BY: "{rule} devraldı",

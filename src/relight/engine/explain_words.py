@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from relight.base.kinds import UNKNOWN
+from relight.engine.account_members import MEMBERS_TOLD_MAX
 from relight.engine.explain_lines import Line, Said, Shown, code, say
 
 if TYPE_CHECKING:
@@ -181,5 +182,16 @@ def leaf_finding(leaf: Leaf, reading: Reading, *, decides: bool, reason: str | N
     else:
         text = say(Line.LEAF_IS, leaf=asked, number=told_value(leaf.value(reading)))
     return Finding(
-        mark=mark, text=text, place=str(leaf.place), leaf=leaf.text, number=value, reason=reason if decides else None
-    )
+        mark=mark, text=text, place=str(leaf.place), more=_why_unknown(leaf, reading) if truth is UNKNOWN else (),
+        leaf=leaf.text, number=value, reason=reason if decides else None,
+    )  # fmt: skip
+
+
+def _why_unknown(leaf: Leaf, reading: Reading) -> tuple[Said, ...]:
+    """Return why nobody counts the people of an account: it is too large, or there is none."""
+    if "members(" not in leaf.text:
+        return ()
+    told = reading.profile.members
+    if told is None or told.left is not None:
+        return (say(Line.NO_ACCOUNT),)
+    return () if told.total else (say(Line.ACCOUNT_TOO_LARGE, most=f"{MEMBERS_TOLD_MAX:,}"),)

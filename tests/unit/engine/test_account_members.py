@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from relight.base.instants import DAY, HOUR, MINUTE
 from relight.engine import account_members
 from relight.engine.engine import Engine
+from relight.engine.explain import Mark, explain_customer, tell
 from relight.engine.explain_history import retell
 from relight.messages.ledger import LedgerRow
 from relight.rules.plan import AccountKey, Plan
@@ -68,7 +69,10 @@ def entered(engine: Engine) -> list[tuple[str, str, int]]:
 
 # ---------------------------------------------------------------- what it counts
 def test_an_owner_hears_when_nobody_of_the_account_was_active() -> None:
-    """R8: The deadline is that of the last of them to be active, to the instant; somebody else's account says nothing."""
+    """R8: The deadline is that of the last of them to be active, to the instant; somebody else's account says nothing.
+
+    PostHog 19675: nobody could be written to when a whole company went quiet.
+    """
     only = {"owner": "{trigger: {enters: quiet_account}, send: hello}"}
     words = 'segments:\n  quiet_account: plan == "owner" and members(count(session, 14 days) > 0) == 0'
     plan = plan_of(only, words, quiet=None)
@@ -145,6 +149,26 @@ def test_an_account_with_too_many_people_is_unknown(monkeypatch: pytest.MonkeyPa
     ]
     told = decided([*known(ann="acme", bo="acme"), *came], plan_of(rules, "{}"))
     assert entered(told) == [("ann", "r", 36)]
+    assert _why_unknown(told, "ann") == ("in an account of more than 1,000 people nobody is counted",)
+
+
+def test_who_has_no_account_is_told_so() -> None:
+    """R5, R8: members(…) of somebody without an account is unknown, and explain says why."""
+    rules = {"r": "{trigger: {event: order}, audience: members() >= 2, send: hello}"}
+    told = decided([*known(ann=None, bo="acme"), event(1, "order", NOON, "ann", None)], plan_of(rules, "{}"))
+    assert _why_unknown(told, "ann") == ("the customer belongs to no account",)
+
+
+def _why_unknown(engine: Engine, customer: str) -> tuple[str, ...]:
+    """Return what explain says below the condition that is unknown."""
+    assert engine.plan is not None
+    own = [record for _, record in engine.store.customer_log(customer)]
+    found = explain_customer(
+        plan=engine.plan, plans=engine.world.plans(), customer=customer, own=own,
+        everybody=[record for _, record in engine.store.global_log()], at=NOON + 2 * DAY, rules=["r"],
+    )  # fmt: skip
+    (line,) = [finding for finding in found.stories[0].audience if finding.mark is Mark.UNKNOWN]
+    return tuple(map(tell, line.more))
 
 
 def test_a_plan_that_counts_otherwise_fires_for_nothing_of_the_past() -> None:

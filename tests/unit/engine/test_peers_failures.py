@@ -8,9 +8,10 @@ from __future__ import annotations
 from copy import copy
 from itertools import cycle
 
-from relight.base.instants import DAY, HOUR, MINUTE
+from relight.base.instants import DAY, HOUR, MINUTE, to_local
 from relight.delivery import Delivery, Outcome, OutgoingMessage
 from relight.engine.engine import Engine
+from relight.engine.explain import explain_customer
 from relight.engine.operator_commands import WORDS
 from relight.messages.life import MessageState
 from relight.rules.plan import Cap
@@ -79,8 +80,8 @@ def test_the_same_mail_is_not_sent_again_and_again() -> None:
 
 
 def test_an_absence_is_seen_at_its_instant_and_a_segment_when_it_turns() -> None:
-    """Mautic 3058, 6614, 2870; dittofeed 1668: segments that came late, absence by a slow poll. Here both are judged at their
-    instant, to the µs (R1, R7).
+    """Mautic 3058, 6614, 2870; dittofeed 1668: segments that came late, absence by a slow poll. PostHog 36323: none at all.
+    Here both are judged at their instant, to the µs (R1, R7).
     """
     told_of = story(
         {"gone": "{trigger: {inactive: 30 days}, send: hello}", "in": "{trigger: {enters: buyers}, send: again}",
@@ -121,3 +122,51 @@ def test_who_may_not_enter_again_is_counted_with_the_reason() -> None:
     entered = [row.rule for row in told_of.rows() if row.state == "entered"]
     assert {rule: entered.count(rule) for rule in rules} == {"once": 1, "gap": 2, "every": 4}
     assert told_of.counted() == {("once", "already_entered"): 3, ("gap", "reentry_gap"): 2}
+
+
+def test_nobody_is_written_to_at_another_places_hour() -> None:
+    """Novu 2808, Mautic 7665, heya 183, listmonk PR 2705, dittofeed PR 1698: mails came at the server's hour, by night and on
+    weekends. Here quiet hours and send windows are those of the customer's wall clock (G1, G3).
+    """
+    rules = {"r": "{trigger: {event: cart}, steps: [{send: hello, send_window: 'weekdays 10:00-17:00'}]}"}
+    told_of = story(rules, zone="Europe/Istanbul", quiet=(21 * 60, 9 * 60))
+    for who, zone in (("ann", "Asia/Tokyo"), ("bo", "America/New_York"), ("cem", "Europe/Istanbul")):
+        told_of.known("2026-01-02", customer=who, timezone=zone).event("cart", "2026-01-09 16:30", customer=who)
+    told_of.until("2026-01-14")
+    left = {
+        who: to_local(row.scheduled or 0, zone).strftime("%a %H:%M")
+        for who, zone in (("ann", "Asia/Tokyo"), ("bo", "America/New_York"), ("cem", "Europe/Istanbul"))
+        for row in told_of.rows(customer=who)
+        if row.step
+    }
+    assert left == {"ann": "Mon 10:00", "bo": "Fri 10:00", "cem": "Fri 16:30"}
+
+
+def test_who_did_not_get_a_mail_is_told_why() -> None:
+    """Parcelvoy 512, 573, 697; dittofeed 1422: nobody could say why a person did, or did not, get a mail. Here the row says
+    it, and where there is no row `explain` finds it in the log (R6, G6).
+    """
+    rules = {"r": "{trigger: {event: cart}, audience: 'ever(order)', send: hello}"}
+    told_of = story(rules).known("2026-01-02").event("cart", "2026-01-03").until("2026-01-04")
+    assert told_of.rows() == []
+    found = explain_customer(
+        plan=told_of.plan, customer="ann", own=told_of.past["ann"], everybody=told_of.world.records,
+        at=told_of.instant("2026-01-04"), rules=["r"],
+    ).stories[0]  # fmt: skip
+    assert found.why is not None
+    assert (found.why.reason, found.why.leaf) == ("audience_false", "ever(order)")
+
+
+def test_events_are_counted_in_their_window_and_waited_for() -> None:
+    """Plunk 236, parcelvoy PR 672: no count in a window; plunk 239, dittofeed 1463, PostHog PR 14468: no wait for an event
+    with another way out. Here a window is exact, and a wait takes `then` or `else` (R4, E3).
+    """
+    rules = {
+        "r": "{trigger: {event: cart}, reentry: every, audience: 'count(order, 7 days) == 2', steps: "
+        "[{wait_for: order, up_to: 1 day, then: [{send: hello}], else: [{send: again}]}]}"
+    }
+    told_of = story(rules).known("2026-01-02").event("order", "2026-01-04").event("order", "2026-01-05")
+    told_of.event("cart", "2026-01-09 23:59").event("cart", "2026-01-11").event("cart", "2026-01-20")
+    told_of.until("2026-02-01")
+    assert [row.step for row in told_of.rows() if row.step] == ["send:0.else.0"]
+    assert told_of.counted()["r", "audience_false"] == 2
