@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -76,10 +77,19 @@ def _compare_answers(cluster: Cluster, here: Path) -> None:
         (who, *_) = sorted(row.customer for row in store.ledger(rule="fans"))
     with closing(PostgresStore.open(cluster.url, read_only=True)) as told:
         assert {row.customer for row in told.ledger()} <= served
+    question = ("explain", who, "fans", "--at", iso_utc(END))
+    told_here = _alone(here, *question)
+    assert "orders" in told_here
+    assert cluster.relight(*question) == told_here
+    replayed = json.loads(cluster.relight("replay", "--json"))
+    assert (replayed["ok"], replayed["equal"]) == (True, len(cluster.ledger()))
+    assert cluster.relight("metrics", "--json") == _alone(here, "metrics", "--json")
+
+
+def _alone(here: Path, *question: str) -> str:
     done = run_program(
-        [sys.executable, "-m", "relight", "explain", who, "fans", "--at", iso_utc(END)], cwd=here, env=ENV,
-        capture_output=True, text=True, timeout=120, check=False,
+        [sys.executable, "-m", "relight", *question], cwd=here, env=ENV, capture_output=True, text=True, timeout=120,
+        check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "orders" in done.stdout
-    assert cluster.relight("explain", who, "fans", "--at", iso_utc(END)) == done.stdout
+    return str(done.stdout)

@@ -175,6 +175,33 @@ def test_somebody_unknown_is_told_so(asked: tuple[Cluster, Path]) -> None:
     assert "there is no customer 'annn'; did you mean 'ann'?" in done.stderr
 
 
+def test_nobody_is_half_erased(asked: tuple[Cluster, Path]) -> None:
+    """V5: where the promise cannot be kept, erase is refused with what can be done, and nothing is touched."""
+    cluster, _ = asked
+    before = cluster.relight("export", "dee")
+    done = run_program(
+        [sys.executable, "-m", "relight", "erase", "dee", "--yes"], cwd=cluster.folder, env=cluster.env,
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 64
+    assert "whose log is in Kafka, where no record can be taken out" in done.stderr
+    assert "`relight suppressions import` keeps mails back" in done.stderr
+    assert cluster.relight("export", "dee") == before
+
+
+def test_the_whole_log_is_decided_again(asked: tuple[Cluster, Path]) -> None:
+    """I9: replay finds every row of the ledger again, merges among it, and a simulation of the same rules makes as many
+    mails.
+    """
+    cluster, _ = asked
+    told = json.loads(cluster.relight("replay", "--json"))
+    rows = len(cluster.ledger())
+    assert (told["ok"], told["equal"], told["extra"]) == (True, rows, 0)
+    assert f"{rows} rows equal, 0 missing" in cluster.relight("replay")
+    simulated = cluster.relight("simulate", "--from-store", "--json")
+    assert json.loads(simulated)["messages"] == sum(row.state.value == "pending" for row in cluster.ledger())
+
+
 def test_pages_know_a_cluster(asked: tuple[Cluster, Path]) -> None:
     """The page of a customer tells of log, rules and mails; System says how far time is, by partition."""
     cluster, _ = asked

@@ -76,8 +76,9 @@ def _refuse_cluster(store: Store) -> None:
     partitions = getattr(store, "partitions", None)
     if partitions is not None and partitions():
         raise UsageError(
-            "this store belongs to a cluster, whose log is in Kafka",
-            help_text="a log topic is cleared by its retention; erase works where one engine holds the log",
+            "this store belongs to a cluster, whose log is in Kafka, where no record can be taken out",
+            help_text="`relight suppressions import` keeps mails back, `relight export` gives them what is known;"
+            " where people must be erased, one engine holds the log (`relight run`)",
         )
 
 

@@ -116,7 +116,7 @@ def simulated_history(project: Project, customer: str) -> History:
 def _under_present_rules(project: Project, customer: str) -> History:
     from relight.engine.customer_past import Past, past_of
 
-    with reading(project) as store:
+    with asking(project) as store:
         past = past_of(store, customer)
         if not past.own:
             raise _unknown(customer, store.customers())

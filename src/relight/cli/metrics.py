@@ -104,7 +104,7 @@ class _Source:
 
     # ------------------------------------------------------------ reading
     def read(self, since: str | None, width: str | None) -> None:
-        from relight.cli.history import reading
+        from relight.cli.history import asking
         from relight.metrics import Asked, MeasureLog, goal_sources
 
         self.log = MeasureLog(self.plan, also=goal_sources(self.project.plan))
@@ -116,7 +116,7 @@ class _Source:
             horizons = [one.source.horizon for one in streams if one.source.horizon is not None]
             until = max([self.log.reached or 0, *horizons]) + 1
         else:
-            with reading(self.project) as store:
+            with asking(self.project) as store:
                 self.log.read_store(store)
                 until = store.reached() or (self.log.reached or 0) + 1
         begin = None if since is None else instant_or_span(since, self.plan.zone, "--since", end=until)
@@ -136,14 +136,14 @@ class _Source:
                 yield record
 
     def _members(self) -> dict[str, set[str]]:
-        from relight.cli.history import reading
+        from relight.cli.history import asking
         from relight.metrics.slices import segment_members
 
         if not self.plan.definitions.segments:
             raise UsageError("--by segment: rules/definitions.yaml has no segments")
         if self.is_recorded:
             return segment_members(self.plan, self.recorded(), until=self.asked.until)
-        with reading(self.project) as store:
+        with asking(self.project) as store:
             records = (record for _, record in store.read_log())
             return segment_members(self.plan, records, until=self.asked.until)
 

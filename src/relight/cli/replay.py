@@ -14,6 +14,7 @@ from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, say, say_json
 from relight.cli.project import open_project, project_options
 from relight.cli.times import instant_or_span
+from relight.engine.customer_past import AsksElsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,22 +38,16 @@ def command(*, since: str | None, as_json: bool, project: Path | None, environme
 
     Works in memory beside a running engine. There is no way to send from here.
     """
-    from relight.cli.history import reading
+    from relight.cli.history import asking
     from relight.cli.progress import Progress
     from relight.engine.plan_versions import known_plans
     from relight.simulate.from_log import replay_log
 
     found = open_project(project, environment)
-    with reading(found) as store, Progress("Deciding again", total=store.last_position(), unit="records") as progress:
+    with asking(found) as store, Progress("Deciding again", total=store.last_position(), unit="records") as progress:
         last, reached = _steady(store)
         least = None if since is None else instant_or_span(since, found.plan.policy.zone, "--since", end=reached)
-        rows = list(store.ledger(since=least))
-        for _ in range(STEADY_TRIES_MAX):
-            if (last, reached) == _steady(store):
-                break
-            # A running engine wrote meanwhile: rows and log must be of one moment.
-            last, reached = _steady(store)
-            rows = list(store.ledger(since=least))
+        rows, last, reached = _rows_of_a_moment(store, least, last, reached)
 
         def show(engine: Engine) -> None:
             progress.update(engine.store.last_position(), count_of(engine.progress.rows, "row"))
@@ -87,8 +82,25 @@ def command(*, since: str | None, as_json: bool, project: Path | None, environme
     return ExitCode.PROBLEMS if bad else ExitCode.FINE
 
 
-def _steady(store: Store) -> tuple[int, int]:
-    return store.last_position(), store.reached() or 0
+def _steady(store: Store) -> tuple[int | None, int]:
+    # A cluster's log is read up to the instant that all of it has come to.
+    return None if isinstance(store, AsksElsewhere) else store.last_position(), store.reached() or 0
+
+
+def _rows_of_a_moment(
+    store: Store, least: int | None, last: int | None, reached: int
+) -> tuple[list[LedgerRow], int | None, int]:
+    """Return the ledger with the last position and the instant of the log that it is of."""
+    rows = list(store.ledger(since=least))
+    if last is None:  # parts that are further have rows of later
+        return [row for row in rows if row.judged < reached], last, reached
+    for _ in range(STEADY_TRIES_MAX):
+        if (last, reached) == _steady(store):
+            break
+        # A running engine wrote meanwhile: rows and log must be of one moment.
+        last, reached = _steady(store)
+        rows = list(store.ledger(since=least))
+    return rows, last, reached
 
 
 def compare(

@@ -131,11 +131,11 @@ class _Source:
         )
 
     def _store(self, project: Project, until: int | None, show: Callable[[Done], None]) -> _Simulated:
-        from relight.cli.history import reading
+        from relight.cli.history import asking
         from relight.simulate.from_log import simulate_log
         from relight.simulate.log_figures import figures_of_log
 
-        with reading(self.project) as store:
+        with asking(self.project) as store:
             reached = store.reached() or 0
             log = (record for _, record in store.read_log())
             maker = day_maker_of(project.loaded)

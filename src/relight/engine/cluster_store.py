@@ -7,8 +7,11 @@ the partition that it is in; records of others are passed over undecoded.
 # ruff: noqa: D102  # what a method promises stands once, at interface.Store
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,7 +25,7 @@ from relight.engine.merges import is_unfilled_merge
 from relight.engine.plan_versions import plan_of_version
 from relight.stores.opening import SQLITE_DEFAULT
 from relight.stores.postgres import PostgresStore
-from relight.stores.postgres_made import read_made
+from relight.stores.postgres_made import read_all_made, read_made
 from relight.stores.record_codec import encode_record
 from relight.streams.envelope import Control, order_key
 from relight.transports.control_reader import ControlReader
@@ -44,6 +47,10 @@ class ClusterStore(PostgresStore):
     _project: str
     _control: ControlReader
     _told: list[tuple[int, Record]]
+    _everything: LogCopy | None = None
+    _reader: PackReader | None = None
+    #: Number of the last record of the log, when it was read to its end -> the instant that was (µs).
+    _ends: dict[int, int]
     _past: Past | None = None
     _past_of: str = ""
     _past_reached: int = INSTANT_MIN
@@ -55,6 +62,7 @@ class ClusterStore(PostgresStore):
         assert settings.kafka is not None
         store = cls.open(settings.store.postgres.reveal(), read_only=True)
         store._kafka, store._project = settings.kafka, settings.project  # noqa: SLF001  # of its own class
+        store._ends = {}  # noqa: SLF001  # as above
         store._control, store._told = ControlReader(settings.kafka, settings.project), []  # noqa: SLF001  # as above
         try:
             store.stand_beside(folder / SQLITE_DEFAULT)
@@ -65,6 +73,9 @@ class ClusterStore(PostgresStore):
 
     def close(self) -> None:
         self._control.close()
+        if self._everything is not None and self._reader is not None:
+            self._everything.close()
+            self._reader.close()
         super().close()
 
     def customers(self) -> Iterator[str]:
@@ -79,6 +90,31 @@ class ClusterStore(PostgresStore):
         found = [reached for *_, reached, _ in self.partitions()]
         least = min(found, default=INSTANT_MIN)
         return None if least == INSTANT_MIN or len(found) < self._kafka.partitions else least
+
+    def read_log(self, after: int = 0, *, limit: int | None = None) -> Iterator[tuple[int, Record]]:
+        """Yield everybody's log up to where every partition is decided, each record with its number in it.
+
+        Merges carry nothing, as in the topic. Read to its end, the next call goes on from there at no cost.
+        """
+        found = self._read_on(after)
+        return found if limit is None else islice(found, limit)
+
+    def _read_on(self, after: int) -> Iterator[tuple[int, Record]]:
+        until = self.reached()
+        if until is None:
+            return
+        if self._everything is None:
+            self._reader = PackReader(self._kafka, self._project)
+            self._everything = LogCopy(self._reader, self._kafka.partitions)
+        number, since = (after, self._ends[after]) if after in self._ends else (0, INSTANT_MIN)
+        made = read_all_made(self._connection, since, until)
+        # What a worker made at an instant came before what the topic has of it.
+        log = heapq.merge(made, self._everything.between(since, until), key=attrgetter("ingest_time"))
+        for record in _said_once(log):
+            number += 1
+            if number > after:
+                yield number, record
+        self._ends[number] = until
 
     def owners(self) -> list[tuple[int, int, str]]:
         """Return (partition, instant it has come to in µs, process that decides on it) of each partition."""

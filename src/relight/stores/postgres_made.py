@@ -5,15 +5,20 @@ They follow from the topic: a worker that folds it again makes them again. They 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from relight.stores.identity_hash import customer_hash, event_hash
-from relight.stores.postgres_connection import Cursor
+from relight.stores.postgres_connection import Connection, Cursor
 from relight.stores.record_codec import encode_record, open_sealed, seal
 from relight.streams.envelope import Control, Event, Record
 from relight.streams.target_events import TARGET_CUSTOMER, TARGET_STREAM
+
+#: Records read from the server at a time.
+PAGE = 1_000
+#: Least hash of a customer or an event.
+HASH_MIN = -(2**63)
 
 
 def is_made(record: Record) -> bool:
@@ -51,12 +56,30 @@ def read_made(cursor: Cursor, customer: str, until: int) -> list[Record]:
         "SELECT at, is_control, body, crc FROM made_records WHERE who = %s AND at <= %s ORDER BY at",
         (customer_hash(customer), until),
     ).fetchall()
-    found: list[Record] = []
-    for at, is_control, body, crc in rows:
-        sound = open_sealed(_place(at), body, crc)
-        kind: type[Record] = Control if is_control else Event
-        found.append(msgspec.msgpack.decode(sound, type=kind))
+    found = [_open(*row) for row in rows]
     return [record for record in found if record.customer == customer]  # hashes may agree where customers differ
+
+
+def read_all_made(connection: Connection, since: int, until: int) -> Iterator[Record]:
+    """Yield what was made of everybody from an instant (µs) to before another, in order; StoreError for damage."""
+    place = (since, HASH_MIN, HASH_MIN)
+    while True:
+        with connection.reading() as cursor:
+            rows = cursor.execute(
+                "SELECT at, is_control, body, crc, who, what FROM made_records WHERE (at, who, what) > (%s, %s, %s)"
+                " AND at < %s ORDER BY at, who, what LIMIT %s",
+                (*place, until, PAGE),
+            ).fetchall()
+        yield from (_open(*row[:4]) for row in rows)
+        if len(rows) < PAGE:
+            return
+        at, *_, who, what = rows[-1]
+        place = (at, who, what)
+
+
+def _open(at: int, is_control: bool, body: bytes, crc: int) -> Record:  # noqa: FBT001  # a column
+    kind: type[Record] = Control if is_control else Event
+    return msgspec.msgpack.decode(open_sealed(_place(at), body, crc), type=kind)
 
 
 def erase_made(cursor: Cursor, customers: Iterable[str]) -> None:

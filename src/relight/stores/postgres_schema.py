@@ -193,6 +193,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             "CREATE TABLE made_records (who bigint NOT NULL, what bigint NOT NULL, at bigint NOT NULL,"
             " is_control boolean NOT NULL, body bytea NOT NULL, crc bigint NOT NULL, PRIMARY KEY (who, what))"
         ),
+        "CREATE INDEX made_records_order ON made_records (at, who, what)",
     ),
 )
 #: Version this program writes.
