@@ -264,8 +264,20 @@ def effects_text(effects: Sequence[RuleEffect], currency: str) -> str:
                 f"{one.rule}: {found.revenue_uplift:+,.2f} {currency} a person"
                 f" ({found.revenue_interval.low:,.2f} to {found.revenue_interval.high:,.2f})"
             )
-        lines += [f"{one.rule}: {remark_text(warning)}" for warning in one.warnings]
+    lines += _remarks(effects)
     return "\n".join([*lines, *(_dim(effects[0].definition) if effects else [])])
+
+
+def _remarks(effects: Sequence[RuleEffect]) -> list[str]:
+    """Return what to know before believing, each once, with the rules that it is said of."""
+    rules_of: dict[str, list[str]] = {}
+    for one in effects:
+        for warning in one.warnings:
+            rules_of.setdefault(remark_text(warning), []).append(one.rule)
+    told = (
+        f"{rules[0]}: {text}" if len(rules) == 1 else f"{text}: {', '.join(rules)}" for text, rules in rules_of.items()
+    )
+    return [line for text in told for line in textwrap.wrap(text, _WIDTH, subsequent_indent="    ")]
 
 
 def _count(number: int | None) -> str:

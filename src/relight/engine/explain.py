@@ -158,6 +158,11 @@ def _concluded(told: Retold, rule: Rule, story: RuleStory, trigger: TriggerStory
         leaves = sent[-1].scheduled if sent[-1].scheduled is not None else sent[-1].judged
         line = say(Line.GOT, customer=customer, rule=rule.id, times=Times(len(sent)), when=Moment(leaves, zone))
         return replace(story, outcome="sent", headline=line)
+    through = None if inside else _went_through(story.rows)
+    if through is not None and (missed is None or missed.at <= through.judged):
+        line = say(Line.WENT_THROUGH, when=Moment(through.judged, zone))
+        led_past = Finding(mark=Mark.NO, text=line, place=story.place)
+        return replace(story, headline=_not_got(customer, rule, len(sent)), why=led_past)
     if last is not None and (missed is None or missed.at <= last.judged) and not inside:
         held = last.state is RowState.HELD_OUT
         line = say(Line.HELD_OUT, customer=customer, rule=rule.id) if held else _not_got(customer, rule, len(sent))
@@ -166,6 +171,17 @@ def _concluded(told: Retold, rule: Rule, story: RuleStory, trigger: TriggerStory
         return replace(story, outcome="waiting", headline=_inside(customer, rule, len(sent)))
     why = _missed_finding(missed, zone) if missed is not None else _missing(story)
     return replace(story, headline=_not_got(customer, rule, len(sent)), why=why)
+
+
+def _went_through(rows: Sequence[LedgerRow]) -> LedgerRow | None:
+    """Return the row of an entry that is over and brought nothing to the gate; None where another row came after.
+
+    A branch or an event in time can lead past every message: then nothing was kept back, and no row says so.
+    """
+    entered = next((row for row in reversed(rows) if row.state is RowState.ENTERED), None)
+    if entered is None or any(row.judged >= entered.judged for row in rows if row.state is not RowState.ENTERED):
+        return None
+    return entered
 
 
 def _not_got(customer: str, rule: Rule, before: int) -> Said:

@@ -20,6 +20,7 @@ ENGLISH: Final[Mapping[Line, str]] = {
     Line.MAYBE_GOT: "it is unknown whether {customer} got {rule}",
     Line.COMPLAINED: "{headline}, and complained about it",
     Line.TO_BE_SENT: "Its mail is decided and waits to be sent.",
+    Line.WENT_THROUGH: "entered {when} and went through its steps; none of them sent anything",
     Line.SENT_AT: "Its mail is decided and leaves {when}.",
     Line.SENT_AFTER_START: (
         "Its mail is decided and leaves {when}: after a start, programs have that long to deliver events "

@@ -27,6 +27,7 @@ class Line(StrEnum):
     COMPLAINED = auto()
     TO_BE_SENT = auto()
     SENT_AT = auto()
+    WENT_THROUGH = auto()
     SENT_AFTER_START = auto()
     BEING_SENT = auto()
     BOUNCED = auto()

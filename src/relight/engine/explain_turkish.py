@@ -23,6 +23,7 @@ TURKISH: Final[Mapping[Line, str]] = {
     Line.MAYBE_GOT: "{customer}, {rule} iletisini aldı mı bilinmiyor",
     Line.COMPLAINED: "{headline}; ileti istenmeyen olarak bildirildi",
     Line.TO_BE_SENT: "İletisi kararlaştırıldı, gönderilmeyi bekliyor.",
+    Line.WENT_THROUGH: "{when} anında girdi, adımlarından geçti; hiçbir adımı bir şey göndermedi",
     Line.SENT_AT: "İletisi kararlaştırıldı, gönderilme anı {when}.",
     Line.SENT_AFTER_START: (
         "İletisi kararlaştırıldı, gönderilme anı {when}: sistem açıldıktan sonra, bekletilen olayların gelmesi için o "

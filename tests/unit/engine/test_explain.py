@@ -290,6 +290,20 @@ def test_somebody_who_waits_is_told_where_and_until_when() -> None:
     assert told(quiet, "2026-01-02 23:00").ask_again == quiet.instant("2026-01-03 09:00")
 
 
+def test_an_entry_that_led_past_every_message_says_so() -> None:
+    """Nothing was kept back where the awaited event came in time: the answer is when they entered, and what came of it."""
+    rule = "{trigger: {event: cart}, reentry: every, steps: [{wait_for: order, up_to: 2 days, else: [{send: hello}]}]}"
+    one = story({"r": rule}).known("2026-01-01 08:00").event("cart", "2026-01-02 10:00")
+    assert told(one, "2026-01-02 12:00").outcome == "waiting"
+    one.event("order", "2026-01-03 10:00")
+    found = told(one, "2026-01-05 10:00")
+    assert (found.outcome, tell(found.headline)) == ("not_sent", "ann did NOT get r")
+    assert found.why is not None
+    assert tell(found.why.text) == "entered 2 Jan 2026 10:00 and went through its steps; none of them sent anything"
+    one.event("cart", "2026-01-10 10:00")
+    assert told(one, "2026-01-14 10:00").outcome == "sent"
+
+
 def test_before_anything_there_is_nothing_to_tell() -> None:
     """A time before the first plan is refused with what to do."""
     one = story({"r": "{trigger: {event: cart}, send: hello}"}).known("2026-01-01 08:00")
