@@ -61,6 +61,7 @@ def test_a_plan_says_what_would_change_whom_and_how_much(project: Path) -> None:
     done = relight("plan", "--detailed-exitcode", "--out", "out/plan.json", cwd=project, code=2)
     assert re.search(r"  ~ winback_30d +changed +rules/winback_30d.yaml:3 +inactive: 30 days -> 21 days\n", done.stdout)
     assert re.search(r"Forecast from the last 30 days, same code as live: \d+ -> \d+ messages \(\+\d+ %\)", done.stdout)
+    assert "! winback_30d: the threshold is 21 days, was 30 days: the same silence is mailed once" in done.stdout
     assert re.search(r"! winback_30d: \d+ people are past its threshold already. It has no backfill", done.stdout)
     assert re.search(r"Most messages of one customer in 30 days: \d -> \d \(b\d+\)", done.stdout)
     assert re.search(r"Heaviest hour: \d+ -> \d+ messages \(2026-0\d-\d\d \d\d:00 Europe/Istanbul\)", done.stdout)

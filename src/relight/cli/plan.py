@@ -186,7 +186,9 @@ def _warnings(planned: Planned) -> Iterator[str]:
         yield f"    who is inside {before} leaves it, and nothing that {before} did counts for it."
     for rule, told in sorted(touched.rules.items()):
         for old_id, old, _, new in touched.thresholds.get(rule, ()):
-            yield _styled("!", f"{rule}: threshold '{old_id}' is {new}, was {old}: the same silence is mailed once")
+            # A number is the place of one that has no name.
+            called = "the threshold" if old_id.isdecimal() else f"threshold '{old_id}'"
+            yield _styled("!", f"{rule}: {called} is {new}, was {old}: the same silence is mailed once")
         if rule in touched.lost:
             gone = ", ".join(touched.lost[rule])
             help_text = "name thresholds ({help: 30 days}) to say which is which"

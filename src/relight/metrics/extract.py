@@ -165,7 +165,7 @@ class MeasureLog:
         grown.known.append(record.ingest_time)
         if grown.need.reads_properties:
             grown.properties.append(record.properties)
-        if record.name in self._whole and record.customer is not None:
+        if record.name in self._whole:
             self._keep_whole(record.name, grown.who[-1], _ENCODER.encode(record))
 
     def _take_control(self, record: Control) -> None:
@@ -217,7 +217,7 @@ class MeasureLog:
             slot[2](outline.ingest_time)
             if slot[3] is not None:
                 slot[3](bytes(outline.properties))
-            if outline.name in self._whole and code != NO_CODE:
+            if outline.name in self._whole:
                 self._keep_whole(outline.name, code, body)
         if last:
             self.reached = last if self.reached is None else max(self.reached, last)
@@ -229,7 +229,7 @@ class MeasureLog:
         self._whole[name].setdefault(code, []).append(body)
 
     def whole_rows(self, name: str, code: int) -> list[WholeRow]:
-        """Return a customer's events of a source that is kept whole, in log order; none of who was erased."""
+        """Return the events of a customer (NO_CODE: global) that are kept whole, in log order; none of the erased."""
         if code in self._erased:
             return []
         schema = self.plan.schema.events.get(name)

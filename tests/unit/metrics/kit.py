@@ -44,6 +44,7 @@ events:
   solved: {properties: {ticket: text}, activity: false}
   link_clicked: {properties: {rule: text}, activity: false}
   link_scanned: {properties: {rule: text}, activity: false}
+  shipped: {global: true, properties: {ticket: text}}
   paid: {global: true, properties: {amount: {type: money, unit: USD}}}
 """
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import astuple, replace
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from relight.base.instants import DAY, MINUTE
+from relight.base.instants import DAY, HOUR, MINUTE
 from relight.config.loader import LoadedProject
 from relight.engine.engine import Engine
 from relight.messages.life import MessageCause
@@ -212,7 +213,7 @@ def test_exposures_are_read_on(tmp_path: Path) -> None:
 def test_what_cannot_be_known_is_said(rule: str, warning: str | None) -> None:
     """A rule without a goal or a holdout has no uplift, and says why."""
     if warning is None:
-        rule = RULE.replace("event: signed_up", "milestone: {count: subscribed, at: [1]}").replace(
+        rule = RULE.replace("event: signed_up", "milestone: {streak: subscribed, at: [1 day]}").replace(
             "bought where total > 5", "bought where product == entry.period"
         )
     shop = Shop(rule)
@@ -252,6 +253,76 @@ def test_a_goal_that_compares_with_the_entry_is_counted(per: str, held: int) -> 
     assert (found.sent.reached, found.held_out.reached) == (20, held)
     assert found.comparison.uplift == pytest.approx(2000 / len(sent) - 100 * held / len(ghosts))
     assert sorted(who for who, _ in shop.people("goal")) == sorted(sent[:20])
+    assert not any("compares with" in text for text in map(remark_text, found.warnings))
+
+
+def _opens(who: str, start: int) -> list[Event]:
+    """Return two tickets of somebody; the second one is `t-<who>`, and arrives second."""
+    return [
+        event("opened", who, start, {"ticket": f"first-{who}"}),
+        event("opened", who, start + MINUTE, {"ticket": f"t-{who}"}),
+    ]
+
+
+def _buys(who: str, start: int) -> list[Event]:
+    """Return purchases of 30 and 30, of which the second one reaches 50; what it was is `t-<who>`."""
+    return [
+        event("bought", who, start, {"total": Decimal(30), "product": f"first-{who}"}),
+        event("bought", who, start + MINUTE, {"total": Decimal(30), "product": f"t-{who}"}),
+    ]
+
+
+MADE_BY = {
+    "count": ("milestone: {count: opened, at: [2]}", "solved where ticket == entry.ticket", _opens),
+    "distinct": ("milestone: {distinct: opened.ticket, at: [2]}", "solved where ticket == entry.ticket", _opens),
+    "sum": ("milestone: {sum: bought.total, at: [50]}", "solved where ticket == entry.product", _buys),
+    "released": (
+        "released: {asked: opened, shipped: shipped, by: ticket}", "solved where ticket == entry.ticket",
+        lambda who, start: [event("opened", who, start, {"ticket": f"t-{who}"})],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("made_by", MADE_BY)
+def test_a_goal_compares_with_the_event_that_reached_a_mark_or_asked(made_by: str) -> None:
+    """C13: the purchase that reached the sum, the second ticket, the request: each is found again, and another one is no goal."""
+    trigger, goal, begins = MADE_BY[made_by]
+    shop = Shop(RULE.replace("event: signed_up", trigger).replace("bought where total > 5", goal))
+    start, people = at("2026-01-07T10:00"), [f"c{n:03d}" for n in range(PEOPLE)]
+    shop.engine.take([one for who in people for one in begins(who, start)])
+    if made_by == "released":
+        shop.engine.take([event("shipped", None, start + HOUR + n, {"ticket": f"t-{w}"}) for n, w in enumerate(people)])
+    shop.engine.advance(start + DAY)
+    rows = [row for row in shop.store.ledger() if row.step]
+    sent = [row.customer for row in rows if row.state is RowState.PENDING]
+    ghosts = [row.customer for row in rows if row.state is RowState.HELD_OUT]
+    assert len(sent) + len(ghosts) == PEOPLE
+    solved = [
+        *((who, f"t-{who}") for who in [*sent[:20], *ghosts[:5]]),
+        *((who, f"first-{who}") for who in sent[20:40]),
+    ]
+    shop.engine.take([event("solved", w, start + 2 * DAY + n, {"ticket": t}) for n, (w, t) in enumerate(solved)])
+    found = shop.effect()
+    assert (found.sent.reached, found.held_out.reached) == (20, 5)
+    assert not any("compares with" in text for text in map(remark_text, found.warnings))
+
+
+def test_a_goal_compares_with_a_global_event() -> None:
+    """C13: what a global event says is compared with, in both arms, wherever the log is kept."""
+    rule = RULE.replace("event: signed_up", "global: paid").replace("where total > 5", "where total == entry.amount")
+    shop = Shop(rule)
+    start = at("2026-01-07T10:00")
+    shop.engine.take([event("paid", None, start, {"amount": "7"})])
+    shop.engine.take([event("used", f"c{n:03d}", start + MINUTE + n) for n in range(PEOPLE)])
+    shop.engine.advance(start + DAY)
+    rows = [row for row in shop.store.ledger() if row.step]
+    sent = [row.customer for row in rows if row.state is RowState.PENDING]
+    ghosts = [row.customer for row in rows if row.state is RowState.HELD_OUT]
+    assert len(sent) + len(ghosts) == PEOPLE
+    buyers = [*((who, "7") for who in [*sent[:20], *ghosts[:5]]), *((who, "8") for who in sent[20:40])]
+    shop.engine.take([bought(who, start + 2 * DAY + n, total) for n, (who, total) in enumerate(buyers)])
+    found = shop.effect()
+    assert (found.sent.reached, found.held_out.reached) == (20, 5)
     assert not any("compares with" in text for text in map(remark_text, found.warnings))
 
 
