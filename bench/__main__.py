@@ -211,10 +211,15 @@ class Bench:
     def check(self) -> Row:
         """`relight check`, beside PyYAML's C composer on the same files."""
         folder = self.world("check", Size(events=0, customers=0), rules=self.sizes.checked_rules)
-        ours = measured("bench.parts:check", folder=folder)
+        ours = measured("bench.parts:check", folder=folder, how="cold")
         base = measured("bench.baselines:compose", folder=folder)
-        what = f"relight check of {self.sizes.checked_rules} rules; its CPU over the composer's"
-        more = f"{ours.cpu:.2f} s against {base.cpu:.3f} s for {base.told['events']:.0f} files"
+        again, edited = (measured("bench.parts:check", folder=folder, how=how) for how in ("again", "edited"))
+        what = f"relight check --no-cache of {self.sizes.checked_rules} rules; its CPU over the composer's"
+        more = (
+            f"{ours.cpu:.2f} s against {base.cpu:.3f} s for {base.told['events']:.0f} files; again with nothing changed"
+            f" {again.cpu:.2f} s, {again.cpu / base.cpu:.1f} times; with one rule edited {edited.cpu:.2f} s,"
+            f" {edited.cpu / base.cpu:.1f} times"
+        )
         ours = replace(ours, told=base.told)
         ratio = ours.cpu / base.cpu
         return _row("check", what, ours, base, name="PyYAML compose", target="≤ 8", ratio=ratio, more=more)

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,12 +91,16 @@ class Stopwatch:
 WATCH = Stopwatch()
 
 
-def start_often(command: list[str], folder: str, times: int) -> None:
-    """Start a program so many times in a folder, as a user does who started it before: its modules are compiled."""
+def start_often(command: list[str], folder: str, times: int, *, between: Callable[[], object] = lambda: None) -> None:
+    """Start a program so many times in a folder, as a user does who started it before: its modules are compiled.
+
+    between: what happens before each start that is measured.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPYCACHEPREFIX"] = str(Path(folder).absolute() / ".bytecode")
     for measured_now in (False, *[True] * times):
         if measured_now:
+            between()
             WATCH.start()
         done = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)  # noqa: S603 - our own program
         assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-1000:]

@@ -144,7 +144,19 @@ def version(folder: str, times: int) -> dict[str, float]:
     return {"events": times}
 
 
-def check(folder: str) -> dict[str, float]:
-    """`relight check` of a project, its start included."""
-    start_often([sys.executable, "-m", "relight", "check"], folder, 1)
+def check(folder: str, how: str) -> dict[str, float]:
+    """`relight check` of a project, its start included.
+
+    how: `cold`, nothing is kept; `again`, after a check and with nothing changed; `edited`, with one rule changed.
+    """
+    rule = next(iter(sorted((Path(folder) / "rules").glob("rule_*.yaml"))))
+
+    def edit() -> None:
+        if how == "edited":
+            rule.write_text(rule.read_text(encoding="utf-8") + "priority: 51\n", encoding="utf-8")
+
+    before = rule.read_text(encoding="utf-8")
+    more = ["--no-cache"] if how == "cold" else []
+    start_often([sys.executable, "-m", "relight", "check", *more], folder, 1, between=edit)
+    rule.write_text(before, encoding="utf-8")
     return {"files": 0}

@@ -1,8 +1,9 @@
-"""`relight check`: every problem of a project in one run. Needs no network, no clock and no state."""
+"""`relight check`: every problem of a project in one run. Needs no network, no clock and no store."""
 
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,13 +16,15 @@ from msgspec.structs import replace
 from relight.cli.exit_codes import ExitCode
 from relight.cli.faults import NoProjectError
 from relight.cli.output import say
-from relight.cli.project import CONFIG_FILE, find_folder, read_project, without_cycle_search
+from relight.cli.project import CONFIG_FILE, find_folder, refuse_missing, without_cycle_search
 
 if TYPE_CHECKING:
     from relight.base.problems import Problem
+    from relight.config.check_cache import CheckCache, ProjectFindings
+    from relight.config.folder import FolderFiles
     from relight.config.loader import LoadedProject
 
-_MARKDOWN = frozenset({".md", ".markdown"})
+_MARKDOWN = (".md", ".markdown")
 #: Folders of a project that hold no documentation of it.
 _SKIPPED = frozenset({"node_modules", "venv", "build", "dist"})
 
@@ -37,28 +40,42 @@ class _Found:
     documents: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looking:
+    """How to look."""
+
+    environment: str | None
+    #: Answers are kept in the project's folder, and taken from there.
+    keeps: bool
+
+
 @click.command("check", short_help="Read the project and report every problem at once.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH…]")
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to print.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--environment", "-e", envvar="RELIGHT_ENVIRONMENT", metavar="NAME", help="Overlay config/NAME.yaml.")
-def command(*, paths: tuple[Path, ...], strict: bool, form: str, as_json: bool, environment: str | None) -> int:
+@click.option("--no-cache", is_flag=True, help="Check everything anew, and keep nothing in .relight_cache/.")
+def command(
+    *, paths: tuple[Path, ...], strict: bool, form: str, as_json: bool, environment: str | None, no_cache: bool
+) -> int:
     """Read a project and report every problem at once.
 
     PATH is a project folder, or something inside one: then only its problems are shown. Markdown files have their
-    YAML blocks checked.
+    YAML blocks checked. What is found is kept in the project's .relight_cache/: of what nobody touched since, the next
+    check says the same without reading it anew.
     """
     with without_cycle_search():
-        code = _check_and_say(paths, environment, strict=strict, form="json" if as_json else form)
+        looking = _Looking(environment=environment, keeps=not no_cache)
+        code = _check_and_say(paths, looking, strict=strict, form="json" if as_json else form)
         # Python ends soon, and would look for cycles among all of this once more.
         gc.freeze()
     return code
 
 
-def _check_and_say(paths: tuple[Path, ...], environment: str | None, *, strict: bool, form: str) -> int:
+def _check_and_say(paths: tuple[Path, ...], looking: _Looking, *, strict: bool, form: str) -> int:
     began = time.perf_counter()
-    found = _check_all(paths, environment)
+    found = _check_all(paths, looking)
     from relight.base.problems import sort_problems
 
     problems = sort_problems(found.problems)
@@ -105,23 +122,23 @@ def _summary(found: _Found, problems: list[Problem], seconds: float) -> str:
 
 
 # ---------------------------------------------------------------- what to look at
-def _check_all(paths: tuple[Path, ...], environment: str | None) -> _Found:
+def _check_all(paths: tuple[Path, ...], looking: _Looking) -> _Found:
     found = _Found(problems=[], sources={})
     if not paths:
-        _add_project(found, find_folder(None), environment, only=None)
+        _add_project(found, find_folder(None), looking, only=None)
         return found
     inside: dict[Path, list[Path]] = {}
     for path in paths:
         if not path.exists():
             raise NoProjectError(f"there is no {path}")
         if path.suffix in _MARKDOWN:
-            _add_markdown(found, path, str(path))
+            _add_markdown(found, path, str(path), None)
         elif (path / CONFIG_FILE).is_file():
             inside.setdefault(path, [])
         else:
             inside.setdefault(_project_around(path), []).append(path)
     for folder, only in inside.items():
-        _add_project(found, folder, environment, only=only or None)
+        _add_project(found, folder, looking, only=only or None)
     return found
 
 
@@ -130,19 +147,54 @@ def _project_around(path: Path) -> Path:
     return find_folder(None, absolute if absolute.is_dir() else absolute.parent)
 
 
-def _add_project(found: _Found, folder: Path, environment: str | None, *, only: list[Path] | None) -> None:
-    loaded, _ = read_project(folder, environment)
+def _add_project(found: _Found, folder: Path, looking: _Looking, *, only: list[Path] | None) -> None:
+    from relight.config.check_cache import CheckCache
+    from relight.config.folder import read_folder
+
+    files = read_folder(folder)
+    cache = CheckCache(folder, looking.environment, os.environ) if looking.keeps else None
+    findings = (None if cache is None else cache.project(files)) or _findings(folder, files, looking, cache)
     prefix = "" if folder == Path() or only is not None else f"{folder.as_posix()}/"
-    problems = [*loaded.problems, *_test_problems(loaded, environment)]
-    found.rules += loaded.rules_found
-    found.templates += loaded.templates_found
+    problems = findings.problems
+    found.rules += findings.rules
+    found.templates += findings.templates
     if only is None:
         for path in _documents(folder):
-            _add_markdown(found, path, prefix + path.relative_to(folder).as_posix())
+            _add_markdown(found, path, prefix + path.relative_to(folder).as_posix(), cache)
     else:
         problems = [p for p in problems if _is_in(folder / p.place.file, only)]
     found.problems += [_moved(problem, prefix) for problem in problems]
-    found.sources |= {prefix + file: text for file, text in loaded.sources.items()}
+    found.sources |= {prefix + file: text for file, text in files.texts().items()}
+    if cache is not None:
+        cache.save()
+
+
+def _findings(folder: Path, files: FolderFiles, looking: _Looking, cache: CheckCache | None) -> ProjectFindings:
+    """Return what is wrong with a project, read anew but for what the cache knows of its templates, and keep it there.
+
+    Raises NoProjectError for a folder that holds none.
+    """
+    from relight.config.check_cache import ProjectFindings
+    from relight.config.loader import load_files, with_codes
+
+    variables = dict(os.environ) if cache is None else cache.variables
+    known = None if cache is None else cache.letters
+    loaded = load_files(files, environment=looking.environment, env=variables, known=known)
+    pools = () if loaded.settings is None else loaded.settings.codes.values()
+    codes = {} if cache is None else cache.codes_marks(pools)
+    loaded = with_codes(loaded, folder)
+    refuse_missing(loaded, folder)
+    findings = ProjectFindings(
+        problems=[*loaded.problems, *_test_problems(loaded, looking.environment)],
+        rules=loaded.rules_found,
+        templates=loaded.templates_found,
+        variables={} if cache is None else cache.variable_marks(),
+        codes=codes,
+    )
+    # A file of codes that changed while it was read may have been judged by other bytes.
+    if cache is not None and codes == cache.codes_marks(pools):
+        cache.keep_project(files, findings)
+    return findings
 
 
 def _test_problems(loaded: LoadedProject, environment: str | None) -> list[Problem]:
@@ -177,21 +229,27 @@ def _documents(folder: Path) -> Iterable[Path]:
     pending, found = [folder], []
     while pending:
         here = pending.pop()
-        for path in sorted(here.iterdir()):
-            if path.name.startswith(".") or path.is_symlink():
-                continue
-            if path.is_dir():
-                if path.name not in _SKIPPED and not (path / CONFIG_FILE).is_file():
-                    pending.append(path)
-            elif path.suffix in _MARKDOWN:
-                found.append(path)
+        with os.scandir(here) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.is_symlink():
+                    continue
+                if entry.is_dir():
+                    if entry.name not in _SKIPPED and not (here / entry.name / CONFIG_FILE).is_file():
+                        pending.append(here / entry.name)
+                elif entry.name.endswith(_MARKDOWN):
+                    found.append(here / entry.name)
     return sorted(found)
 
 
-def _add_markdown(found: _Found, path: Path, name: str) -> None:
-    from relight.config.markdown import check_markdown
-
+def _add_markdown(found: _Found, path: Path, name: str, cache: CheckCache | None) -> None:
     text = path.read_text(encoding="utf-8", errors="replace")
+    problems = None if cache is None else cache.document(name, text)
+    if problems is None:
+        from relight.config.markdown import check_markdown
+
+        problems = check_markdown(text, name)
+        if cache is not None:
+            cache.keep_document(name, text, problems)
     found.documents += 1
-    found.problems += check_markdown(text, name)
+    found.problems += problems
     found.sources[name] = text

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import sys
-import tempfile
-import traceback
 
 import click
 
@@ -95,6 +92,10 @@ def write_report(error: Exception) -> str:
 
     Addresses in it are masked, and no value of the environment is.
     """
+    import platform
+    import tempfile
+    import traceback
+
     told = "".join(traceback.format_exception(error))
     lines = [
         f"relight {__version__}, Python {platform.python_version()}, {platform.platform()}",

@@ -129,10 +129,15 @@ def read_project(folder: Path, environment: str | None) -> tuple[LoadedProject, 
         from relight.config.loader import load_project
 
         loaded = load_project(folder, environment=environment, env=dict(os.environ))
+    refuse_missing(loaded, folder)
+    return loaded, time.perf_counter() - began
+
+
+def refuse_missing(loaded: LoadedProject, folder: Path) -> None:
+    """Raise NoProjectError, after saying every problem, where a folder holds no project or no readable config."""
     if loaded.is_missing:
         show_problems(loaded.problems, loaded.sources)
         raise NoProjectError(f"{folder} is no usable project", help_text="`relight init DIR` makes a complete one")
-    return loaded, time.perf_counter() - began
 
 
 def open_project(wanted: Path | None, environment: str | None) -> Project:

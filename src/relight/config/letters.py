@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from relight.base.kinds import Kind
 from relight.base.problems import Problem
 from relight.base.suggest import suggest_words
+from relight.config.letter_facts import Missing, UsedLetters
 from relight.config.models import ConfigModel
-from relight.config.never_given import never_given
+from relight.config.never_given import missing_data
 from relight.config.surveys import survey_scores
 from relight.rules.conditions import compile_condition
 from relight.rules.definitions import Definitions
-from relight.rules.plan import Condition, MessageClass, Rule, StepKind
+from relight.rules.plan import Condition
 from relight.rules.step_parts import body_path
 from relight.rules.texts import Texts
 from relight.streams.schema import Schema
@@ -35,6 +36,10 @@ class CompiledLetters:
 
     letters: Mapping[str, CompiledLetter | CompiledBody] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    #: What is read of an occasion that never gives it.
+    missing: list[Missing] = field(default_factory=list)
+    #: One of them counts people of an account: `customer.members(…)`.
+    counts_members: bool = False
 
 
 def scan_all_letters(sources: Mapping[str, str], schema: Schema, definitions: Definitions) -> LetterScan:
@@ -45,11 +50,11 @@ def scan_all_letters(sources: Mapping[str, str], schema: Schema, definitions: De
 
 
 def compile_all_letters(
-    scan: LetterScan, texts: Texts, *, rules: Mapping[str, Rule], config: ConfigModel | None, lint: bool = True
+    scan: LetterScan, texts: Texts, *, used: UsedLetters, config: ConfigModel | None, lint: bool = True
 ) -> CompiledLetters:
     """Return the compiled letters; mistakes in what they ask of a customer go to the texts.
 
-    lint: also render every letter for made-up customers and read it back.
+    used: what rules do with them; lint: also render every letter for made-up customers and read it back.
     """
     expressions: dict[str, Condition] = {}
     kinds: dict[str, Kind] = {}
@@ -71,20 +76,19 @@ def compile_all_letters(
         **compiled,
         **{body_path(name): body for name, body in bodies.items()},
     }
+    missing: list[Missing] = []
     if lint and config is not None and not failed and not any(p.severity == "error" for p in problems):
         schema = texts.scope.schema
         properties = {name: kind.kind for event in schema.events.values() for name, kind in event.properties.items()}
-        marketing = {
-            step.template
-            for rule in rules.values()
-            if rule.message_class is MessageClass.MARKETING
-            for step in rule.program.steps.values()
-            if step.kind is StepKind.SEND and step.template is not None
-        }
-        problems += lint_letters(scan, compiled, marketing=marketing, kinds=kinds, properties=properties)
+        problems += lint_letters(scan, compiled, marketing=used.marketing, kinds=kinds, properties=properties)
         if not any(p.severity == "error" for p in problems):
-            problems += never_given(rules, letters, schema, kinds=kinds, properties=properties)
-    return CompiledLetters(letters=letters, problems=problems)
+            missing = missing_data(used.occasions, letters, kinds=kinds, properties=properties)
+    return CompiledLetters(
+        letters=letters,
+        problems=problems,
+        missing=missing,
+        counts_members=any(condition.members for condition in expressions.values()),
+    )
 
 
 def _survey_problems(scan: LetterScan, config: ConfigModel | None) -> list[Problem]:

@@ -7,36 +7,37 @@ profiles must keep for them. A plan exists only without errors. No clock, no net
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
+from typing import TypeAlias
 
 from relight.base.ids import digest
 from relight.base.problems import Problem, sort_problems
 from relight.config.codes import check_codes
 from relight.config.config_file import ConfigFile, read_config
 from relight.config.folder import DEFINITIONS_FILE, MEASURES_FILE, FolderFiles, read_folder
-from relight.config.letters import compile_all_letters, scan_all_letters
+from relight.config.letter_facts import KnownLetters, LetterFindings
+from relight.config.letter_reading import LetterReading
 from relight.config.links import web_problems
 from relight.config.measure_plan import MeasurePlan
 from relight.config.measures import Around, compile_measures, customer_types, default_measures
 from relight.config.model_problems import read_model
 from relight.config.places import settle_places
-from relight.config.policy import compile_policy, idle_account_problems, names_accounts, partial_topics
+from relight.config.policy import compile_policy, idle_account_problems, names_accounts
 from relight.config.settings import Settings, read_settings
 from relight.config.stand_ins import StandIn, problems_beside, stand_in
+from relight.config.surroundings import surroundings_of
 from relight.config.surveys import read_surveys
 from relight.config.variables import expand
 from relight.config.yaml_nodes import YamlNode
 from relight.config.yaml_reader import read_yaml
 from relight.customers.layout import LayoutBuilder
-from relight.rules.compile import RuleSource, Surroundings, compile_rules, slack_of
+from relight.rules.compile import RuleSource, compile_rules, slack_of
 from relight.rules.conditions import Scope
 from relight.rules.definitions import Definitions, compile_definitions, read_definitions
 from relight.rules.models import DefinitionsModel, RuleModel
-from relight.rules.plan import MessageClass, Plan, Policy
-from relight.rules.step_parts import Outside
+from relight.rules.plan import Plan, Policy
 from relight.rules.texts import Texts
 from relight.streams.brake_events import declare_brake_event
 from relight.streams.code_events import declare_codes_low
@@ -44,12 +45,9 @@ from relight.streams.declaration import StreamModel, StreamPlan, compile_stream,
 from relight.streams.schema import LATENESS_DEFAULT, Schema
 from relight.streams.surveys import declare_answers
 from relight.streams.target_events import declare_missed_targets
-from relight.templates import LetterScan, scan_letters
 
 #: After these a tree lacks entries, whose absence would be blamed.
 _INCOMPLETE = frozenset({"key-not-text", "merge-key"})
-#: What a damaged config is taken to say about holdouts, so that rules are not blamed for it.
-_HOLDOUT_UNKNOWN = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +79,10 @@ class LoadedProject:
         return any(p.code in codes for p in self.problems)
 
 
+#: Texts by path on which the templates' findings depend -> what earlier loads found of just these.
+KnowsLetters: TypeAlias = Callable[[Mapping[str, str]], KnownLetters]
+
+
 def load_project(
     folder: Path, *, environment: str | None = None, env: Mapping[str, str], lint: bool = True
 ) -> LoadedProject:
@@ -93,7 +95,11 @@ def load_project(
         lint: also read the content of every letter as rendered for made-up customers. Left out where nothing can be
             sent, and for plans that were accepted before.
     """
-    loaded = load_files(read_folder(folder), environment=environment, env=env, lint=lint)
+    return with_codes(load_files(read_folder(folder), environment=environment, env=env, lint=lint), folder)
+
+
+def with_codes(loaded: LoadedProject, folder: Path) -> LoadedProject:
+    """Return a project with the problems of the files of codes in its folder."""
     wrong = [] if loaded.settings is None else check_codes(folder, loaded.settings.codes)
     if wrong:
         loaded = replace(loaded, plan=None, measures=None, problems=sort_problems([*loaded.problems, *wrong]))
@@ -101,10 +107,19 @@ def load_project(
 
 
 def load_files(
-    files: FolderFiles, *, environment: str | None = None, env: Mapping[str, str], lint: bool = True
+    files: FolderFiles,
+    *,
+    environment: str | None = None,
+    env: Mapping[str, str],
+    lint: bool = True,
+    known: KnowsLetters | None = None,
 ) -> LoadedProject:
-    """Return the project of files that were read already."""
-    loading = _Loading(files=files, env=env, problems=list(files.problems), lint=lint)
+    """Return the project of files that were read already, as `load_project` does.
+
+    known: gives what earlier loads found of the templates. A plan made with it may lack letters: it is only for telling
+    problems.
+    """
+    loading = _Loading(files=files, env=env, problems=list(files.problems), lint=lint, known=known)
     config = _load_config(loading, environment)
     streams, schema = _load_streams(loading)
     if schema is not None and config.model is not None and config.node is not None:
@@ -142,8 +157,21 @@ def load_files(
         problems=problems,
         sources=texts,
         rules_found=sum(path != DEFINITIONS_FILE for path in files.rules),
-        templates_found=made.letters_found if made else len(scan_letters(files.templates).letters),
+        templates_found=made.letters_found if made else _count_letters(files),
     )
+
+
+def _texts_behind_letters(files: FolderFiles) -> dict[str, str]:
+    """Return every text but rules and their tests: of those, only which letters are marketing counts."""
+    own = {path: text for path, text in files.rules.items() if path == DEFINITIONS_FILE}
+    templates = {f"templates/{path}": text for path, text in files.templates.items()}
+    return {**files.streams, **files.config, **files.mappings, **own, **templates}
+
+
+def _count_letters(files: FolderFiles) -> int:
+    from relight.templates import scan_letters  # noqa: PLC0415 - only where nothing could be compiled
+
+    return len(scan_letters(files.templates).letters)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,6 +183,8 @@ class _Loading:
     problems: list[Problem]
     #: Letters are rendered and read back.
     lint: bool
+    #: Gives what earlier loads found of templates; None where nothing is kept.
+    known: KnowsLetters | None = None
     #: What belongs to the plan's version: path -> canonical text.
     meaning: dict[str, str] = field(default_factory=dict)
     #: Rules in whose files something has a wrong form.
@@ -319,8 +349,9 @@ def _compile(
         loading.problems += problems
     lateness = max((stream.lateness for stream in streams.values()), default=LATENESS_DEFAULT.elapsed)
     builder = LayoutBuilder(schema, lateness=lateness, slack=slack_of(sources))
-    scan = scan_all_letters(loading.files.templates, schema, definitions)
-    around = _surroundings(config, schema, definitions, scan)
+    known = None if loading.known is None else loading.known(_texts_behind_letters(loading.files))
+    reading = LetterReading(loading.files.templates, schema, definitions, known)
+    around = surroundings_of(config, schema, definitions, reading.facts)
     rules, problems, names = compile_rules(sources, around, builder)
     loading.problems += _own([*problems, *problems_beside(loading.stand_ins, around)])
     place_of = (
@@ -334,7 +365,7 @@ def _compile(
         fields = frozenset(stream.account_field for stream in streams.values() if stream.account_field)
         policy, problems = compile_policy(config.model, place_of, texts, account_fields=fields)
         loading.problems += [*problems, *web_problems(config.model, rules, place_of)]
-    letters = compile_all_letters(scan, texts, rules=rules, config=config.model, lint=loading.lint)
+    letters = reading.compile(texts, rules, config.model, lint=loading.lint)
     loading.problems += [*letters.problems, *_own(texts.problems)]
     values, segments = compile_definitions(definitions, [*names, *texts.names], builder)
     for path, text in loading.files.templates.items():
@@ -345,44 +376,16 @@ def _compile(
         rules=rules,
         policy=policy,
         layout=builder.build(),
-        letters=letters.letters,
+        letters={} if isinstance(letters, LetterFindings) else letters.letters,
         values=values,
         segments=segments,
         members=builder.counted_members,
         lists=definitions.lists,
     )
     if config.model is not None and not any(problem.severity == "error" for problem in loading.problems):
-        loading.problems += idle_account_problems(plan, place_of)
+        loading.problems += idle_account_problems(plan, place_of, letters_count=letters.counts_members)
     measures = replace(measures, definitions=definitions, lateness=lateness)
-    return _Made(plan=plan, measures=measures, letters_found=len(scan.letters))
-
-
-def _surroundings(config: ConfigFile, schema: Schema, definitions: Definitions, scan: LetterScan) -> Surroundings:
-    """Return what rules are checked against; a damaged config must not blame them."""
-    topics, class_topics = partial_topics(config.node.value if config.node else None)
-    model = config.model
-    if model is None:
-        class_topics = {one: class_topics.get(one) or "?" for one in MessageClass}
-    return Surroundings(
-        schema=schema,
-        definitions=definitions,
-        topics=topics,
-        class_topics=class_topics,
-        holdout=_HOLDOUT_UNKNOWN if model is None else model.holdout.share if model.holdout else None,
-        has_accounts=names_accounts(model),
-        zone=model.project.zone if model else "UTC",
-        outside=Outside(
-            templates=frozenset(scan.letters) | scan.incomplete,
-            bodies=frozenset(scan.bodies),
-            alerts=model.alerts if model else None,
-            webhooks=frozenset(model.webhooks) if model else None,
-            codes=frozenset(model.codes) if model else None,
-            coded=scan.coded,
-            account=model.accounts.key if model and model.accounts else None,
-            manager=model.accounts.manager if model and model.accounts else None,
-            quiet=(model.quiet_hours.from_, model.quiet_hours.to) if model and model.quiet_hours else None,
-        ),
-    )
+    return _Made(plan=plan, measures=measures, letters_found=len(reading.facts.letters))
 
 
 def _own(problems: list[Problem]) -> list[Problem]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from relight.base.problems import Place, Problem
-from relight.config.loader import LoadedProject
+
+if TYPE_CHECKING:
+    from relight.config.loader import LoadedProject
 
 #: Longest source line that is shown in full (characters).
 LINE_MAX = 160
