@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -223,4 +224,9 @@ def test_pages_know_a_cluster(asked: tuple[Cluster, Path]) -> None:
     assert [one["partition"] for one in system["partitions"]] == list(range(PARTITIONS))
     assert system["reached"] == system["partitions"][0]["reached"]
     assert system["log_records"] is None
+    page("metrics.json")  # the first look asks for them
+    until = time.monotonic() + 60
+    while "relight metrics" not in (page("metrics.json")["missing"] or ""):
+        assert time.monotonic() < until
+        time.sleep(0.2)
     cluster.stop("web")

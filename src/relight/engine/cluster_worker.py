@@ -69,12 +69,12 @@ class ClusterWorker:
         plan, settings, kafka = needs_of_cluster(project)
         url = settings.store.postgres
         assert url is not None
-        self._plan, self._mails_expire = plan, mails_expire
+        self._mails_expire = mails_expire
         self._connection: Connection = Connection(url.reveal())
         self._store: PostgresStore = PostgresStore.open(url.reveal(), exclusive=False)
         check_generation(self._store, kafka)
         keep_plan(self._store, project, plan)
-        self._projects: dict[str, LoadedProject] = {}
+        self._projects: dict[str, LoadedProject] = {plan.version: project}
         copy = LogCopy(PackReader(kafka, settings.project), kafka.partitions)
         self._past, self._days = LogHistory(copy), make_days(copy, self._project_of, kafka.partitions)
         self._partitions: dict[int, LogPartition] = {}

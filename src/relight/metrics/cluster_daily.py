@@ -59,10 +59,15 @@ class ClusterMeasures:
         self._customers: CustomerMeasures | None = None
         self._until = INSTANT_MIN
         self._kept: OrderedDict[tuple[str, tuple[str, ...], int], Values] = OrderedDict()
+        #: Partitions that somebody makes days of: only of their customers values are kept.
+        self._mine: set[int] = set()
 
     def maker_of(self, partition: int) -> PartitionDays:
         """Return who makes the days of one partition."""
-        return PartitionDays(self, partition, self._partitions)
+        if partition not in self._mine:
+            self._mine.add(partition)
+            self._kept.clear()
+        return PartitionDays(self, partition)
 
     def plan_of(self, version: str) -> Plan:
         """Return the plan of a version."""
@@ -85,14 +90,19 @@ class ClusterMeasures:
         return self._customers
 
     def values(self, version: str, names: Collection[str], now: int) -> Values:
-        """Return the values of all customers at a beginning (µs)."""
+        """Return the values at a beginning (µs) of the customers of this worker's partitions, or of more."""
         key = (version, tuple(sorted(names)), now)
         if key not in self._kept:
-            self._kept[key] = self.log_until(version, now).values(key[1], now)
+            found = self.log_until(version, now).values(key[1], now)
+            self._kept[key] = {who: told for who, told in found.items() if self.partition_of(who) in self._mine}
             while len(self._kept) > BEGINNINGS_KEPT_MAX:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
+
+    def partition_of(self, customer: str) -> int:
+        """Return the partition of a customer."""
+        return partition_of(customer, self._partitions)
 
     def forget(self) -> None:
         """Begin anew: what was read last may not have been read whole."""
@@ -103,9 +113,9 @@ class ClusterMeasures:
 class PartitionDays:
     """Makes the records of a beginning for one partition; a `DayMaker`."""
 
-    def __init__(self, measures: ClusterMeasures, partition: int, partitions: int) -> None:
+    def __init__(self, measures: ClusterMeasures, partition: int) -> None:
         """Make for the customers of a partition."""
-        self._measures, self._partition, self._partitions = measures, partition, partitions
+        self._measures, self._partition = measures, partition
 
     def __call__(self, store: Store, names: Collection[str], now: int) -> Iterator[Control | Event]:
         """Yield the control records of the partition's customers whose measures changed, then missed targets."""
@@ -114,13 +124,13 @@ class PartitionDays:
         served = self._served(spans, wanted, now)
         found = self._measures.values(spans[-1].version, wanted, now) if wanted else {}
         for customer in sorted({*found, *served}):
-            if partition_of(customer, self._partitions) != self._partition:
+            if self._measures.partition_of(customer) != self._partition:
                 continue
             told, new = served.get(customer, {}), found.get(customer, {})
             changed = {name: new.get(name) for name in wanted if new.get(name) != told.get(name)}
             if changed:
                 yield Control(kind="measures", ingest_time=now, customer=customer, detail=dict(changed))
-        if TARGET_MISSED in names and partition_of(TARGET_CUSTOMER, self._partitions) == self._partition:
+        if TARGET_MISSED in names and self._measures.partition_of(TARGET_CUSTOMER) == self._partition:
             yield from self._missed(store, spans, now)
 
     def forget(self) -> None:

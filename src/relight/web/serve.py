@@ -48,6 +48,8 @@ KEEP_ALIVE_SECONDS = 5
 HEAD_BYTES_MAX = 16_384
 #: Events a second that one write key may send; ten seconds of them at once.
 EVENTS_PER_SECOND_MAX = 10_000.0
+#: Why pages of a cluster have no figures of the log.
+ASK_METRICS = "they are computed from the whole log, which is in Kafka: ask `relight metrics`"
 #: Seconds that requests at hand may take after a stop.
 STOP_SECONDS = 10
 
@@ -109,7 +111,13 @@ def _desk(project: LoadedProject, folder: Path, ask_store: Callable[[], Store], 
         token=token,
         # A restart ends the sessions where there is no token to derive the secret from.
         secret=secrets.token_bytes(32) if token is None else hashlib.sha256(f"desk\x1f{token}".encode()).digest(),
-        figures=Figures(measure_plan=project.measures, plan=plan, open_store=ask_store, seconds=time.monotonic),
+        figures=Figures(
+            measure_plan=project.measures,
+            plan=plan,
+            open_store=ask_store,
+            seconds=time.monotonic,
+            trouble=None if settings.kafka is None else ASK_METRICS,
+        ),
         rule_tests=RuleTests(project, folder, seconds=time.monotonic),
         everybody=Everybody(plan=plan),
     )

@@ -66,8 +66,10 @@ class Figures:
         plan: Plan,
         open_store: Callable[[], Store],
         seconds: Callable[[], float],
+        trouble: str | None = None,
     ) -> None:
-        """Start without any; seconds: a clock that only grows."""
+        """Start without any; seconds: a clock that only grows; trouble: why there never are any."""
+        self._trouble = trouble
         self._measure_plan, self._plan, self._open_store = measure_plan, plan, open_store
         self._background: Background[Computed] = Background(make=self._compute, seconds=seconds)
         #: Reading goes on where it stopped: what is new is all that is decoded. Of the computing thread alone.
@@ -85,6 +87,8 @@ class Figures:
         self._background.forget()
 
     def _compute(self) -> Computed:
+        if self._trouble is not None:
+            return Computed(trouble=self._trouble)
         if self._is_stale:
             self._is_stale, self._log, self._exposures = False, None, None
         if self._measure_plan is None:
