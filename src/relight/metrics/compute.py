@@ -144,7 +144,7 @@ class _Work:
             value=None if chosen is None else chosen.value,
             n=0 if chosen is None else chosen.n,
             interval=None if chosen is None else _interval(kind.name, chosen),
-            definition=definition_of(kind.name, self.plan),
+            definition=definition_of(kind.name, self.plan, width=self.width),
             period=None if chosen is None else chosen.period,
             parts={} if chosen is None else chosen.parts,
             year_before=None if chosen is None else _year_before(points, chosen, self.plan.zone),

@@ -27,13 +27,16 @@ GENERAL: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
 })  # fmt: skip
 
 
-def definition_of(name: str, plan: MeasurePlan, language: str = "en") -> str:
-    """Return the definition to show beside a figure: of a measure, or of a measured effort of the project."""
+def definition_of(name: str, plan: MeasurePlan, language: str = "en", *, width: str | None = None) -> str:
+    """Return the definition to show beside a figure: of a measure, or of a measured effort of the project.
+
+    width: of the periods that were asked for; None: the project's.
+    """
     said = SENTENCES[language]
     effort = plan.efforts.get(name)
     if effort is not None:
         return said["effort"].format(begins=effort.begins.text, ends=effort.ends.text)
-    words = "; ".join(_words(name, plan, language))
+    words = "; ".join(_words(name, plan, language, width or plan.period))
     return GENERAL[language][name] + (said["here"].format(words=words) if words else "")
 
 
@@ -56,7 +59,7 @@ def missing_text(name: str, plan: MeasurePlan, language: str = "en") -> str | No
     return SENTENCES[language]["missing"].format(words=", ".join(words)) if words else None
 
 
-def _words(name: str, plan: MeasurePlan, language: str) -> Iterator[str]:
+def _words(name: str, plan: MeasurePlan, language: str, width: str) -> Iterator[str]:
     said, sources = SENTENCES[language], plan.sources
     if name in _PEOPLE:
         yield said["begins"].format(where=sources["signup"].text if "signup" in sources else said["first_activity"])
@@ -78,7 +81,7 @@ def _words(name: str, plan: MeasurePlan, language: str) -> Iterator[str]:
         yield answers + (said["satisfied"].format(satisfied=scale.satisfied) if name == "csat" else "")
     if name == "mrr" and "subscription" in sources:
         yield said["amounts"].format(source=sources["subscription"].text)
-    yield said["period"].format(period=said[f"a_{plan.period}"], zone=plan.zone)
+    yield said["period"].format(period=said[f"a_{width}"], zone=plan.zone)
 
 
 def _activity(plan: MeasurePlan, language: str) -> str:

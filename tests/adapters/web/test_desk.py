@@ -92,6 +92,18 @@ def test_the_figures_are_those_of_the_ledger(pages: Pages) -> None:
     assert steps["entered"]["count"] == steps["sent"]["count"] + sum(back.values())
 
 
+def test_the_overview_as_a_table_holds_its_figures(pages: Pages) -> None:
+    """Measures, reasons and where messages are stand in the CSV as they do in the facts."""
+    told = json.loads(pages.ask("/desk/overview.json").text)
+    rows = dict(list(csv.reader(io.StringIO(pages.ask("/desk/overview.csv").text)))[1:])
+    assert told["measures"]
+    assert told["reasons"]
+    for one in told["measures"]:
+        assert float(rows[f"measure_{one['name']}"]) == pytest.approx(one["value"])
+    assert {f"reason_{one['reason']}": str(one["count"]) for one in told["reasons"]}.items() <= rows.items()
+    assert {f"outbox_{state}": str(count) for state, count in told["outbox"].items()}.items() <= rows.items()
+
+
 def test_each_number_of_the_funnel_leads_to_its_people(pages: Pages) -> None:
     """The page behind a number lists as many rows as the number says, of this rule alone."""
     told = json.loads(pages.ask("/desk/rules/winback_30d.json").text)
@@ -116,7 +128,7 @@ def test_a_funnel_says_what_it_counts(pages: Pages) -> None:
     assert units["sent"] == units["delivered"] == "messages"
     assert units["goal"] == "people"
     page = pages.ask("/desk/rules/first_hello?lang=en", accept="text/html").text
-    rows = re.findall(r'<span class="note">(occurrences|messages|people)( · [\d.]+ %)?</span>', page)
+    rows = re.findall(r'<span class="note">(occurrences|messages|people)( · [\d.]+\s%)?</span>', page)
     assert [bool(percent) for unit, percent in rows if unit == "people"] == [False]
     assert rows[2] == ("messages", rows[2][1])
     assert rows[2][1]  # one send: each occurrence is a message or a reason

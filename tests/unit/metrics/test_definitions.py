@@ -12,10 +12,12 @@ from relight.base.instants import DAY
 from relight.config.measure_kinds import MEASURES
 from relight.config.measure_plan import MeasurePlan, Scale, Source
 from relight.engine.explain_lines import Count, Share
+from relight.metrics.compute import Asked, compute_measures
 from relight.metrics.definitions import GENERAL, SENTENCES, definition_of, effect_definition, missing_text
 from relight.metrics.remarks import remark, remark_text
 from relight.rules.plan import EventMatch
 from relight.web.desk.texts import TEXTS
+from tests.unit.metrics.kit import at, event, log_of, plan_of
 
 
 def places(text: str) -> set[str]:
@@ -53,6 +55,16 @@ def test_no_place_stays_empty(name: str) -> None:
             text = definition_of(name, plan, language)
             assert text
             assert not places(text)
+
+
+def test_a_definition_names_the_period_that_was_asked_for() -> None:
+    """With `--per year` the figure is a year's, whatever the project counts by; without, it is the project's."""
+    assert "period: month, in" in definition_of("revenue", full_plan())
+    assert "period: year, in" in definition_of("revenue", full_plan(), width="year")
+    log = log_of(plan_of("sources: {order: bought}"), [event("bought", "ann", "2026-01-10")])
+    for width, word in ((None, "month"), ("year", "year")):
+        (found,) = compute_measures(log, Asked(until=at("2027-02-01"), width=width), ["orders"])
+        assert f"period: {word}, in" in found.definition
 
 
 def test_words_of_the_project() -> None:

@@ -17,6 +17,8 @@ _HOURS_A_DAY: Final = 24
 _MONTH: Final = re.compile(r"(\d{4})-(\d{2})")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MINUS: Final = "−"
+#: Between a number and its unit: no line ends there.
+_GAP: Final = "\N{NO-BREAK SPACE}"
 
 
 def number_text(number: float, language: str, digits: int = 0) -> str:
@@ -35,7 +37,7 @@ def figure_in(value: float | None, unit: str, currency: str, language: str) -> s
         case Unit.PERCENT:
             return percent_text(value, language)
         case Unit.MONEY:
-            return f"{number_text(value, language, 0 if abs(value) >= _WHOLE_MONEY_MIN else 2)} {currency}"
+            return f"{number_text(value, language, 0 if abs(value) >= _WHOLE_MONEY_MIN else 2)}{_GAP}{currency}"
         case Unit.COUNT:
             return number_text(value, language)
         case Unit.SCORE:
@@ -43,7 +45,7 @@ def figure_in(value: float | None, unit: str, currency: str, language: str) -> s
         case Unit.DAYS:
             return _days_text(value, language)
         case Unit.PERIODS:
-            return f"{number_text(value, language, 2)} {TEXTS[language]['unit_periods']}"
+            return f"{number_text(value, language, 2)}{_GAP}{TEXTS[language]['unit_periods']}"
         case _:
             return number_text(value, language, 0 if value == int(value) else 2)
 
@@ -51,7 +53,7 @@ def figure_in(value: float | None, unit: str, currency: str, language: str) -> s
 def percent_text(value: float, language: str) -> str:
     """Return a share of 0 to 100 as `80.5 %`, in Turkish `%80,5`."""
     text = number_text(value, language, 1)
-    return f"%{text}" if language == "tr" else f"{text} %"
+    return f"%{text}" if language == "tr" else f"{text}{_GAP}%"
 
 
 def points_text(value: float | None, language: str, digits: int = 1) -> str:
@@ -66,7 +68,7 @@ def signed_percent_text(value: float, language: str) -> str:
     """Return a relative change: `+22.4 %`, in Turkish `+%22,4`."""
     text = points_text(value, language)
     if language != "tr":
-        return f"{text} %"
+        return f"{text}{_GAP}%"
     sign = text[0] if text[0] in "+−" else ""
     return f"{sign}%{text.removeprefix(sign)}"
 
@@ -86,7 +88,7 @@ def _days_text(days: float, language: str) -> str:
     texts = TEXTS[language]
     hours = days * _HOURS_A_DAY
     if days >= 1:
-        return f"{number_text(days, language, 1)} {texts['unit_days']}"
+        return f"{number_text(days, language, 1)}{_GAP}{texts['unit_days']}"
     if hours >= 1:
-        return f"{number_text(hours, language)} {texts['unit_hours']}"
-    return f"{number_text(hours * 60, language)} {texts['unit_minutes']}"
+        return f"{number_text(hours, language)}{_GAP}{texts['unit_hours']}"
+    return f"{number_text(hours * 60, language)}{_GAP}{texts['unit_minutes']}"

@@ -55,7 +55,9 @@ def overview(desk: Desk) -> Page:
     }
     daily = messages_by_day(rules, days)
     order = [name for name in by_size(rules) if name in daily]
-    rows = [(key, value) for key, value in facts.items() if isinstance(value, int)]
+    rows: list[tuple[str, float | None]] = [(key, value) for key, value in facts.items() if isinstance(value, int)]
+    rows += [(f"measure_{one.name}", one.value) for one in shown]
+    rows += [(f"reason_{name}", count) for name, count in reasons.most_common()]
     rows += [(f"outbox_{state}", count) for state, count in sorted(states.items())]
     return Page(
         name="overview",

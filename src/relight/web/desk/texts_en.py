@@ -132,6 +132,8 @@ ENGLISH: Final = {
     "everything": "everything",
     "yes": "Yes, do it",
     "no": "No, go back",
+    "done_title": "Done",
+    "not_done": "Not done",
     "done": "It is written down; the engine carries it out when it reads its inbox.",
     "missing_note": "There is nothing of this name here.",
     "people_or_messages": "How many",

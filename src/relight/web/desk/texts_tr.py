@@ -132,6 +132,8 @@ TURKISH: Final = {
     "everything": "her şey",
     "yes": "Evet, yap",
     "no": "Hayır, geri dön",
+    "done_title": "Tamam",
+    "not_done": "Olmadı",
     "done": "Yazıldı; motor gelen kutusunu okuyunca yerine getirir.",
     "missing_note": "Burada bu adda bir şey yok.",
     "people_or_messages": "Kaç",

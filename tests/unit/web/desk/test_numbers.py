@@ -13,6 +13,9 @@ from relight.web.desk.numbers import (
     signed_percent_text,
 )
 
+#: No line ends between a number and its unit.
+GAP = "\N{NO-BREAK SPACE}"
+
 
 @pytest.mark.parametrize(
     ("value", "unit", "english", "turkish"),
@@ -34,7 +37,8 @@ from relight.web.desk.numbers import (
 )
 def test_figures(value: float | None, unit: str, english: str, turkish: str) -> None:
     """The point, the thousands, the percent sign and the units are those of the language; large money is whole."""
-    assert [figure_in(value, unit, "TRY", language) for language in ("en", "tr")] == [english, turkish]
+    told = [figure_in(value, unit, "TRY", language) for language in ("en", "tr")]
+    assert told == [text.replace(" ", GAP) for text in (english, turkish)]
 
 
 @pytest.mark.parametrize(
@@ -48,8 +52,8 @@ def test_differences_have_a_sign(value: float | None, english: str, turkish: str
 
 def test_percent_signs() -> None:
     """Turkish puts the sign before the number, and what it goes up by before that."""
-    assert (signed_percent_text(22.4, "en"), signed_percent_text(-22.4, "tr")) == ("+22.4 %", "−%22,4")
-    assert (percent_text(100, "en"), percent_text(100, "tr")) == ("100.0 %", "%100,0")
+    assert (signed_percent_text(22.4, "en"), signed_percent_text(-22.4, "tr")) == (f"+22.4{GAP}%", "−%22,4")
+    assert (percent_text(100, "en"), percent_text(100, "tr")) == (f"100.0{GAP}%", "%100,0")
     assert number_text(1_234_567.891, "tr", 2) == "1.234.567,89"
 
 
