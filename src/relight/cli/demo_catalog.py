@@ -197,6 +197,15 @@ COMPANIONS: dict[str, tuple[str, int]] = {
     "Wall kit": ("Magnets, set of 40", 190),
 }
 
+#: What takes the place of a product: (instant in UTC, product, the one before, days that one serves, a sentence each).
+LAUNCHES: tuple[tuple[str, str, str, int, str, str], ...] = (
+    (
+        "2026-07-07T08:00:00", "Wall kit, second edition", "Wall kit", 150,
+        "Hangs without a drill, and its cards stay where they are put.",
+        "Matkapsız asılır, kartları konduğu yerde durur.",
+    ),
+)  # fmt: skip
+
 #: Releases that were announced before, so many days.
 ANNOUNCED: dict[str, int] = {
     "dark_theme": 62, "card_templates": 36, "bulk_edit": 40, "report_schedule": 34, "mobile_offline": 45,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from relight.cli.demo_catalog import ANNOUNCED, INCIDENTS, PROMISED, RELEASES
+from relight.cli.demo_catalog import ANNOUNCED, INCIDENTS, LAUNCHES, PROMISED, RELEASES
 from relight.cli.demo_life import live, release_instant
 from relight.cli.demo_people import Person, draw_person
 from relight.cli.demo_tape import DAY, MINUTE, SECOND, TILL_HEADER, Tape, record_app, record_desk_clock, utc_text
@@ -90,6 +90,7 @@ def write_demo(folder: Path, *, seed: int = 2026, customers: int = 5000) -> Demo
     for person in people:
         live(tape, person)
     _record_clock_changes(tape, people)
+    _record_launches(tape)
     target = folder / "data"
     target.mkdir(parents=True, exist_ok=True)
     files = (target / "app.ndjson", target / "orders.csv", target / "support.ndjson.gz")
@@ -141,6 +142,15 @@ def _record_announcements(tape: Tape) -> None:
         record_app(
             tape, at, None, "feature_announced", feature=feature, title=titles[0], title_tr=titles[1],
             summary=summaries[0], summary_tr=summaries[1], expected=expected,
+        )  # fmt: skip
+
+
+def _record_launches(tape: Tape) -> None:
+    for at, product, replaces, serves, summary, summary_tr in LAUNCHES:
+        record_app(
+            tape, _instant(at), None, "product_launched", product=product, replaces=replaces, serves=f"{serves} days",
+            summary=summary, summary_tr=summary_tr,
+            url=f"https://app.tidewater.example/shop/{product.split(',')[0].lower().replace(' ', '-')}",
         )  # fmt: skip
 
 
