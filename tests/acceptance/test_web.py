@@ -398,6 +398,23 @@ def test_pages_speak_the_readers_language(pages: Pages) -> None:
     assert "Abonelikten çık" in turkish.text
     assert "Yenilikler" in turkish.text
     assert '<html lang="tr">' in pages.ask("/nowhere", accept="text/html", accept_language="tr").text
+    link = every_link(pages)["unsubscribe"]
+    asked, done = pages.ask(link, accept_language="tr"), pages.post(link, accept_language="tr")
+    assert ['<html lang="en">' in page.text for page in (asked, done)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("method", "where", "status", "code"),
+    [("POST", "/-/healthy", 405, "method_not_allowed"), ("POST", "/v1/nothing", 404, "not_found")],
+)
+def test_every_error_over_http_has_one_form(pages: Pages, method: str, where: str, status: int, code: str) -> None:
+    """Where no page is asked for, an error is JSON with `code`, `message` and `detail`: without one of them published
+    clients call it transient and repeat the batch.
+    """
+    answer = pages.ask(where, method=method)
+    told = json.loads(answer.text)
+    assert (answer.status, told["success"], told["code"]) == (status, False, code)
+    assert all(told[field] for field in ("message", "detail"))
 
 
 def test_it_works_while_engine_and_store_are_away(tmp_path: Path) -> None:

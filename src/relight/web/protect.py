@@ -118,14 +118,19 @@ def refused_quietly(_request: Request, _error: Exception) -> Response:
 def _answer(site: Site, request: Request, status: int, headers: dict[str, str]) -> Response:
     if "text/html" in request.headers.get("accept", ""):
         return draw_error(site, request, status, headers)
-    return JSONResponse({"code": status, "message": _WORDS.get(status, "refused")}, status, headers=headers)
+    # The form of every error over HTTP: clients without one of these fields call a refusal transient, and repeat it.
+    code, message, detail = _WORDS.get(status, _REFUSED)
+    body = {"success": False, "code": code, "message": message, "detail": detail}
+    return JSONResponse(body, status, headers=headers)
 
 
+#: Status -> (code, message, what to do).
 _WORDS: Final = {
-    404: "there is nothing here",
-    405: "this method is not allowed here",
-    413: "the body is too large",
-    429: "too many requests; try again later",
-    500: "a fault of ours",
-    503: "no room now; nothing was kept, try again",
+    404: ("not_found", "there is nothing here", "events go to /v1/track, /v1/batch, /v1/events and the like"),
+    405: ("method_not_allowed", "this method is not allowed here", "events are sent by POST"),
+    413: ("too_large", "the body is too large", "send less in one request"),
+    429: ("too_many_requests", "too many requests", "try again after the seconds of Retry-After"),
+    500: ("fault", "a fault of ours", "nothing is known to be kept; try again"),
+    503: ("no_room", "no room now; nothing was kept", "try again"),
 }
+_REFUSED: Final = ("refused", "refused", "the request is none that is answered here")

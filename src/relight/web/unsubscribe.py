@@ -43,7 +43,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
         digest = open_link(site, request, TokenPurpose.UNSUBSCRIBE, topic)
         await read_body(request)  # both forms that RFC 8058 allows; what they say adds nothing to the token
         await site.inbox.put([word_entry(farewell(topic), received=site.clock(), token=digest)])
-        language = language_of(site, request)
+        language = language_of(site, request, await find_reader(site, digest))
         return draw(site, "unsubscribe", language, {"topic": site.topic_title(topic, language), "is_done": True})
 
     return (
