@@ -220,6 +220,30 @@ def test_an_edited_rule_leaves_the_templates_alone(project: Path) -> None:
     assert done.stdout.splitlines()[-1] == "False"
 
 
+_OPENED = """
+import sys
+opened = []
+sys.addaudithook(lambda event, given: opened.append(given[0]) if event == "open" else None)
+from relight.cli.main import cli
+cli.main(["check"], standalone_mode=False)
+print("OPENED", *[one for one in opened if isinstance(one, str)], sep="\\n")
+"""
+
+
+def test_an_answer_rests_on_every_file_that_is_opened(project: Path) -> None:
+    """A check opens no file of the project that is no part of the question under which its answer is kept."""
+    shutil.rmtree(project / CACHE_FOLDER)
+    done = run_program(
+        [sys.executable, "-c", _OPENED], cwd=project, env={**os.environ, "LINKS": "https://mail.bench.example"},
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    opened = {(project / one).resolve() for one in done.stdout.rpartition("OPENED\n")[2].splitlines()}
+    inside = {path.relative_to(project).as_posix() for path in opened if path.is_relative_to(project.resolve())}
+    kept_files = {path for path in inside if path.startswith(CACHE_FOLDER)}
+    asked_for = {*read_folder(project).texts(), "codes.csv", "README.md"}
+    assert inside - kept_files == asked_for
+
+
 def damaged(raw: bytes) -> dict[str, bytes]:
     flipped = {f"bit {at}": raw[:at] + bytes([raw[at] ^ 4]) + raw[at + 1 :] for at in range(0, len(raw), len(raw) // 9)}
     cut = {f"first {size} bytes": raw[:size] for size in (0, 1, 15, 16, 47, 48, len(raw) // 2, len(raw) - 1)}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import css_inline
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from relight.templates.markup import Source
     from relight.templates.scan import LetterScan
 
+#: Sources, and stylesheets, that are taken apart once for all pages that share them, each.
+SOURCES_KEPT = 1_024
 _MARK = "data-relight-tag"
 _ATTRIBUTE_VALUE = r"\"[^\"]*\"|'[^']*'"
 _START_TAG = re.compile(
@@ -132,9 +135,8 @@ def inline_page(path: str, apart: Mapping[str, Source]) -> dict[str, str]:
 def _marked_page(path: str, apart: Mapping[str, Source]) -> tuple[list[_Tag], str]:
     tags: list[_Tag] = []
     pieces: list[str] = []
-    held: dict[str, list[tuple[int, int, str]]] = {}
     for one, start, end in stretches(path, apart):
-        spans = held.setdefault(one, _tag_spans(apart[one].text))
+        spans = _tag_spans(apart[one].text)
         at = start
         for first, last, name in spans:
             if first < start or first >= end:
@@ -156,14 +158,15 @@ def _marked_tag(name: str, whole: str, number: int) -> str:
     return f'<{name} {_MARK}="{number}"{bare[1 + len(name) :]}'
 
 
-def _tag_spans(source: str) -> list[tuple[int, int, str]]:
+@lru_cache(maxsize=SOURCES_KEPT)
+def _tag_spans(source: str) -> tuple[tuple[int, int, str], ...]:
     """Return (start, end, name) of every start tag; Jinja inside one does not end it."""
     masked = JINJA.sub(lambda found: "\x00" * len(found[0]), source)
-    return [
+    return tuple(
         (found.start(), found.end(), found["name"])
         for found in _START_TAG.finditer(masked)
         if found["name"] and found["name"].lower() not in _NOT_STYLED
-    ]
+    )
 
 
 def _style_span(whole: str, offset: int) -> tuple[int, int] | None:
@@ -217,7 +220,8 @@ def _without_at_rules(css: str) -> str:
     return "\n".join(rule for rule in split_rules(css) if not rule.startswith("@"))
 
 
-def split_rules(css: str) -> list[str]:
+@lru_cache(maxsize=SOURCES_KEPT)
+def split_rules(css: str) -> tuple[str, ...]:
     """Return the top-level rules of a stylesheet, comments removed."""
     bare, rules, depth, start = _COMMENT.sub("", css), [], 0, 0
     for at, character in enumerate(bare):
@@ -228,4 +232,4 @@ def split_rules(css: str) -> list[str]:
         if depth <= 0 and (character == "}" or (character == ";" and bare[start:at].lstrip().startswith("@"))):
             rules.append(" ".join(bare[start : at + 1].split()))
             start, depth = at + 1, 0
-    return rules
+    return tuple(rules)

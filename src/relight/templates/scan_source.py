@@ -88,7 +88,7 @@ def scan_source(environment: LetterEnvironment, path: str, text: str, bytecode: 
 def _scan_tree(environment: LetterEnvironment, tree: nodes.Template, path: str, text: str) -> tuple[FoundInSource, str]:
     """Return what a parsed template holds, and its code as Python source; none where it has problems."""
     found = FoundInSource()
-    file, lines, walk = f"{environment.root}/{path}", text.split("\n"), list(tree.find_all(nodes.Node))
+    file, lines, walk = f"{environment.root}/{path}", text.split("\n"), _nodes_in(tree)
     found.problems += unknown_filters(
         walk, filters=environment.filters, tests=environment.tests, place=lambda n, word: _place(file, lines, n, word)
     )
@@ -109,6 +109,24 @@ def _scan_tree(environment: LetterEnvironment, tree: nodes.Template, path: str, 
     if "code" in undeclared:
         _scan_code(tree, found, file, lines)
     return found, "" if found.problems else python
+
+
+def _nodes_in(tree: nodes.Template) -> list[nodes.Node]:
+    """Return all nodes below one, outermost first, as `find_all` does a level of generators slower."""
+    found: list[nodes.Node] = []
+    todo: list[nodes.Node] = [tree]
+    while todo:
+        node = todo.pop()
+        found.append(node)
+        inside: list[nodes.Node] = []
+        for name in node.fields:
+            value = getattr(node, name, None)
+            if isinstance(value, nodes.Node):
+                inside.append(value)
+            elif isinstance(value, list):
+                inside += [one for one in value if isinstance(one, nodes.Node)]
+        todo += reversed(inside)
+    return found[1:]
 
 
 def _scan_referred(

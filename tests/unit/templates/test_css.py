@@ -107,7 +107,7 @@ def test_remote_stylesheets_are_not_loaded() -> None:
 def test_rules_are_split() -> None:
     """Nested at-rules, comments and imports come apart as top-level rules."""
     css = "/* a { } */ @import 'x'; p { a: b } @media x { p { c: d } q { e: f } } q{}"
-    assert split_rules(css) == ["@import 'x';", "p { a: b }", "@media x { p { c: d } q { e: f } }", "q{}"]
+    assert split_rules(css) == ("@import 'x';", "p { a: b }", "@media x { p { c: d } q { e: f } }", "q{}")
 
 
 def test_inlining_sources_equals_inlining_pages() -> None:
