@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -39,5 +40,7 @@ class Effects:
     mails: list[Mail] = field(default_factory=list)
     #: (rule, reason, local day of the project) -> how often (R6).
     counted: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    #: Customers of whom nothing is counted: they are decided on for what others are told, and counted elsewhere.
+    elsewhere: Container[str] = frozenset()
     #: The next deadline of the customer decided on last, where it was searched; saves searching it again.
     following: Deadline | None = None

@@ -143,6 +143,8 @@ class Turn:
 
     def count(self, rule: Rule, reason: Reason) -> None:
         """Count what gets no row (R6), per rule and local day."""
+        if self.profile.customer in self.effects.elsewhere:
+            return
         day = local_day(self.profile.now, self.plan.policy.zone)
         tally = self.effects.counted
         tally[rule.id, str(reason), day] = tally.get((rule.id, str(reason), day), 0) + 1

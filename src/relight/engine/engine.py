@@ -83,8 +83,7 @@ class Engine:
     @property
     def layout(self) -> Layout:
         """What profiles keep under the plan in force."""
-        plan = self.plan
-        return _NO_LAYOUT if plan is None else plan.layout
+        return self.layout_at(-1)
 
     def follow_plan(self, plan: Plan, now: int) -> bool:
         """Put a plan in force by a control record at `now` (µs) unless it is in force already.
@@ -132,7 +131,7 @@ class Engine:
     def _take(
         self, records: Sequence[Event | Control | DeadLetter], positions: Mapping[str, str], reached: int | None
     ) -> Effects:
-        work = Work()
+        work = self.new_work()
         last = INSTANT_MIN
         known = find_copies(self.store, records)
         for record, copy_of in zip(records, known, strict=True):
@@ -162,10 +161,14 @@ class Engine:
 
     def _come_to(self, until: int) -> Effects:
         with self._all_or_nothing():
-            work = Work()
+            work = self.new_work()
             self._advance(work, until)
             self._commit(work, {}, until)
             return work.effects
+
+    def new_work(self) -> Work:
+        """Return a batch with nothing in it."""
+        return Work()
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -291,9 +294,8 @@ class Engine:
             return
         profile = self.profile(customer)
         # Global records of this very instant may still be followed by control records of it; own ones take them along.
-        live_until(
-            self.world, profile, until, work.effects, rank=Rank.EVENT, history=lambda: self.history(work, customer)
-        )
+        history = partial(self.history, work, customer)
+        live_until(self.world, profile, until, work.effects, rank=Rank.EVENT, history=history)
         self.timers.arm(customer, profile.wake)
 
     # ------------------------------------------------------------ durability
@@ -314,13 +316,11 @@ class Engine:
         )
         appended = self.store.append(batch)
         if appended.last_position != self._position:
-            message = f"the log ends at {appended.last_position}, the engine at {self._position}"
-            raise FaultError(message)
+            raise FaultError(f"the log ends at {appended.last_position}, the engine at {self._position}")
         if appended.conflicts:
             row = appended.conflicts[0]
             first = f"{row.rule} {row.customer} {row.occurrence}"
-            message = f"{len(appended.conflicts)} rows contradict the ledger, first {first}"
-            raise FaultError(message)
+            raise FaultError(f"{len(appended.conflicts)} rows contradict the ledger, first {first}")
         self.progress.count(work, until)
         self.profiles.trim()
 

@@ -72,6 +72,22 @@ class ProfileCache:
         """Return a profile that is open in memory, unchanged."""
         return self._held.get(customer)
 
+    def put(self, profile: Profile) -> None:
+        """Keep the profile of somebody who is not known here yet."""
+        self._held[profile.customer] = profile
+        self._dirty.add(profile.customer)
+
+    def drop(self, customer: str) -> None:
+        """Forget a customer who is decided on elsewhere from now on; what the store holds of them is not asked."""
+        self._held.pop(customer, None)
+        self._take_closed_away(customer)
+        self._dirty.discard(customer)
+
+    def _take_closed_away(self, customer: str) -> None:
+        blob = self._closed.pop(customer, None)
+        if blob is not None:
+            self._closed_bytes -= len(blob) + CLOSED_EXTRA_BYTES
+
     def __len__(self) -> int:
         """Return how many profiles are in memory."""
         return len(self._held)

@@ -39,6 +39,10 @@ class HourBuckets:
         """Return the number of customers known."""
         return len(self._names)
 
+    def __contains__(self, customer: str) -> bool:
+        """Return whether a customer is known."""
+        return customer in self._numbers
+
     def bytes_held(self) -> int:
         """Return the bytes of memory that the timers take, beside the names of customers and their numbers."""
         near = sys.getsizeof(self._near) + len(self._near) * sys.getsizeof((0, 0))
@@ -47,7 +51,13 @@ class HourBuckets:
 
     def names(self) -> list[str]:
         """Return the customers in the order they became known."""
-        return list(self._names)
+        return [name for number, name in enumerate(self._names) if self._numbers.get(name) == number]
+
+    def forget(self, customer: str) -> None:
+        """Look at a customer no more; who is armed again later begins anew."""
+        number = self._numbers.pop(customer, None)
+        if number is not None:
+            self._wakes[number] = INSTANT_MAX
 
     def arm(self, customer: str, wake: int) -> None:
         """Note the customer's wake; moves into an earlier bucket at once, into a later one lazily."""

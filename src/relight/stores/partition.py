@@ -46,6 +46,8 @@ class _State(msgspec.Struct, array_like=True):
     durable: int
     #: What the reader of the log topic keeps.
     reader: bytes
+    #: By what people of other partitions were decided on here, too.
+    together: str = ""
 
 
 def one_batch(batches: Sequence[Batch]) -> Batch:
@@ -70,9 +72,14 @@ def _key(identity: EventIdentity) -> tuple[int, int]:
 class PartitionStore(MemoryStore):
     """See `interface.Store` for what each method promises; the ledger and the outbox are asked in PostgreSQL."""
 
-    def __init__(self, sink: PartitionSink) -> None:
-        """Stand at the beginning of the log; `load` stands at a checkpoint instead."""
+    def __init__(self, sink: PartitionSink, *, together: str = "") -> None:
+        """Stand at the beginning of the log; `load` stands at a checkpoint instead.
+
+        together: by what people of other partitions are decided on here, too; a checkpoint made by another does not
+        count.
+        """
         super().__init__()
+        self._together = together
         self.sink = sink
         #: Offset of the log topic up to which (exclusive) everything here includes it.
         self.offset = 0
@@ -167,6 +174,14 @@ class PartitionStore(MemoryStore):
         if meta is not None:
             self._checkpoint_meta = dict(meta)
 
+    def drop_profile(self, customer: str) -> None:
+        """Keep nothing of a customer who is decided on in another partition from now on."""
+        before = self._profiles.pop(customer, None)
+        if before is not None:
+            self._bytes -= len(before.blob)
+            self._members[self._part_of(customer)].discard(customer)
+            self._dirty.add(customer)  # its part is written again, without it
+
     def _part_of(self, customer: str) -> int:
         raw = hashlib.blake2b(customer.encode("utf-8", "surrogatepass"), digest_size=8, key=b"part").digest()
         return int.from_bytes(raw, "big") % self._parts
@@ -185,7 +200,7 @@ class PartitionStore(MemoryStore):
                 changed[f"world/{number}"] = self._world_part(number)
         self._globals_written = len(self._globals)
         self._dirty.clear()
-        state = _State(self._position, self._reached, self._parts, self.sink.durable, self.reader_state)
+        state = _State(self._position, self._reached, self._parts, self.sink.durable, self.reader_state, self._together)
         return self._book.write(self.offset, msgspec.msgpack.encode(state), changed, gone - set(changed))
 
     def _spread(self, parts: int) -> None:
@@ -214,6 +229,9 @@ class PartitionStore(MemoryStore):
         state = msgspec.msgpack.decode(head.state, type=_State)
         if state.durable > self.sink.durable:
             # PostgreSQL was restored from a backup: what it lost can only be decided again from the log's beginning.
+            self._book.forget()
+            return False
+        if state.together != self._together:
             self._book.forget()
             return False
         self.offset, self.reader_state = head.offset, state.reader

@@ -62,3 +62,21 @@ def test_a_packed_profile_takes_less_than_half() -> None:
     first = PATTERN_BYTES // len(blobs[0]) + 1
     assert packed[0] == blobs[0]  # there is nothing yet that it could resemble
     assert sum(map(len, packed[first:])) * 2 < sum(map(len, blobs[first:]))
+
+
+def test_who_is_dropped_is_written_no_more() -> None:
+    """Of somebody who is decided on elsewhere nothing is kept, open or closed; who is put in is there as they were."""
+    store = MemoryStore()
+    cache = ProfileCache(store, most=1, closed_bytes=2**30)
+    for number in range(3):
+        fill(cache.get(layout_at, f"c{number}"), number)
+        cache.trim()
+    for name in ("c0", "c2"):
+        cache.drop(name)
+    profile = Profile(customer="c9")
+    fill(profile, 9)
+    cache.put(profile)
+    assert cache.get(layout_at, "c9") is profile
+    cache.checkpoint(0)
+    assert sorted(one.customer for one in store.profiles()) == ["c1", "c9"]
+    assert cache.get(layout_at, "c0").first_any is None

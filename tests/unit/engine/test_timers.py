@@ -66,3 +66,16 @@ def test_a_hundred_thousand_customers_are_armed_and_found_in_seconds() -> None:
     found = sum(len(buckets.due(hour * HOUR)) for hour in range(1, 1100))
     assert found == 100_000
     assert time.perf_counter() - begun < 10
+
+
+def test_who_is_forgotten_is_found_no_more() -> None:
+    """Somebody who is looked at elsewhere comes due here no more, unless they are armed again."""
+    buckets = HourBuckets()
+    for name in ("ann", "bo"):
+        buckets.arm(name, HOUR)
+    buckets.forget("ann")
+    assert (buckets.names(), "ann" in buckets, buckets.wake_of("ann")) == (["bo"], False, INSTANT_MAX)
+    assert buckets.due(2 * HOUR) == ["bo"]
+    buckets.arm("ann", 3 * HOUR)
+    assert buckets.names() == ["bo", "ann"]
+    assert buckets.due(4 * HOUR) == ["ann"]
