@@ -8,6 +8,7 @@ __all__ = ["recorded_root"]
 
 #: Each takes a minute or more; what they prove stands beside it in smaller pieces.
 _LONG = [
+    "test_accounts.py",
     "test_deploy.py",
     "test_four_streams.py",
     "test_made_up_log.py",

@@ -26,6 +26,7 @@ SECONDS = {
     "recorded/test_measures.py": 19,
     "browser/test_mails.py": 18,
     "docs/test_site.py": 18,
+    "adapters/stores/test_housing.py": 18,
     "acceptance/test_cli_erase.py": 17,
     "recorded/test_comparison_can_fail.py": 16,
     "acceptance/test_forecast_agrees.py": 15,

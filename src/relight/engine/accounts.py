@@ -129,6 +129,10 @@ class Accounts:
             self._load(stored, reached)
             self._load(map(engine.profile, touched), reached)
 
+    def house(self, profile: Profile, at: int) -> None:
+        """Know a customer whose past was decided elsewhere, up to an instant (µs)."""
+        self._load([profile], at)
+
     def _load(self, profiles: Iterable[Profile], at: int) -> None:
         for profile in profiles:
             account = self._account_of(profile)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from relight.base.errors import RejectError, UsageError
+from relight.engine.account_keys import note_keys, refuse_other_keys, refuse_set_accounts
 from relight.engine.plan_commands import APPLY, accept_order, keep_order
 from relight.engine.plan_versions import note_told, told_versions
 from relight.streams.envelope import Control
@@ -15,8 +17,10 @@ from relight.streams.envelope import Control
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject
     from relight.engine.inbox import CommandHandler, InboxRecord
+    from relight.rules.plan import Plan
     from relight.stores.inbox_interface import InboxEntry
     from relight.stores.interface import Store
+    from relight.stores.postgres import PostgresStore
 
 
 def version_told(store: Store) -> str:
@@ -25,7 +29,7 @@ def version_told(store: Store) -> str:
     return told[-1][1] if told else ""
 
 
-def cluster_plan_commands(store: Store, project: LoadedProject) -> dict[str, CommandHandler]:
+def cluster_plan_commands(store: PostgresStore, project: LoadedProject) -> dict[str, CommandHandler]:
     """Return what carries out orders to put a version in force; `note_plans` once their record is in the topic."""
 
     def apply(entry: InboxEntry, now: int) -> Sequence[InboxRecord]:
@@ -33,10 +37,23 @@ def cluster_plan_commands(store: Store, project: LoadedProject) -> dict[str, Com
         accepted = accept_order(entry, in_force, project)
         if accepted is None:
             return []
-        order, _ = accepted
+        order, plan = accepted
+        _settle_accounts(store, project, plan)
         return [keep_order(store, order, now)]
 
     return {APPLY: apply}
+
+
+def _settle_accounts(store: PostgresStore, project: LoadedProject, plan: Plan) -> None:
+    """Note what a plan needs of the workers before it is told; raises RejectError where they cannot follow it."""
+    assert project.settings is not None
+    assert project.settings.kafka is not None
+    try:
+        refuse_set_accounts(plan, project.settings.kafka)
+        refuse_other_keys(store, plan, project.settings.kafka)
+        note_keys(store, plan, project.settings.kafka)
+    except UsageError as error:
+        raise RejectError(f"{error}; {error.help_text}") from error
 
 
 def note_plans(store: Store, records: Sequence[object], now: int) -> None:

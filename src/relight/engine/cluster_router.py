@@ -6,28 +6,29 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from relight.engine.account_keys import note_keys
 from relight.engine.cluster_plans import version_told
 from relight.engine.cluster_worker import check_generation, needs_of_cluster
 from relight.engine.cycles import rare_collections
 from relight.engine.feed import Feed
 from relight.engine.plan_versions import keep_plan, note_told, told_versions
 from relight.streams.envelope import Control, Event
-from relight.transports.kafka_clients import control_topic, open_admin, open_consumer
+from relight.transports.kafka_clients import control_topic, open_admin, open_consumer, worker_group
 from relight.transports.kafka_publish import publish_control
 from relight.transports.kafka_router import Router
 from relight.transports.kafka_source import SourceState
-from relight.transports.kafka_topics import live_topics, partition_counts
+from relight.transports.kafka_topics import group_members, live_topics, partition_counts
 from relight.transports.records import RecordReader
 from relight.transports.standstill import Waiting
 from relight.transports.step_watch import StepWatch
 
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject
-    from relight.config.settings import KafkaSettings
+    from relight.config.settings import KafkaSettings, Settings
     from relight.rules.plan import Plan
-    from relight.stores.interface import Store
     from relight.stores.postgres import PostgresStore
 
 #: Seconds between two looks for a first record.
@@ -102,13 +103,14 @@ def _tell_plan(  # noqa: PLR0913  # the project, where it runs, and when to stop
     project: LoadedProject,
     plan: Plan,
     kafka: KafkaSettings,
-    store: Store,
+    store: PostgresStore,
     *,
     stop: threading.Event,
     clock: Callable[[], int],
 ) -> bool:
     """Put the plan in force where another or none is; return False where it was stopped before a record came."""
-    assert project.settings is not None
+    settings = project.settings
+    assert settings is not None
     told = version_told(store)
     if told == plan.version:
         return True
@@ -124,12 +126,18 @@ def _tell_plan(  # noqa: PLR0913  # the project, where it runs, and when to stop
         if at is None:
             return False
     keep_plan(store, project, plan)
+    note_keys(store, plan, kafka, workers=lambda: _workers(settings, kafka))
     # Said twice after a crash here, which the worker passes over.
     record = Control(kind="plan", ingest_time=at or 0, subject=plan.version)
-    publish_control(kafka, control_topic(project.settings.project), [record], at=at)
+    publish_control(kafka, control_topic(settings.project), [record], at=at)
     note_told(store, plan.version, clock() if at is None else at)
     _LOG.info("plan %s put in force", plan.version)
     return True
+
+
+def _workers(settings: Settings, kafka: KafkaSettings) -> int:
+    with closing(open_admin(kafka)) as admin:
+        return group_members(admin, worker_group(settings.project, kafka.generation))
 
 
 def _first_instant(

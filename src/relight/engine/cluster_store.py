@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from relight.base.instants import INSTANT_MIN
+from relight.engine.account_keys import noted_keys
 from relight.engine.customer_past import Past
 from relight.engine.explain_history import world_of
 from relight.engine.log_copy import LogCopy
@@ -137,6 +138,8 @@ class ClusterStore(PostgresStore):
         """Return a customer's log up to where it is decided on; raises ServiceError where Kafka does not bring it."""
         part = partition_of(customer, self._kafka.partitions)
         reached = next((state[3] for state in self.partitions() if state[0] == part), INSTANT_MIN)
+        if self._kafka.partitions > 1 and noted_keys(self):
+            reached = self.reached() or INSTANT_MIN  # any partition may be the one that decides on them
         if self._past is None or (self._past_of, self._past_reached) != (customer, reached):
             self._past, self._past_of = self._read_past(customer, part, reached), customer
             self._past_reached = reached

@@ -13,16 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from relight.base.errors import ProjectError, UsageError
+from relight.base.errors import ProjectError, ServiceError, UsageError
 from relight.base.instants import SECOND
 from relight.config.loader import LoadedProject, load_project
-from relight.engine.accounts import shared_accounts
+from relight.engine.account_keys import keys_in_force, keys_of, refuse_measures, refuse_set_accounts
 from relight.engine.cycles import collect_rarely
+from relight.engine.housing import Housing
 from relight.engine.log_copy import LogCopy
 from relight.engine.log_history import LogHistory
 from relight.engine.log_partition import LogPartition
 from relight.engine.plan_versions import keep_plan, project_of_version
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT
+from relight.engine.whole_log import WholeLog
 from relight.stores.crash import crash_point
 from relight.stores.partition import PartitionStore
 from relight.transports.faust_worker import make_app
@@ -75,8 +77,11 @@ class ClusterWorker:
         check_generation(self._store, kafka)
         keep_plan(self._store, project, plan)
         self._projects: dict[str, LoadedProject] = {plan.version: project}
-        copy = LogCopy(PackReader(kafka, settings.project), kafka.partitions)
-        self._past, self._days = LogHistory(copy), make_days(copy, self._project_of, kafka.partitions)
+        self._plan, self._kafka, self._keys = plan, kafka, keys_in_force(self._store, plan, kafka)
+        read = PackReader(kafka, settings.project)
+        copy = LogCopy(read, kafka.partitions)
+        self._whole = WholeLog(read, kafka.partitions, self._keys) if self._keys else None
+        self._past, self._days = LogHistory(self._whole or copy), make_days(copy, self._project_of, kafka.partitions)
         self._partitions: dict[int, LogPartition] = {}
         self._stores: dict[int, PartitionStore] = {}
         self._saved: dict[int, int] = {}
@@ -91,7 +96,10 @@ class ClusterWorker:
         """Claim a partition and stand at its newest whole checkpoint; return the offset of the message wanted next."""
         from relight.stores.postgres_partition import PartitionSink
 
-        store = PartitionStore(PartitionSink.claim(self._connection, partition, self._owner))
+        store = PartitionStore(
+            PartitionSink.claim(self._connection, partition, self._owner),
+            together=",".join(sorted(key.trait or "account" for key in self._keys)),
+        )
         found = store.load(blobs)
         log = LogPartition(
             store,
@@ -101,6 +109,8 @@ class ClusterWorker:
             cached_profiles=int(os.environ.get("RELIGHT_CACHED_PROFILES", str(CACHED_PROFILES_DEFAULT))),
             day_maker=self._days.maker_of(partition),
         )
+        if self._whole is not None:
+            log.house(Housing(self._whole, partition, self._kafka.partitions))
         _LOG.info(
             "partition %d: epoch %d, checkpoint %s, decisions durable up to offset %d",
             partition, log.epoch, f"at offset {log.next}" if found else "none", log.durable,
@@ -147,8 +157,14 @@ class ClusterWorker:
         self._stores.pop(partition, None)
 
     def _plan_of(self, version: str) -> Plan:
+        # A plan comes into force: whether accounts are decided together over partitions was noted before.
+        if keys_in_force(self._store, self._plan, self._kafka) != self._keys:
+            raise ServiceError("people of one account are decided together from now on: the worker begins anew")
         plan = self._project_of(version).plan
         assert plan is not None
+        if self._kafka.partitions > 1 and not keys_of(plan) <= self._keys:
+            raise ServiceError(f"plan {version} decides people of one account together, and no router has noted it")
+        refuse_measures(plan, self._keys)
         return plan
 
     def _project_of(self, version: str) -> LoadedProject:
@@ -190,13 +206,8 @@ def needs_of_cluster(project: LoadedProject) -> tuple[Plan, Settings, KafkaSetti
             "on Kafka the ledger is in PostgreSQL, and the config names another store",
             help_text='store: {postgres: "${DATABASE_URL}"}',
         )
-    if shared_accounts(project.plan) is not None:
-        raise UsageError(
-            "people of one account are capped or counted together, and partitions follow customers: they would be cut"
-            " apart",
-            help_text="run this project on one machine (`relight run`), or do without `account_caps`, `account_cap` and"
-            " `members(…)`",
-        )
+    refuse_set_accounts(project.plan, settings.kafka)
+    refuse_measures(project.plan, keys_of(project.plan) if settings.kafka.partitions > 1 else frozenset())
     for name, stream in project.streams.items():
         if stream.source.kind != "kafka":
             raise UsageError(

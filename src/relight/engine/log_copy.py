@@ -16,7 +16,7 @@ from relight.base.instants import iso_utc
 from relight.stores.own_logs import Moment, OwnLogs
 from relight.streams.envelope import DeadLetter, Record
 from relight.transports.log_pack import Packed, partition_of
-from relight.transports.pack_queue import PackQueue
+from relight.transports.pack_queue import LogPlace, PackQueue
 
 #: How long a worker waits for the packs of another partition that its own has already (s); then it begins anew.
 PATIENCE_SECONDS = 120.0
@@ -42,13 +42,13 @@ class LogCopy:
         far, StoreError where its beginning is gone.
         """
         at, source, _ = before
-        return self._follow(partition_of(customer, self._partitions), at if source < 0 else at + 1).of(
-            customer, before=before
-        )
+        self._follow(partition_of(customer, self._partitions), at if source < 0 else at + 1)
+        return self._own_logs().of(customer, before=before)
 
     def of_everybody(self, partition: int, *, until: int) -> Iterator[Record]:
         """Yield what concerns everybody in a partition before an instant (µs), in order; raises as `own_log`."""
-        found = self._follow(partition, until).of(None, before=(until, -1, -1))
+        self._follow(partition, until)
+        found = self._own_logs().of(None, before=(until, -1, -1))
         return (record for record, _ in found)
 
     def between(self, since: int, until: int) -> Iterator[Record]:
@@ -65,9 +65,8 @@ class LogCopy:
             self._logs = OwnLogs()
         return self._logs
 
-    def _follow(self, partition: int, until: int) -> OwnLogs:
-        """Read a partition until its time has come to an instant (µs); return everything that was read."""
-        logs = self._own_logs()
+    def _follow(self, partition: int, until: int) -> None:
+        """Read a partition until its time has come to an instant (µs)."""
         queue = self._queues.get(partition)
         if queue is None:
             _LOG.info("reading partition %d from its beginning: what happened to a customer is asked for", partition)
@@ -82,8 +81,7 @@ class LogCopy:
                 )
             for offset, value in messages:
                 queue.add(offset, value)
-                due = [(one, place[4], place[5]) for place, one in queue.take_due() if not isinstance(one, DeadLetter)]
-                logs.add(due)
+                self._keep([(place, one) for place, one in queue.take_due() if not isinstance(one, DeadLetter)])
             if messages:
                 deadline = time.monotonic() + PATIENCE_SECONDS
             elif time.monotonic() > deadline:
@@ -91,7 +89,10 @@ class LogCopy:
                     f"partition {partition} of the log does not come to {iso_utc(until)}, as others did",
                     help_text="look whether a router runs",
                 )
-        return logs
+
+    def _keep(self, records: list[tuple[LogPlace, Record]]) -> None:
+        """Keep records of one partition, which come in log order."""
+        self._own_logs().add((one, place[4], place[5]) for place, one in records)
 
     def close(self) -> None:
         """Forget everything."""

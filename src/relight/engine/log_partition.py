@@ -8,7 +8,7 @@ cut into batches, and a worker that starts at a checkpoint and folds forward com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,42 +16,16 @@ import msgspec
 from relight.base.instants import INSTANT_MIN
 from relight.customers.revive import revive_record
 from relight.engine.daily import DayMaker, days_of, wanted_by
-from relight.engine.engine import Engine
 from relight.engine.log_history import PLACE_DETAIL, LogHistory
 from relight.engine.merges import is_unfilled_merge
-from relight.engine.work import Work
+from relight.engine.partition_engine import PartitionEngine
 from relight.stores.partition import LOG_INPUT, PartitionStore
 from relight.streams.envelope import Control, DeadLetter, Event
-from relight.streams.ids import body_hash
 from relight.transports.pack_queue import LogPlace, PackQueue, SavedQueue, Taken
 
 if TYPE_CHECKING:
+    from relight.engine.housing import Housing
     from relight.rules.plan import Plan
-    from relight.streams.envelope import Record
-
-
-class PartitionEngine(Engine):
-    """An engine whose store knows of a copy only what it said, as a hash, and of the past only what the topic says."""
-
-    #: Tells what the topic says of a customer; set before the first record is taken.
-    past: LogHistory
-
-    def _count_copy(self, work: Work, record: Event | Control, copy_of: Event | int) -> None:
-        if isinstance(copy_of, int):
-            work.duplicates += 1
-            work.differing += isinstance(record, Event) and body_hash(record) != copy_of
-        else:
-            super()._count_copy(work, record, copy_of)
-
-    def _fill_merge(self, work: Work, record: Control) -> DeadLetter | None:  # noqa: ARG002  # it may be another's log
-        return self.past.fill(self.world, self.layout, record)
-
-    def _own_log(self, work: Work, customer: str) -> Iterator[Record]:
-        reached = self.store.reached()
-        yield from self.past.own_log(self.world, self.layout, customer, before=(reached or INSTANT_MIN, -1, -1))
-        for logged, _ in work.log:
-            if logged.customer == customer:
-                yield logged
 
 
 class LogPartition:
@@ -75,6 +49,7 @@ class LogPartition:
         self._store, self._plan_of, self._day_maker = store, plan_of, day_maker
         self.engine = PartitionEngine(store, cached_profiles=cached_profiles, mails_expire=mails_expire)
         self.engine.past = past
+        self._housing: Housing | None = None
         #: Instant that time has come to, durably (µs).
         self.reached = store.reached() or INSTANT_MIN
         self._queue = PackQueue(next=store.offset, reached=self.reached)
@@ -83,6 +58,10 @@ class LogPartition:
         plans = {c.subject for _, c in store.global_log() if isinstance(c, Control) and c.kind == "plan"}
         self.engine.recover([plan_of(version) for version in sorted(plans)])
         self._make_days_for(self.engine.plan)
+
+    def house(self, housing: Housing) -> None:
+        """Decide on those whom a housing says instead of those in the partition; before the first message."""
+        self.engine.housing = self._housing = housing
 
     @property
     def next(self) -> int:
@@ -128,10 +107,18 @@ class LogPartition:
         until = self._queue.reached
         if not due and until == self.reached:
             return 0
+        if self._housing is not None:
+            due = self._housed(self._housing, due, until)
         records = self._prepared(due)
         self.engine.take(records, positions={LOG_INPUT: str(self.next)}, reached=until)
         self.reached = until
         return len(due)
+
+    def _housed(self, housing: Housing, due: list[tuple[LogPlace, Taken]], until: int) -> list[tuple[LogPlace, Taken]]:
+        """Return what is due of all partitions that is decided here."""
+        if not housing.is_begun:
+            housing.begin(self.reached)
+        return housing.records(due, self.reached, until)
 
     def _prepared(self, due: list[tuple[LogPlace, Taken]]) -> list[Taken]:
         """Return records in memory form: values by the kinds of the plan in force."""
@@ -139,7 +126,10 @@ class LogPartition:
         found: list[Taken] = []
         for place, record in due:
             if type(record) is Event:
-                found.append(revive_record(layout, record))
+                revived = revive_record(layout, record)
+                if self._housing is not None:
+                    self._housing.note_place(revived, place)
+                found.append(revived)
                 continue
             if isinstance(record, DeadLetter):
                 found.append(record)
@@ -153,7 +143,10 @@ class LogPartition:
                 layout = plan.layout
             if isinstance(record, Control) and is_unfilled_merge(record):
                 record.detail = {**record.detail, PLACE_DETAIL: [place[4], place[5]]}
-            found.append(revive_record(layout, record))
+            revived = revive_record(layout, record)
+            if self._housing is not None:
+                self._housing.note_place(revived, place)
+            found.append(revived)
         return found
 
     # ------------------------------------------------------------ checkpoints

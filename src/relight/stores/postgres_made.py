@@ -17,14 +17,15 @@ from relight.streams.target_events import TARGET_CUSTOMER, TARGET_STREAM
 
 #: Records read from the server at a time.
 PAGE = 1_000
+_MADE_KINDS = frozenset({"measures", "account", "members"})
 #: Least hash of a customer or an event.
 HASH_MIN = -(2**63)
 
 
 def is_made(record: Record) -> bool:
-    """Return whether a worker makes such a record: measures of a customer, a missed target."""
+    """Return whether a worker makes such a record: measures, what people of an account had and are, a missed target."""
     if isinstance(record, Control):
-        return record.kind == "measures"
+        return record.kind in _MADE_KINDS
     return (record.stream, record.customer) == (TARGET_STREAM, TARGET_CUSTOMER)
 
 
@@ -42,8 +43,16 @@ def insert_made(cursor: Cursor, records: Iterable[Record]) -> None:
 def _row(record: Record) -> tuple[int, int, int, bool, bytes, int]:
     body, at = encode_record(record), record.ingest_time
     is_control = isinstance(record, Control)
-    what = event_hash(record.kind, str(at)) if isinstance(record, Control) else event_hash(record.stream, record.id)
+    what = _hash_of(record) if isinstance(record, Control) else event_hash(record.stream, record.id)
     return customer_hash(record.customer), what, at, is_control, body, seal(_place(at), body)
+
+
+def _hash_of(record: Control) -> int:
+    if record.kind == "measures":
+        return event_hash(record.kind, str(record.ingest_time))
+    # At one minute several messages of a customer may stand before the gate.
+    what = f"{record.kind} {record.subject} {record.detail.get('ahead', False)}"
+    return event_hash(what, str(record.ingest_time))
 
 
 def _place(at: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from contextlib import closing
 from copy import deepcopy
 from decimal import Decimal
@@ -13,10 +14,13 @@ import pytest
 
 from relight.base.instants import DAY, HOUR, SECOND
 from relight.engine.engine import Engine
+from relight.engine.housing import Housing
 from relight.engine.log_copy import LogCopy
 from relight.engine.log_history import LogHistory
 from relight.engine.log_partition import LogPartition
+from relight.engine.whole_log import WholeLog
 from relight.messages.ledger import LedgerRow
+from relight.rules.plan import AccountKey, Plan
 from relight.stores.memory import MemoryStore
 from relight.stores.partition import PartitionStore
 from relight.stores.postgres import PostgresStore
@@ -147,13 +151,15 @@ def make_topic(
     return topic
 
 
-def alone(log: dict[tuple[str, int], list[Event | Control]], step: int) -> MemoryStore:
+def alone(
+    log: dict[tuple[str, int], list[Event | Control]], step: int, plans: Mapping[str, Plan] = PLANS
+) -> MemoryStore:
     """Let one engine decide it all, so many records a batch."""
     records = [(one, source[1], n) for source, found in log.items() for n, one in enumerate(found)]
     records.sort(key=lambda r: (*order_key(r[0])[:2], r[0].customer is not None, *order_key(r[0])[2:], *r[1:]))
     ordered = [deepcopy(record) for record, _, _ in records]
     engine = Engine(MemoryStore())
-    engine.recover(PLANS.values())
+    engine.recover(plans.values())
     for begin in range(0, len(ordered), step):
         engine.take(ordered[begin : begin + step])
     engine.advance(END)
@@ -164,18 +170,38 @@ def alone(log: dict[tuple[str, int], list[Event | Control]], step: int) -> Memor
 class Workers:
     """Partitions that are taken over, decided on in any steps, saved now and then, and killed."""
 
-    def __init__(self, draw: random.Random, topic: list[list[bytes]], connection: Connection) -> None:
+    def __init__(
+        self,
+        draw: random.Random,
+        topic: list[list[bytes]],
+        connection: Connection,
+        plans: Mapping[str, Plan] = PLANS,
+        key: AccountKey | None = None,
+    ) -> None:
         self.draw, self.topic, self.connection = draw, topic, connection
+        self.plans, self.key = plans, key
         self.blobs: dict[bytes, bytes] = {}
         self.copies: list[LogCopy] = []
 
     def open(self, number: int) -> tuple[LogPartition, PartitionStore]:
         store = PartitionStore(PartitionSink.claim(self.connection, number, "w"))
         store.load({k: v for k, v in self.blobs.items() if k.startswith(f"{number}/".encode())})
-        copy = LogCopy(lambda p, first: list(enumerate(self.topic[p][first : first + 3], first)), PARTITIONS)
+        whole = None if self.key is None else WholeLog(self._read, PARTITIONS, frozenset({self.key}))
+        copy = whole or LogCopy(self._read, PARTITIONS)
         self.copies.append(copy)
-        past = LogHistory(copy)
-        return LogPartition(store, plan_of=PLANS.__getitem__, past=past, mails_expire=True, cached_profiles=4), store
+        log = LogPartition(
+            store,
+            plan_of=self.plans.__getitem__,
+            past=LogHistory(copy),
+            mails_expire=True,
+            cached_profiles=4,
+        )
+        if whole is not None:
+            log.house(Housing(whole, number, PARTITIONS))
+        return log, store
+
+    def _read(self, partition: int, first: int) -> list[tuple[int, bytes]]:
+        return list(enumerate(self.topic[partition][first : first + 3], first))
 
     def close(self) -> None:
         for copy in self.copies:
