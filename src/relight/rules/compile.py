@@ -38,9 +38,9 @@ from relight.rules.plan import (
     Trigger,
 )
 from relight.rules.step_parts import Outside
-from relight.rules.steps import compile_program, draws_code, splits
+from relight.rules.steps import arms_of, compile_program, draws_code
 from relight.rules.texts import PlaceOf, Texts, report_unknown
-from relight.rules.triggers import compile_trigger, entry_properties, extra_names, trigger_shape
+from relight.rules.triggers import compile_trigger, entry_properties, extra_names, lengths_of, trigger_shape
 from relight.streams.schema import PropertyType, Schema
 
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
@@ -109,12 +109,12 @@ def _compile_rule(source: RuleSource, texts: Texts, around: Surroundings) -> Rul
     message_class = MessageClass(model.class_)
     trigger = compile_trigger(model, texts)
     triggering = entry_properties(model, texts)
-    inside = texts.within(entry=triggering, allow=extra_names(model))
+    inside = texts.within(entry=triggering, allow=extra_names(model), thresholds=lengths_of(trigger))
     audience = inside.condition(model.audience, ("audience",))
     if draws_code(model.steps or []):
         inside = inside.within(entry={"code": PropertyType(kind=Kind.TEXT), **triggering})
-    if splits(model.steps or []):
-        inside = inside.within(allow=frozenset({"arm"}))
+    if arms := arms_of(model.steps or []):
+        inside = inside.within(allow=frozenset({"arm"}), arms=arms)
     is_marketing = message_class is MessageClass.MARKETING
     outside = around.outside if is_marketing else replace(around.outside, quiet=None, may_wait=False)
     _refuse_idle(model, trigger, message_class, inside)

@@ -90,9 +90,15 @@ def _outcome_ends(outcome: Any) -> bool:
     return outcome == "stop" or (isinstance(outcome, list) and bool(outcome) and _ends(outcome[-1]))
 
 
-def splits(steps: Sequence[Any]) -> bool:
-    """Return whether any of the steps, or of those inside them, is a split: then `arm` says which way was taken."""
-    return any(isinstance(step, m.SplitStep) or any(splits(body) for body in _bodies(step)) for step in steps)
+def arms_of(steps: Sequence[Any]) -> tuple[str, ...]:
+    """Return the arms of the splits among the steps and those inside them: `arm` says which one; empty for no split."""
+    found: dict[str, None] = {}
+    for step in steps:
+        if isinstance(step, m.SplitStep):
+            found |= dict.fromkeys(step.split)
+        for body in _bodies(step):
+            found |= dict.fromkeys(arms_of(body))
+    return tuple(found)
 
 
 def draws_code(steps: Sequence[Any]) -> bool:

@@ -56,7 +56,7 @@ class Texts:
 
     def within(
         self, *, entry: Mapping[str, PropertyType] | None = None, event: Mapping[str, PropertyType] | None = None,
-        allow: frozenset[str] | None = None,
+        allow: frozenset[str] | None = None, thresholds: tuple[int, ...] = (), arms: tuple[str, ...] = (),
     ) -> Texts:  # fmt: skip
         """Return the same texts with other names in scope; problems and names go to the same lists."""
         scope = self.scope
@@ -66,6 +66,8 @@ class Texts:
                 entry=scope.entry if entry is None else entry,
                 event=event,
                 allow=scope.allow | (allow or frozenset()),
+                thresholds=thresholds or scope.thresholds,
+                arms=arms or scope.arms,
             )
         return Texts(scope=scope, binder=self.binder, place_of=self.place_of, problems=self.problems, names=self.names)
 

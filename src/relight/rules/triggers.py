@@ -68,6 +68,16 @@ def extra_names(model: RuleModel) -> frozenset[str]:
             return frozenset()
 
 
+def lengths_of(trigger: Trigger | None) -> tuple[int, ...]:
+    """Return what `threshold` can be in a rule (µs); empty where one is of the calendar, or each customer's own."""
+    if not isinstance(trigger, InactiveTrigger):
+        return ()
+    spans = [threshold.span for threshold in trigger.thresholds]
+    if any(span is None or span.is_calendar for span in spans):
+        return ()
+    return tuple(span.elapsed for span in spans if span is not None)
+
+
 def trigger_shape(model: RuleModel, trigger: Trigger) -> str:
     """Return the canonical text of trigger, activity and settle: an edit of it restarts the rule's thresholds (E4)."""
     written = written_form(model.trigger)

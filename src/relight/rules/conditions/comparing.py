@@ -6,11 +6,12 @@ import math
 from dataclasses import replace
 from decimal import Decimal
 
+from relight.base.durations import Span
 from relight.base.instants import DAY
 from relight.base.kinds import Kind
 from relight.base.suggest import suggest_words
 from relight.customers.facts import Function
-from relight.rules.conditions.checked import Checked, ComparisonOf, Constant, FactRead, ListOf, Named
+from relight.rules.conditions.checked import Checked, ComparisonOf, Constant, FactRead, ListOf, Named, ViewRead
 from relight.rules.conditions.scope import Mode, Walk
 from relight.rules.conditions.types import BOOLEAN, CLOCK, INTEGER, Shade, Type, has_order, is_comparable
 from relight.streams.expressions.lexer import parse_clock
@@ -69,6 +70,8 @@ def _may_compare(node: Comparison, left: Checked, right: Checked, walk: Walk) ->
         return False
     if left.type.kind is not right.type.kind and Kind.DATE in {left.type.kind, right.type.kind}:
         return not needs_zone(node, walk)
+    if node.operator in {"==", "!="} and not (_is_threshold(left, right, walk) and _is_threshold(right, left, walk)):
+        return False
     return _allowed_value(left, right, walk) and _allowed_value(right, left, walk)
 
 
@@ -115,6 +118,20 @@ def _allowed_value(part: Checked, constant: Checked, walk: Walk) -> bool:
     return False
 
 
+def _is_threshold(part: Checked, constant: Checked, walk: Walk) -> bool:
+    """Report a length that no threshold of the rule has: an edited threshold leaves such a comparison behind."""
+    lengths = walk.scope.thresholds
+    if not (isinstance(part, ViewRead) and part.name == "threshold" and isinstance(constant, Constant) and lengths):
+        return True
+    if constant.value in lengths:
+        return True
+    known = ", ".join(str(Span(elapsed=length)) for length in lengths)
+    walk.report(
+        "unknown-value", f"no threshold of this rule is '{constant.text}'", constant.place, f"Write one of {known}."
+    )
+    return False
+
+
 # ---------------------------------------------------------------- lists and texts
 def _check_members(node: Comparison, members: ListLiteral, walk: Walk) -> Checked | None:
     left = walk.check(node.left)
@@ -131,7 +148,7 @@ def _check_members(node: Comparison, members: ListLiteral, walk: Walk) -> Checke
             message = f"'{left.text}' is {left.type} and '{item.text}' is {item.type}: they cannot be compared"
             walk.report("type-mismatch", message, item.place, _help(left, fitting))
             good = False
-        elif not _allowed_value(left, fitting, walk):
+        elif not (_allowed_value(left, fitting, walk) and _is_threshold(left, fitting, walk)):
             good = False
     if not good:
         return None

@@ -93,7 +93,9 @@ def _view_name(node: Name, walk: Walk) -> Checked | _Refused | None:
         return FactRead(type=DURATION, text=word, place=node.place, fact=Fact(function=Function.SILENT))
     if word in EXTRA_NAMES:
         if word in walk.scope.allow:
-            return ViewRead(type=EXTRA_NAMES[word], text=word, place=node.place, name=word)
+            type_ = EXTRA_NAMES[word]
+            type_ = replace(type_, values=walk.scope.arms) if word == "arm" else type_
+            return ViewRead(type=type_, text=word, place=node.place, name=word)
         if word not in walk.scope.schema.traits:
             walk.report("not-here", f"'{word}' exists {_EXTRA_WHERE[word]}", node.place)
             return _REFUSED

@@ -37,6 +37,9 @@ class Scope:
     row: Mapping[str, PropertyType] | None = None
     #: Of `threshold`, `arm`, `milestone`, those that exist here.
     allow: frozenset[str] = frozenset()
+    #: What `threshold` can be (µs) and `arm` can say here; empty: anything.
+    thresholds: tuple[int, ...] = ()
+    arms: tuple[str, ...] = ()
     #: The config says what names the account somebody belongs to.
     has_accounts: bool = False
     #: Inside `members(…)`.
