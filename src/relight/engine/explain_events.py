@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from relight.base.kinds import UNKNOWN
-from relight.engine.explain_ledger import ledger_word
+from relight.engine.explain_ledger import ledger_number, ledger_word
 from relight.engine.explain_lines import Ago, Because, Line, Moment, OneOf, Said, Times, code, say
 from relight.engine.explain_telling import tell
 from relight.engine.explain_words import Finding, Mark, TriggerStory, shown, told_value
@@ -93,7 +93,7 @@ def _missed_lines(told: Retold, rule: Rule) -> Iterator[Said]:
             reason=Because(reason),
             when=Moment(last.at, told.turn.zone),
             leaf=ledger_word(last.leaf or "", reason),
-            number=ledger_word(last.number or "", reason),
+            number=ledger_number(last.leaf or "", last.number or "", reason, told.turn.zone),
         )
         yield say(Line.WITH_PLACE, text=text, place=last.place) if last.place else text
 

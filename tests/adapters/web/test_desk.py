@@ -209,6 +209,16 @@ def test_a_customer_is_told_why(pages: Pages) -> None:
     assert pages.ask("/desk/customers/nobody.json").status == 404
 
 
+def test_a_mail_stands_at_its_minute_in_the_time_line(pages: Pages) -> None:
+    """Recorded files are handed over in one go: the time line says when each mail was for, as the ledger does."""
+    first = json.loads(pages.ask("/desk/messages.json?delivery=accepted").text)["rows"][0]["customer"]
+    told = json.loads(pages.ask(f"/desk/customers/{quote(first, safe='')}.json").text)
+    mails = {(one["rule"], one["step"], one["at"]) for one in told["events"] if one["kind"] == "mail"}
+    rows = {(one["rule"], one["step"], one["scheduled"]) for one in told["rows"] if one["state"] == "pending"}
+    assert mails
+    assert mails == rows
+
+
 def test_where_a_customer_waits(pages: Pages) -> None:
     """Whoever is inside a rule is shown with the step, since when, and until when."""
     with closing(SqliteStore.open(pages.folder / "data/relight.db", read_only=True)) as store:

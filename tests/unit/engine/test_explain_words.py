@@ -200,6 +200,22 @@ def test_rows_are_told_in_the_reader_s_language(text: str, reason: Reason, turki
     assert tell(say(Line.CODE, text=ledger_word(text, reason)), "tr") == turkish
 
 
+@pytest.mark.parametrize(
+    ("number", "english", "turkish"), [("False", "no", "hayır"), ("True", "yes", "evet"), ("7", "7", "7")]
+)
+def test_a_truth_in_a_row_is_yes_or_no(number: str, english: str, turkish: str) -> None:
+    """A condition's value is kept as a program writes it; who reads of it hears yes or no."""
+    said = say(Line.CODE, text=ledger_number("never(order)", number, Reason.AUDIENCE_FALSE, "UTC"))
+    assert (tell(said), tell(said, "tr")) == (english, turkish)
+
+
+def test_what_a_template_failed_at_is_told_in_the_reader_s_language() -> None:
+    """A row keeps the template's own words; a name that was missing stays a name."""
+    said = say(Line.CODE, text=ledger_word("a text of more than 4000 characters", Reason.TEMPLATE_ERROR))
+    assert (tell(said), tell(said, "tr")) == ("a text of more than 4000 characters", "4000 karakterden uzun bir metin")
+    assert tell(say(Line.CODE, text=ledger_word("customer.name", Reason.MISSING_DATA)), "tr") == "customer.name"
+
+
 def test_an_activity_that_came_in_between_is_told_with_its_time() -> None:
     """The row keeps µs; nobody reads those."""
     said = ledger_number(ACTIVITY_AFTER, str(NOW), Reason.EXIT, "UTC")

@@ -160,10 +160,14 @@ def _address_hashes(own: Iterable[Record]) -> set[str]:
 
 
 def _time_line(desk: Desk, found: _Known) -> list[dict[str, object]]:
-    """Return what the customer did, what was decided, and what became of the mails, newest first."""
+    """Return what the customer did, what was decided, and what became of the mails, newest first.
+
+    Of recorded files many days are handed over at once: there a mail stands at the minute that it was written for.
+    """
+    written = {} if desk.is_live else {row.occurrence_key: row.scheduled for row in found.rows}
     lines = [_record_line(record) for record in found.own]
     lines += [_row_line(row) for row in reversed(found.rows)]
-    lines += [_attempt_line(one) for one in found.attempts]
+    lines += [_attempt_line(one, written.get(one.occurrence_key) or one.at) for one in found.attempts]
     newest = sorted(enumerate(lines), key=lambda line: (line[1][0], line[0]), reverse=True)[:LINES_SHOWN]
     return [{"at": zoned(at, desk.zone), **line} for _, (at, line) in newest]
 
@@ -194,10 +198,10 @@ def _row_line(row: LedgerRow) -> tuple[int, dict[str, object]]:
     return row.judged, {"kind": "decision", "what": "decision", "detail": detail, **named}
 
 
-def _attempt_line(one: Attempt) -> tuple[int, dict[str, object]]:
+def _attempt_line(one: Attempt, at: int) -> tuple[int, dict[str, object]]:
     detail = f"{one.rule}, step {one.step}: {one.state.value}{f': {one.text}' if one.text else ''}"
     named = {"rule": one.rule, "step": one.step, "state": one.state.value, "said": one.text}
-    return one.at, {"kind": "mail", "what": "mail", "detail": detail, **named}
+    return at, {"kind": "mail", "what": "mail", "detail": detail, **named}
 
 
 def _standing(desk: Desk, one: Standing) -> dict[str, object]:

@@ -72,6 +72,11 @@ class Desk:
         """The project's time zone, in which pages show instants."""
         return self.plan.policy.zone
 
+    @property
+    def is_live(self) -> bool:
+        """Whether anything still arrives: finished files are read at their own time, and the clock says nothing."""
+        return any(not stream.source.is_finished for stream in self.loaded.streams.values())
+
     def today(self, store: Store) -> int:
         """Return the ordinal of the day that the store's time has come to."""
         reached = store.reached()

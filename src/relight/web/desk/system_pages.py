@@ -67,7 +67,6 @@ def system(desk: Desk, newest: int | None) -> Page:
         }
 
     facts = desk.ask(read)
-    is_live = any(not stream.source.is_finished for stream in desk.loaded.streams.values())
     rows = [(key, value) for key, value in facts.items() if isinstance(value, int | str) or value is None]
     outbox = facts["outbox"]
     assert isinstance(outbox, dict)
@@ -76,5 +75,5 @@ def system(desk: Desk, newest: int | None) -> Page:
         name="system",
         facts=facts,
         table=Table(columns=("part", "value"), rows=rows),
-        drawn={"is_live": is_live, "letters_shown": LETTERS_SHOWN},
+        drawn={"is_live": desk.is_live, "letters_shown": LETTERS_SHOWN},
     )
