@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def find_copies(store: Store, records: Sequence[Event | Control | DeadLetter]) -> list[Event | int | None]:
     """Return for each record what it is a copy of: a position in the log, an event of this batch, or None."""
-    events = [r for r in records if isinstance(r, Event)]
+    events = [r for r in records if type(r) is Event]
     identities = [(r.stream, r.customer, r.id) for r in events]
     stored = store.find_known(identities)
     if len(events) == len(records) and len(set(identities)) == len(identities):

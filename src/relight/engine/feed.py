@@ -130,8 +130,16 @@ def _mark(letter: DeadLetter) -> str:
 
 
 def _sum_of(records: Iterable[Event | DeadLetter]) -> int:
-    """Return the sum of the checksums of the events' ids: equal for the same events in any order."""
-    return sum(crc32(f"{record.stream}\0{record.id}".encode()) for record in records if isinstance(record, Event))
+    """Return the sum of the checksums of the events' ids, `stream␀id`: equal for the same events in any order."""
+    total = 0
+    begun: dict[str, int] = {}
+    for record in records:
+        if type(record) is Event:
+            start = begun.get(record.stream)
+            if start is None:
+                start = begun[record.stream] = crc32(f"{record.stream}\0".encode())
+            total += crc32(record.id.encode(), start)
+    return total
 
 
 def _pass_over(feed: Feed, store: Store) -> tuple[Iterator[Event | DeadLetter], int]:

@@ -60,8 +60,11 @@ class LiveFeed:
                 positions[TAIL_POSITION + name] = msgspec.json.encode(source.place).decode()
             else:
                 records += source.poll(now)
-        # All arrive at one instant: what concerns everybody comes first, then by stream and position (H1).
-        return sorted(records, key=log_order), positions
+        # All arrive at one instant: what concerns everybody comes first, then by stream and position (H1). One input
+        # that tells of customers alone gives them in this order already.
+        if len(self.inputs) > 1 or any(type(r) is Event and r.customer is None for r in records):
+            records.sort(key=log_order)
+        return records, positions
 
     def __bool__(self) -> bool:
         """Whether anything here can grow."""

@@ -31,15 +31,18 @@ def figures_of_log(store: Store, *, with_global: bool = True) -> LogFigures:
     began: int | None = None
     ended: int | None = None
     for _, record in store.read_log():
-        if not isinstance(record, Event) or (record.customer is None and not with_global):
+        if type(record) is not Event or (record.customer is None and not with_global):
             continue
         events += 1
         late += record.late
-        if record.customer is not None and record.customer != CODES_CUSTOMER:
+        if record.customer is not None:
             customers.add(record.customer)
         at = record.event_time
-        began = at if began is None or at < began else began
-        ended = at if ended is None or at > ended else ended
+        if ended is None or at > ended:
+            ended = at
+        if began is None or at < began:
+            began = at
+    customers.discard(CODES_CUSTOMER)
     return LogFigures(events=events, customers=len(customers), began=began, ended=ended, late=late)
 
 

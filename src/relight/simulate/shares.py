@@ -86,7 +86,7 @@ class ShareFeed(Feed):
                 counts.events -= len(found)
             return found
 
-        return replace(plan, decode=take)
+        return replace(plan, decode=take, plain=None)
 
 
 def owner_of(customer: str, of: int) -> int:

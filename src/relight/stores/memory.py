@@ -110,7 +110,7 @@ class MemoryStore(MemoryCodes, MemoryListing):
             if positions is None:
                 positions = customers[customer] = []
             positions.append(position)
-            if isinstance(record, Event):
+            if type(record) is Event:
                 known.setdefault((record.stream, customer, record.id), position)
             elif (found := suppression_of(record)) is not None:
                 self.suppress(*found)

@@ -5,16 +5,12 @@ It refuses nothing: a row that is anything else goes the long way (`rows`), whic
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from relight.streams.envelope import IDENTIFY, Event
 from relight.streams.ids import CUSTOMER_LENGTH_MAX, ID_LENGTH_MAX
-from relight.streams.plan import PropertyPlan, Row, StreamPlan
+from relight.streams.plan import PlainDecoder, PropertyPlan, Row, StreamPlan
 from relight.streams.refusals import RefusalError
 from relight.streams.values import Coercer
 
-#: (row, position, when it arrived or None, the years that are read) -> the event; None: take the long way.
-PlainDecoder = Callable[[Row, int, "int | None"], "Event | None"]
 #: (name, key, coerce, default, an empty text is no value).
 _Spec = tuple[str, str, Coercer, object, bool]
 

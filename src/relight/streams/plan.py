@@ -19,6 +19,8 @@ Row = Mapping[str, object]
 #: Reads one field of a row; None where it is absent, empty or null.
 FieldReader = Callable[[Row], object]
 
+#: (row, position, ingest time or None) -> the event of a row that takes the short way; None: take the long way.
+PlainDecoder = Callable[[Row, int, "int | None"], "Event | None"]
 #: A row to its events: (row, position, source, ingest time or None, counts or None); None where `rows` filters it out.
 RowDecoder = Callable[[Row, int, str, "int | None", "Counts | None"], "list[Event] | None"]
 
@@ -163,6 +165,8 @@ class StreamPlan:
     needs_flat: bool = False
     #: Made of everything above by relight.streams.rows; None only while the plan is being made.
     decode: RowDecoder | None = None
+    #: The short way of most rows, which `decode` takes too; None where no row can.
+    plain: PlainDecoder | None = None
     event_types: Mapping[str, EventType]
     trait_types: Mapping[str, PropertyType]
     topics: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from relight.streams.envelope import IDENTIFY, SKEW_MAX, Event
 from relight.streams.fields import SEGMENT_FIELDS, SEGMENT_TYPES, flatten, inner_object, read_property
 from relight.streams.ids import CUSTOMER_LENGTH_MAX, content_id, read_identifier
 from relight.streams.plain_rows import make_plain_decoder
-from relight.streams.plan import EventPlan, PropertyPlan, Row, RowDecoder, StreamPlan
+from relight.streams.plan import EventPlan, PlainDecoder, PropertyPlan, Row, RowDecoder, StreamPlan
 from relight.streams.refusals import Counts, RefusalError
 from relight.streams.row_traits import ACCOUNT_ZONE, GROUP, bad_value, evaluate, read_consent, read_traits
 from relight.streams.times import TimeReader
@@ -29,10 +29,11 @@ _IDENTIFY_ONLY = (EventPlan(name=IDENTIFY, properties=()),)
 
 def with_decoder(plan: StreamPlan) -> StreamPlan:
     """Return the plan with its decoder made."""
-    return replace(plan, decode=make_row_decoder(plan))
+    plain = make_plain_decoder(plan, EVENT_TIME_MIN, EVENT_TIME_END)
+    return replace(plan, decode=make_row_decoder(plan, plain), plain=plain)
 
 
-def make_row_decoder(plan: StreamPlan) -> RowDecoder:
+def make_row_decoder(plan: StreamPlan, plain: PlainDecoder | None) -> RowDecoder:
     """Return the decoder of one stream: a row to its events, None where `rows` filters it out; raises RefusalError."""
     rows, needs_flat, fixed_name, events = plan.rows, plan.needs_flat, plan.fixed_name, plan.events
     name_key, read_name = plan.keys.name, plan.read_name
@@ -40,7 +41,6 @@ def make_row_decoder(plan: StreamPlan) -> RowDecoder:
     make_event = _event_maker(plan)
     has_more = bool(plan.traits_anywhere or plan.consents)
     knows_account_zone = any(trait.name == ACCOUNT_ZONE for trait in plan.traits)
-    plain = make_plain_decoder(plan, EVENT_TIME_MIN, EVENT_TIME_END)
 
     def decode(row: Row, position: int, source: str, arrived: int | None, counts: Counts | None) -> list[Event] | None:
         event = None if plain is None else plain(row, position, arrived)

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -105,6 +106,11 @@ def _numbered(plan: StreamPlan, base: Path, counts: Counts) -> Iterator[tuple[in
 def _decoded(reader: RecordReader, rows: Iterable[tuple[int, str, Body]]) -> Iterator[Merged]:
     last = INSTANT_MIN
     for position, source, body in rows:
+        event = reader.read_plain(body, position, None)
+        if event is not None:
+            last = event.ingest_time
+            yield event
+            continue
         for record in reader.read(body, position=position, source=source, ingest_time=None):
             if isinstance(record, DeadLetter):
                 yield msgspec.structs.replace(record, ingest_time=max(last, 0))
@@ -160,7 +166,7 @@ def _parsed(
 def in_order(records: Iterable[Merged], stream: str) -> Iterator[Merged]:
     """Yield records by `record_key`; raises InputError for an unsorted input of more than SORT_ROWS_MAX records."""
     rest = iter(records)
-    held = [record for _, record in zip(range(SORT_ROWS_MAX), rest, strict=False)]
+    held = list(islice(rest, SORT_ROWS_MAX))
     if len(held) < SORT_ROWS_MAX:
         if not _is_in_order(held):
             held.sort(key=record_key)

@@ -46,12 +46,20 @@ class Tail:
         self._reader = RecordReader(plan, base, counts)
         self._path = base / plan.source.files[0]
         self._shown = plan.source.files[0]
-        #: Where a restart would go on.
-        self.place = place or TailPlace()
+        self._go_on_from(place or TailPlace())
         self._file: BinaryIO | None = None
-        self._cutter = RowCutter(plan.source, self.place.columns)
+        self._cutter = RowCutter(plan.source, self._columns)
         #: What an operator should know: truncations, rotations. The caller takes them away.
         self.notices: list[str] = []
+
+    def _go_on_from(self, place: TailPlace) -> None:
+        # One number each, not a place a line: most are never asked for.
+        self._inode, self._read_up_to, self._row, self._columns = place.inode, place.offset, place.row, place.columns
+
+    @property
+    def place(self) -> TailPlace:
+        """Where a restart would go on."""
+        return TailPlace(inode=self._inode, offset=self._read_up_to, row=self._row, columns=self._columns)
 
     def poll(self, ingest_time: int, lines_max: int = POLL_LINES_DEFAULT) -> list[Event | DeadLetter]:
         """Return what at most `lines_max` new whole lines give, arriving at `ingest_time`; empty for none."""
@@ -60,7 +68,7 @@ class Tail:
             line = self._next_line()
             if line is None:
                 break
-            records.extend(self._read(line, ingest_time))
+            records += self._read(line, ingest_time)
         return records
 
     def close(self) -> None:
@@ -70,14 +78,15 @@ class Tail:
             self._file = None
 
     def _read(self, line: bytes, ingest_time: int) -> Sequence[Event | DeadLetter]:
-        row = self.place.row + 1
+        row = self._row + 1
         body = self._cutter.cut(line)
-        place = self.place
-        offset = self._offset
         if not self._cutter.is_inside_row:
-            self.place = TailPlace(inode=place.inode, offset=offset, row=row, columns=self._cutter.columns)
+            self._row, self._read_up_to, self._columns = row, self._offset, self._cutter.columns
         if body is None:
-            return []
+            return ()
+        event = self._reader.read_plain(body, row, ingest_time)
+        if event is not None:
+            return (event,)
         return self._reader.read(body, position=row, source=f"{self._shown}:{row}", ingest_time=ingest_time)
 
     def _next_line(self) -> bytes | None:
@@ -112,7 +121,7 @@ class Tail:
             inode = path.stat().st_ino
         except FileNotFoundError:
             return False
-        if self.place.inode not in {0, inode}:
+        if self._inode not in {0, inode}:
             older = self._rotated()
             if older is None:
                 self.notices.append(
@@ -120,13 +129,13 @@ class Tail:
                 )
                 self._restart(inode)
             else:
-                path, inode = older, self.place.inode
+                path, inode = older, self._inode
         self._file = path.open("rb")
-        self._offset = self.place.offset
+        self._offset = self._read_up_to
         if path.stat().st_size < self._offset:
             self.notices.append(f"{self._shown} was truncated; it is read from its beginning")
             self._restart(inode)
-        elif self.place.inode == 0:
+        elif self._inode == 0:
             self._restart(inode)
         self._file.seek(self._offset)
         return True
@@ -134,13 +143,13 @@ class Tail:
     def _restart(self, inode: int) -> None:
         """Go to the beginning of a file; rows are numbered on, so that no two share an id."""
         self._offset = 0
-        self.place = TailPlace(inode=inode, row=self.place.row)
+        self._go_on_from(TailPlace(inode=inode, row=self._row))
         self._cutter = RowCutter(self._reader.plan.source)
 
     def _rotated(self) -> Path | None:
         """Return the file that was read before, under the name it was moved to."""
         for path in sorted(self._path.parent.glob(f"{self._path.name}*")):
-            if path != self._path and path.stat().st_ino == self.place.inode:
+            if path != self._path and path.stat().st_ino == self._inode:
                 return path
         return None
 
@@ -151,7 +160,7 @@ class Tail:
             now = self._path.stat()
         except FileNotFoundError:
             return False
-        if now.st_ino != self.place.inode:
+        if now.st_ino != self._inode:
             self._file.close()
             self._file = self._path.open("rb")
             lost = f"; the last {left} bytes of the old one were no whole line" if left else ""
