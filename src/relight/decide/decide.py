@@ -36,9 +36,8 @@ if TYPE_CHECKING:
 
     from relight.customers.layout import Layout
     from relight.customers.profile import Profile
-    from relight.rules.index import PlanIndex
     from relight.rules.plan import Plan
-    from relight.rules.world import World
+    from relight.rules.world import World, WorldState
 
 #: Outcomes that give a place in the caps back (G2).
 GIVES_BACK = frozenset({"rejected", "bounced", "suppressed"})
@@ -71,15 +70,8 @@ def decide(  # noqa: PLR0913 - the arguments of the theorem, and where to find h
     effects = Effects() if effects is None else effects
     profile.now = max(profile.now, now)
     state = world.states[profile.world]
-    if (
-        type(occasion) is Event
-        and state.plan is not None
-        and state.index is not None
-        and is_only_folded(state.index, profile, occasion)
-    ):
-        fold_event(state.plan.layout, profile, occasion, state.past_gaps)
+    if type(occasion) is Event and fold_quietly(state, profile, occasion):
         effects.following = None
-        _look_sooner(state.plan.layout, profile, occasion)
         return profile, effects
     is_global = not isinstance(occasion, Deadline) and occasion.customer is None
     if is_global:
@@ -99,13 +91,14 @@ def decide(  # noqa: PLR0913 - the arguments of the theorem, and where to find h
 
 
 # ---------------------------------------------------------------- records
-def is_only_folded(index: PlanIndex, profile: Profile, event: Event) -> bool:
-    """Return whether no rule has anything to say about a customer's own event: it changes the profile alone.
+def fold_quietly(state: WorldState, profile: Profile, event: Event) -> bool:
+    """Fold a customer's own event about which no rule has anything to say; return False, unfolded, where one may have.
 
     Nothing is triggered, watched, ended or moved on by it; what falls due later may be moved by it, lazily (H6).
     """
+    index, name = state.index, event.name
     if (
-        event.name in index.loud
+        index is None
         or event.customer is None
         or profile.first_any is None
         or event.traits
@@ -114,10 +107,17 @@ def is_only_folded(index: PlanIndex, profile: Profile, event: Event) -> bool:
         or (index.has_never and (profile.first_on_time is None or event.event_time < profile.first_any))
     ):
         return False
-    if not profile.entries:
-        return True
-    moved = index.moved_by.get(event.name, index.moved_by_any)
-    return not moved or not any(entry.rule in moved for entry in profile.entries)
+    if profile.entries:
+        moved = index.moved_by.get(name, index.moved_by_any)
+        if moved and any(entry.rule in moved for entry in profile.entries):
+            return False
+    if name in index.loud:
+        is_quiet = index.quiet[name]
+        if is_quiet is None or not is_quiet(profile.totals, event.properties):
+            return False
+    fold_event(index.layout, profile, event, state.past_gaps)
+    _look_sooner(index.layout, profile, event)
+    return True
 
 
 def _fold(turn: Turn, event: Event) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from relight.base.problems import Place
 
@@ -48,12 +48,23 @@ class Condition:
     news: frozenset[str] = frozenset()
     #: Time alone changes it without any fact to say when: `now`, `today`, `local_time`, `since(E)`, `silent`.
     reads_time: bool = False
+    #: Each fact it reads notes the µs at which time alone changes it: no clock, no local days, no calendar window.
+    notes_changes: bool = False
     #: Minutes of the day that `local_time` is compared with.
     clocks: tuple[int, ...] = ()
     #: Keys of what it counts the people of an account by.
     members: tuple[str, ...] = ()
     #: Truths inside `members(…)`: a leaf that counts turns where one of them does.
     within: tuple[Callable[[Reading], object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSource:
+    """Python source of the test that a filter holds, for the code that a plan generates."""
+
+    #: An expression over `get` of the event's own properties; each constant is its number in braces.
+    text: str
+    constants: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +77,5 @@ class EventMatch:
     where: Condition | None = None
     #: Properties of the event that `where` compares: kept in the profile for look-back (E3).
     compares: tuple[str, ...] = ()
+    #: The same as `where`, as source; None where it reads more than the event's own properties, or takes all.
+    own: OwnSource | None = None

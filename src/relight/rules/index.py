@@ -23,6 +23,7 @@ from relight.rules.plan import (
     ScheduleTrigger,
     SegmentTrigger,
 )
+from relight.rules.quiet_code import QuietCode
 
 if TYPE_CHECKING:
     from relight.customers.layout import Layout
@@ -81,6 +82,8 @@ class PlanIndex:
     account_caps: tuple[Cap, ...]
     #: Events that trigger, that a watch reads, or that move a personal threshold: all others are only folded.
     loud: frozenset[str]
+    #: Event name among these -> whether one such event leaves every rule with nothing to say.
+    quiet: QuietCode
 
 
 def activity_key(names: frozenset[str]) -> str:
@@ -132,6 +135,7 @@ def index_plan(plan: Plan) -> PlanIndex:
         or any(t.include_never_active for t in triggers),
         loud=frozenset(by_event) | frozenset(watched_by) | personal,
         account_caps=tuple(rule.account_cap for rule in rules if rule.account_cap is not None),
+        quiet=QuietCode(by_event, never=frozenset(watched_by) | personal),
         moved_by=_moved_by(rules, conditional),
         moved_by_any=conditional,
     )

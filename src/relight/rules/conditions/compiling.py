@@ -20,6 +20,7 @@ from relight.rules.conditions.checked import (
 )
 from relight.rules.conditions.evaluate import Binder, Compiler
 from relight.rules.conditions.explain import explain_condition
+from relight.rules.conditions.own_source import own_source
 from relight.rules.conditions.types import CLOCK
 from relight.rules.plan import Condition, EventMatch
 
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 _OF_ACTIVITY = frozenset({Function.SILENT, Function.ACTIVE_DAYS, Function.STREAK})
 #: Questions that list global events, and the word in the names of those.
 _NEWS = {Function.RELEASES: "release", Function.INCIDENTS: "incident"}
+#: Questions about events in a window, which change by time alone when one leaves it or comes into it, never else.
+_OF_WINDOWS = frozenset({
+    Function.COUNT, Function.EVER, Function.NEVER, Function.SUM, Function.AVERAGE, Function.MIN, Function.MAX,
+    Function.DISTINCT, Function.TOP, Function.MISSING, Function.LAST, Function.FIRST,
+})  # fmt: skip
 
 
 def compile_condition(checked: Checked, binder: Binder) -> Condition:
@@ -54,6 +60,7 @@ def compile_condition(checked: Checked, binder: Binder) -> Condition:
         reads_activity=any(fact.function in _OF_ACTIVITY and fact.selector is None for fact in facts),
         news=frozenset(_NEWS[fact.function] for fact in facts if fact.function in _NEWS),
         reads_time=any(_is_moved_by_time(part) for part in parts),
+        notes_changes=not counted and all(_notes_changes(part) for part in parts),
         clocks=tuple(sorted({minute for part in parts for minute in _clocks(part)})),
         members=tuple(of_members),
         within=tuple(leaf.test for condition in of_members.values() for leaf in condition.leaves),
@@ -68,6 +75,13 @@ def _is_moved_by_time(part: Checked) -> bool:
     if isinstance(part, FactRead):
         return part.fact.function in {Function.SINCE, Function.SILENT}
     return isinstance(part, ViewRead) and part.name in {"now", "today", "local_time"}
+
+
+def _notes_changes(part: Checked) -> bool:
+    if not isinstance(part, FactRead):
+        return not _is_moved_by_time(part)
+    spans = (part.fact.window, part.fact.ago)
+    return part.fact.function in _OF_WINDOWS and not any(span is not None and span.is_calendar for span in spans)
 
 
 def _clocks(part: Checked) -> Iterator[int]:
@@ -88,4 +102,5 @@ def _events(facts: Iterable[Fact]) -> Iterator[str]:
 def compile_event_pattern(checked: CheckedPattern, binder: Binder) -> EventMatch:
     """Return the compiled pattern; its `where` reads the event's own properties as `reading.event`."""
     where = None if checked.where is None else compile_condition(checked.where, binder)
-    return EventMatch(event=checked.event, where=where, compares=checked.compares)
+    own = None if checked.where is None else own_source(checked.where)
+    return EventMatch(event=checked.event, where=where, compares=checked.compares, own=own)
