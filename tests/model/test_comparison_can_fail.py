@@ -18,9 +18,11 @@ pytestmark = pytest.mark.recorded
 
 #: (what the bug is, module, function, its text, the bug).
 MUTANTS = [
-    ("first seen counts late events", fold, "_note_seen", "if not event.late and (", "if ("),
+    ("first seen counts late events", fold, "fold_event", " and not event.late:", ":"),
     ("an activity exactly at the deadline does not cancel", silences, "_of_threshold", "].event_time > due", "].event_time >= due"),
     ("what is known too late still fires", silences, "_of_threshold", "due + settle < start.known_at", "False"),
+    ("what is known too late still fires, the only start", silences, "silence_of_one", "due + wait.rule.settle < start.known_at", "False"),
+    ("a deadline at the edit itself is lost, the only start", silences, "silence_of_one", "due < wait.begun", "due <= wait.begun"),
     ("a deadline at the edit itself is lost", silences, "silence_deadlines", "due >= begun", "due > begun"),
     ("a silence is called by its rule alone", silences, "silence_deadlines", "id_, begun = profile.judged, wait.id,", "id_, begun = profile.judged, 0,"),
     ("the audience is read at the judgement", occurrences, "occur", "what.instant if what.is_deadline else None", "None"),

@@ -32,14 +32,13 @@ def fold_event(layout: Layout, profile: Profile, event: Event, past_gaps: Callab
 
     past_gaps: moves an instant inside a gap to its end; starts of silences are kept until a gap is over (H3).
     """
-    if event.traits:
-        _fold_traits(layout, profile, event)
-    if event.consent:
-        for topic, given in event.consent.items():
-            write_consent(profile, topic, given=given, order=event.order)
-    if event.account is not None:
-        write_account(profile, event)
-    _note_seen(profile, event)
+    if event.traits or event.consent or event.account is not None:
+        _fold_said(layout, profile, event)
+    when = event.event_time
+    if profile.first_any is None or when < profile.first_any:
+        profile.first_any = when
+    if (profile.first_on_time is None or when < profile.first_on_time) and not event.late:
+        profile.first_on_time = when
     fold = layout.folds.get(event.name)
     if fold is None:
         return
@@ -56,6 +55,17 @@ def fold_event(layout: Layout, profile: Profile, event: Event, past_gaps: Callab
         _fold_trace(layout, fold, profile, event)
 
 
+def _fold_said(layout: Layout, profile: Profile, event: Event) -> None:
+    """Note what an event says of the customer: traits, consent, the account."""
+    if event.traits:
+        _fold_traits(layout, profile, event)
+    if event.consent:
+        for topic, given in event.consent.items():
+            write_consent(profile, topic, given=given, order=event.order)
+    if event.account is not None:
+        write_account(profile, event)
+
+
 def write_account(profile: Profile, event: Event) -> None:
     """Note the account that an event names; the last by event time stands (H4)."""
     if profile.account_order is None or tuple(profile.account_order) <= event.order:
@@ -63,21 +73,14 @@ def write_account(profile: Profile, event: Event) -> None:
 
 
 def _fold_series(fold: EventFold, profile: Profile, event: Event) -> None:
-    tie = f"{event.stream}\x1f{event.id}"
+    held, properties = profile.series, event.properties
     for spec in fold.series:
-        if spec.predicate is None or spec.predicate(event.properties) is True:
-            series = profile.series.get(spec.key)
+        if spec.predicate is None or spec.predicate(properties) is True:
+            series = held.get(spec.key)
             if series is None:
-                series = profile.series[spec.key] = Series()
-            insert_event(spec, series, event.event_time, tie, event.properties, event.ingest_time)
-
-
-def _note_seen(profile: Profile, event: Event) -> None:
-    when = event.event_time
-    if profile.first_any is None or when < profile.first_any:
-        profile.first_any = when
-    if not event.late and (profile.first_on_time is None or when < profile.first_on_time):
-        profile.first_on_time = when
+                series = held[spec.key] = Series()
+            tie = f"{event.stream}\x1f{event.id}" if spec.ordered else ""
+            insert_event(spec, series, event.event_time, tie, properties, event.ingest_time)
 
 
 def _fold_traits(layout: Layout, profile: Profile, event: Event) -> None:
@@ -185,7 +188,10 @@ def _fold_slot(spec: SlotSpec, profile: Profile, event: Event) -> None:
 def _fold_trace(layout: Layout, fold: EventFold, profile: Profile, event: Event) -> None:
     shown = {p: event.properties[p] for p in fold.trail or () if p in event.properties}
     trace = Trace(event.event_time, event.stream, event.id, event.name, shown)
-    insort(profile.trail, trace, key=lambda t: t.order)
+    if not profile.trail or profile.trail[-1].event_time < event.event_time:
+        profile.trail.append(trace)
+    else:
+        insort(profile.trail, trace, key=lambda t: t.order)
     oldest = event.ingest_time - layout.trail_keep
     if layout.looking_back:
         oldest = min([oldest, *(e.since for e in profile.entries if e.rule in layout.looking_back)])

@@ -83,8 +83,12 @@ class Series(msgspec.Struct, array_like=True):
 def insert_event(  # noqa: PLR0913, PLR0917 - the hot path: no wrapping object
     spec: SeriesSpec, series: Series, event_time: int, tie: str, properties: Mapping[str, object], now: int
 ) -> None:
-    """Add one event to its series in place and fold what is older than the series keeps. Instants in µs."""
-    entry: Entry = (event_time, tie if spec.ordered else "", *[properties.get(p) for p in spec.props])
+    """Add one event to its series in place and fold what is older than the series keeps. Instants in µs.
+
+    tie: `stream␟id` where the series is ordered by it, else "".
+    """
+    props = spec.props
+    entry: Entry = (event_time, tie, *[properties.get(p) for p in props]) if props else (event_time, tie)
     recent = series.recent
     if not recent or recent[-1][0] < event_time:
         recent.append(entry)
@@ -98,7 +102,9 @@ def prune_series(spec: SeriesSpec, series: Series, now: int) -> None:
     """Fold the entries that are older than `keep`, but for the newest of these, into the sums, in place."""
     recent = series.recent
     # The newest of the old ones stay, not the newest of all: a reading may stand back by as much as `keep` (H3).
-    cut = _oldest_of_newest(recent, bisect_left(recent, (now - spec.keep,)), spec.newest)
+    cut = bisect_left(recent, (now - spec.keep,))
+    if spec.newest:
+        cut = _oldest_of_newest(recent, cut, spec.newest)
     cut = max(cut, len(recent) - SERIES_ENTRIES_MAX)
     if cut <= 0:
         return

@@ -12,7 +12,7 @@ from relight.customers.profile import Entry
 from relight.decide.backfill import backfill_deadlines
 from relight.decide.calendar import date_deadlines, schedule_deadline
 from relight.decide.due import Deadline, Silence, Stage
-from relight.decide.silences import silence_deadlines
+from relight.decide.silences import silence_deadlines, silence_of_one
 from relight.decide.standing import rule_of, step_of
 from relight.decide.waits import wait_deadline
 
@@ -56,15 +56,7 @@ def next_deadline(turn: Turn) -> Deadline | None:
     search, index = _Search(), turn.index
     for entry in turn.profile.entries:
         _offer_entry(turn, search, entry)
-    waiting, soonest = turn.state.silences_of, turn.state.soonest_of
-    for activity, open_ones in turn.profile.starts.items():
-        # j is never before d + settle: what falls due later than what was found loses.
-        if not open_ones or open_ones[0].event_time + soonest.get(activity, INSTANT_MAX) > search.judged:
-            continue
-        for wait in waiting[activity]:
-            latest = search.judged - wait.rule.settle
-            if wait.elapsed is None or open_ones[0].event_time + wait.elapsed <= latest:
-                _offer_silences(turn, search, wait, latest)
+    _search_silences(turn, search)
     for wait in turn.state.silences_of_all:
         _offer_silences(turn, search, wait, search.judged - wait.rule.settle)
     if index.dated or index.scheduled:
@@ -79,12 +71,32 @@ def next_deadline(turn: Turn) -> Deadline | None:
     return _found(search)
 
 
+def _search_silences(turn: Turn, search: _Search) -> None:
+    """Offer the silences that begin with activity; j is never before d + settle: what falls due later loses."""
+    profile, waiting, soonest = turn.profile, turn.state.silences_of, turn.state.soonest_of
+    for activity, starts in profile.starts.items():
+        if not starts or starts[0].event_time + soonest.get(activity, INSTANT_MAX) > search.judged:
+            continue
+        start = starts[0]
+        for wait in waiting[activity]:
+            latest = search.judged - wait.rule.settle
+            if wait.elapsed is None or len(starts) > 1:
+                if wait.elapsed is None or start.event_time + wait.elapsed <= latest:
+                    _offer_silences(turn, search, wait, latest)
+            elif (silence := silence_of_one(profile, wait, start, latest)) is not None:
+                _offer_silence(turn, search, wait, silence)
+
+
 def _offer_silences(turn: Turn, search: _Search, wait: SilenceWait, latest: int) -> None:
     """Offer the silences of a threshold that fall due at `latest` or before."""
     for silence in silence_deadlines(turn, wait, latest):
-        due = silence.deadline
-        order = (_judged(turn, due + wait.rule.settle), _DEADLINE, due, wait.rule.id, silence.occurrence)
-        search.offer(order, "silence", silence=silence)
+        _offer_silence(turn, search, wait, silence)
+
+
+def _offer_silence(turn: Turn, search: _Search, wait: SilenceWait, silence: Silence) -> None:
+    due = silence.deadline
+    order = (_judged(turn, due + wait.rule.settle), _DEADLINE, due, wait.rule.id, silence.occurrence)
+    search.offer(order, "silence", silence=silence)
 
 
 def _offer_calendar(turn: Turn, search: _Search) -> None:

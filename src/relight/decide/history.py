@@ -56,23 +56,43 @@ def live_until(  # noqa: PLR0913 - one customer up to one instant
             continue
         if pending is None:
             return None
-        if isinstance(pending, Event) and not _concerns(world, profile, pending):
-            profile.now = max(profile.now, pending.ingest_time)
-            profile.world += 1
+        if not _concerns(world, profile, pending):
+            _pass_by(world, profile, pending)
             continue
         plan = world.states[profile.world].plan
         decide(plan, world, profile, pending, pending.ingest_time, effects=effects, history=history)
 
 
-def _concerns(world: World, profile: Profile, event: Event) -> bool:
-    """Return whether a global event can do anything for this customer now; without it only the marks move (H8)."""
+def _concerns(world: World, profile: Profile, record: Event | Control) -> bool:
+    """Return whether a global record can do anything for this customer now; without it only the marks move (H8)."""
+    if isinstance(record, Control):
+        return not _is_unknown(profile)
     index = world.states[profile.world].index
-    if index is None or event.name in index.watched_globals:
+    if index is None or record.name in index.watched_globals:
         return True
     return any(
         not isinstance(rule.trigger, ReleasedTrigger) or rule.id in profile.asks
-        for rule in index.by_global.get(event.name, ())
+        for rule in index.by_global.get(record.name, ())
     )
+
+
+def _is_unknown(profile: Profile) -> bool:
+    """Return whether nothing was said of a customer from which a deadline could come: their first record follows."""
+    return (
+        profile.first_any is None
+        and profile.wake == INSTANT_MAX
+        and not (profile.traits or profile.entries or profile.flags or profile.cursors)
+        and profile.members is None
+    )
+
+
+def _pass_by(world: World, profile: Profile, record: Event | Control) -> None:
+    """Let a profile have seen a global record that does nothing for it."""
+    profile.now = max(profile.now, record.ingest_time)
+    profile.world += 1
+    plan = world.states[profile.world].plan
+    if plan is not None:
+        profile.plan_version = plan.version
 
 
 def due_deadline(world: World, profile: Profile, bound: int, effects: Effects) -> Deadline | None:

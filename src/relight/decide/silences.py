@@ -62,6 +62,28 @@ def silence_deadlines(turn: Turn, wait: SilenceWait, latest: int = INSTANT_MAX) 
             )
 
 
+def silence_of_one(profile: Profile, wait: SilenceWait, start: Start, latest: int) -> Silence | None:
+    """Return what `silence_deadlines` yields for a threshold of fixed length where there is but one start of activity.
+
+    That is the usual case: nothing cancels the only start.
+    """
+    assert wait.elapsed is not None
+    when = start.event_time
+    due = when + wait.elapsed
+    if due > latest or due < wait.begun or due + wait.rule.settle < start.known_at:
+        return None
+    if f"{wait.mark}{when}:{wait.id}" in profile.judged:
+        return None
+    return Silence(
+        occurrence=f"silence:{when}:{wait.id}",
+        start=str(when),
+        deadline=due,
+        length=wait.elapsed,
+        threshold_id=wait.id,
+        late=start.late,
+    )
+
+
 def passed_silences(turn: Turn, rule: Rule) -> Iterator[Silence]:
     """Yield the thresholds of a rule that the silence of now passed before they stood (E5)."""
     profile, judged = turn.profile, turn.profile.judged

@@ -92,6 +92,8 @@ def _turned(turn: Turn, rule: Rule, was: bool | None, state: bool | None, *, wan
 def _truth(turn: Turn, condition: Condition) -> tuple[bool | None, int]:
     reading = turn.reading()
     state = _known(condition.evaluate(reading))
+    if condition.notes_changes:
+        return state, reading.watch  # until then every fact that was read stays, and with them the truth
     # A leaf such as `since(E) < 10 days` changes once; the whole may change and change back before the limit.
     tests = [leaf.test for leaf in condition.leaves] or [condition.evaluate]
     return state, _next_change(turn, condition, tests, reading.watch)
@@ -229,6 +231,8 @@ def _reach_value(turn: Turn, rule: Rule, trigger: MilestoneTrigger, *, is_new: b
     compute, ahead = trigger.value.evaluate, next((mark for mark in trigger.at if value < mark), None)
     if ahead is None:
         return True, INSTANT_MAX
+    if trigger.value.notes_changes:
+        return True, reading.watch
     return True, _next_change(turn, trigger.value, [lambda at: _reaches(compute(at), ahead)], reading.watch)
 
 

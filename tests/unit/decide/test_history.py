@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from relight.base.instants import INSTANT_MAX
+from relight.customers.profile import Profile
+from relight.decide import Effects, live_until
 from relight.rules.plan import Sender
-from tests.support.story import Story, story
+from tests.support.story import Story, make_plan, story
 
 RULES = {"r": "{trigger: {event: cart}, reentry: every, send: hello}"}
 
@@ -79,3 +82,23 @@ def test_the_hash_of_a_mail_covers_its_headers() -> None:
 
     assert told("a@shop.example") == told("a@shop.example") != told("b@shop.example")
     assert told("a@shop.example")
+
+
+def test_what_concerns_everybody_passes_by_somebody_of_whom_nothing_is_known() -> None:
+    """H8, E5: Before a customer's first record, records that concern everybody decide nothing and move the marks alone."""
+    rules = RULES | {
+        "s": "{trigger: {enters: band}, send: hello}",
+        "d": "{trigger: {date: birthday}, send: hello}",
+        "c": "{trigger: {schedule: '0 9 * * 1'}, send: hello}",
+        "q": "{trigger: {inactive: 7 days, include_never_active: true}, send: hello}",
+    }
+    band = "{segments: {band: 'count(session) == 0'}}"
+    told = story(RULES).control("pause", "2026-01-03", "r").control("resume", "2026-01-04", "r")
+    told.change("2026-01-05", make_plan(rules, definitions=band)).gap("2026-01-06", "2026-01-06 01:00")
+    unknown, effects = Profile(customer="bo"), Effects()
+    live_until(told.world, unknown, told.instant("2026-02-01"), effects)
+    assert (unknown.world, unknown.plan_version, unknown.wake) == (len(told.world), told.plan.version, INSTANT_MAX)
+    assert (unknown.now, effects.rows, unknown.flags) == (told.instant("2026-01-06"), [], {})
+    told.profiles["bo"] = unknown
+    told.known("2026-02-02", customer="bo").until("2026-02-10")
+    assert told.said(customer="bo")[0] == "02-02 00:00 entered s"

@@ -195,6 +195,11 @@ TURNING = [
     "silent >= 2 days and silent < 4 days",
     "since(order) > 1 day or count(shipped, 1 day) > 0",
     "first_seen < now - 3 days and local_time > 22:15",
+    "count(order, 1 day) == 1 or count(shipped, 2 days) >= 2",
+    "not (count(order, 2 days) == 1) and count(order, 3 days) >= 1",
+    "count(order, 2 days, ago: 1 day) == 1 and ever(session, 4 days)",
+    "sum(order.total, 2 days) == 0 and ever(order, 4 days)",
+    "distinct(shipped.feature, 3 days) == 1 and never(session, 12 hours)",
 ]
 
 
