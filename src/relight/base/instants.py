@@ -64,7 +64,8 @@ def to_instant(moment: dt.datetime) -> int:
 
 def to_utc(instant: int) -> dt.datetime:
     """Return the aware UTC datetime of an instant."""
-    return _EPOCH + dt.timedelta(microseconds=instant)
+    seconds, rest = divmod(instant, SECOND)  # a length of seconds is made twice as fast as one of µs alone
+    return _EPOCH + dt.timedelta(0, seconds, rest)
 
 
 def to_local(instant: int, zone: str) -> dt.datetime:

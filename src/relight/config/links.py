@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 #: Signs the links of mails that only go to files. Known to everybody, so `check` refuses it for real delivery.
 _KEY_FOR_FILES = b"links of mails that go to files"
 
-#: Messages whose links are remembered: a mail asks for them as it is rendered, and again for its headers.
-LINKS_KEPT = 16
+#: Messages whose links are remembered: a mail asks for them as it is rendered, and again when its batch is written.
+LINKS_KEPT = 1_000
 #: Fewest characters of the token that opens the desk; sign-ins are counted, so nobody tries them all.
 TOKEN_CHARACTERS_MIN = 16
 _WEB_HELP = 'web: {base_url: "https://mail.shop.example", secret: "${RELIGHT_LINK_SECRET}"}'

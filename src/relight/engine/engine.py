@@ -221,9 +221,10 @@ class Engine:
             if refused is not None:
                 work.dead.append(refused)
                 return
-        if self.accounts.are_shared:
+        are_shared = self.accounts.are_shared
+        if are_shared:
             self.accounts.come_to(work, record)
-        profile = self.profile(customer)
+        profile = self.profiles.get(self.layout_at, customer)
         is_new, wake = profile.position < 0, profile.wake
         asks = type(record) is Control or profile.world < len(self.world.records)  # a new plan, a merge: of the past
         history = partial(self.history, work, customer) if asks else None
@@ -231,7 +232,7 @@ class Engine:
         self.log_own(work, record, profile)
         if is_new or profile.wake != wake:
             self.timers.arm(customer, profile.wake)
-        if self.accounts.are_shared:
+        if are_shared:
             self.accounts.note(work, profile, record)
 
     def log_own(self, work: Work, record: Event | Control, profile: Profile) -> None:

@@ -32,11 +32,8 @@ class LogOrder:
 
     def note_own(self, record: Event | Control) -> None:
         """Take note of an own record that was taken."""
-        at = record.ingest_time
-        if at > self.last_own[0]:
-            self.last_own = (at, rank_of(record))
-        elif at == self.last_own[0]:
-            self.last_own = max(self.last_own, (at, rank_of(record)))
+        place = (record.ingest_time, rank_of(record))
+        self.last_own = max(self.last_own, place)
 
     def place_global(self, record: Event | Control) -> int:
         """Give a global record an instant after every own record that was taken, and return it (µs)."""

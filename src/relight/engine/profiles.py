@@ -35,6 +35,8 @@ class ProfileCache:
         """Keep at most `most` open profiles between batches, and `closed_bytes` of closed ones."""
         self._store = store
         self._most = max(1, most)
+        #: From so many open ones on it is noted which was used last; before, none is closed for long.
+        self._ordered_from = self._most // 2
         self._closed_most = closed_bytes
         self._held: OrderedDict[str, Profile] = OrderedDict()
         #: Closed ones, the longest unused first, and the memory they take.
@@ -55,7 +57,7 @@ class ProfileCache:
             blob = self._take_closed(customer)
             profile = Profile(customer=customer) if blob is None else decode_profile(layout_at, blob)
             self._held[customer] = profile
-        else:
+        elif len(self._held) > self._ordered_from:
             self._held.move_to_end(customer)
         self._dirty.add(customer)
         return profile

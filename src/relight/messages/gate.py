@@ -180,7 +180,7 @@ def check_address(case: Case) -> Verdict | None:
 
 def check_suppression(case: Case) -> Verdict | None:
     """Refuse a suppressed address; transactional mail only where the address itself is dead (G5)."""
-    if not case.address:
+    if not case.address or not case.world.suppressions:
         return None
     scope = case.world.suppressed_by(address_hash(case.address), case.profile.now)
     if scope == "all" or (scope == "marketing" and case.message_class is MessageClass.MARKETING):
