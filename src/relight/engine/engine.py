@@ -221,8 +221,7 @@ class Engine:
             if refused is not None:
                 work.dead.append(refused)
                 return
-        are_shared = self.accounts.are_shared
-        if are_shared:
+        if self.accounts.are_shared:
             self.accounts.come_to(work, record)
         profile = self.profiles.get(self.layout_at, customer)
         is_new, wake = profile.position < 0, profile.wake
@@ -232,7 +231,7 @@ class Engine:
         self.log_own(work, record, profile)
         if is_new or profile.wake != wake:
             self.timers.arm(customer, profile.wake)
-        if are_shared:
+        if self.accounts.are_shared:
             self.accounts.note(work, profile, record)
 
     def log_own(self, work: Work, record: Event | Control, profile: Profile) -> None:
