@@ -61,6 +61,9 @@ UNKNOWN = Unknown()
 # Looked up as attributes of the class they would cost more than all the rest of reading a value back.
 _NUMBER, _MONEY, _DATE, _LIST = Kind.NUMBER, Kind.MONEY, Kind.DATE, Kind.LIST
 
+#: Kinds whose values encoders write as something else; all others come back as they were.
+CHANGED_KINDS = frozenset({_NUMBER, _MONEY, _DATE, _LIST})
+
 
 def revive_value(value: object, kind: Kind) -> Value:
     """Return a value read back from the log or a checkpoint in its memory form, given its declared kind.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relight.base.kinds import revive_value
+from relight.base.kinds import CHANGED_KINDS, revive_value
 from relight.customers.codec import revive_properties
 from relight.streams.envelope import Control, Event
 
@@ -19,7 +19,7 @@ def revive_record(layout: Layout, record: Record) -> Record:
         return record
     assert isinstance(record, Event)
     kinds = layout.kinds.get(record.name)
-    if kinds and record.properties:
+    if kinds and any(kinds.get(name) in CHANGED_KINDS for name in record.properties):
         record.properties = revive_properties(kinds, record.properties)
     if record.traits:
         record.traits = {

@@ -105,14 +105,16 @@ class PartitionStore(MemoryStore):
         known, conflicts = (0, ()) if self._gathered is not None else self._write([batch], offset)
         if self._gathered is not None:
             self._gathered.append(batch)
-        keys, add = self._keys, self._ids.add
+        keys = self._keys
+        new: list[tuple[tuple[int, int], int]] = []
         for record, _ in batch.log:
             self._position += 1
             if record.customer is None:
                 self._globals.append((self._position, record))
-            if isinstance(record, Event):
+            if type(record) is Event:
                 identity = (record.stream, record.customer, record.id)
-                add(keys.get(identity) or _key(identity), body_hash(record))
+                new.append((keys.get(identity) or _key(identity), body_hash(record)))
+        self._ids.add(new)
         self._keys = {}
         self.offset = offset
         if batch.reached is not None:

@@ -7,13 +7,14 @@ checkpoint that never change once they are full.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 #: Events of one part of a checkpoint: 480 kB.
 PART_EVENTS = 20_000
-#: Events in the dictionary before they are sorted into the arrays.
+#: Events in the dictionary from which on they are sorted into the arrays, between two parts of a batch.
 RECENT_EVENTS_MAX = 50_000
 
 #: One event: hash of its customer, of its identity among the customer's, and of its body.
@@ -54,16 +55,20 @@ class SeenIds:
             at += 1
         return None
 
-    def add(self, key: _Key, body: int) -> None:
-        """Note an event that is new."""
-        self._recent[key] = body
-        self._tail += _ENTRY.pack(*key, body)
-        self._changed.add(self._full)
-        if len(self._tail) == PART_EVENTS * _ENTRY.size:
-            self._ready[self._full] = bytes(self._tail)
-            self._full, self._tail = self._full + 1, bytearray()
-        if len(self._recent) >= RECENT_EVENTS_MAX:
-            self._sort()
+    def add(self, entries: Sequence[tuple[_Key, int]]) -> None:
+        """Note events that are new: of each its key and its body's hash."""
+        pack = _ENTRY.pack
+        while entries:
+            room = PART_EVENTS - len(self._tail) // _ENTRY.size
+            some, entries = entries[:room], entries[room:]
+            self._recent.update(some)
+            self._tail += b"".join([pack(*key, body) for key, body in some])
+            self._changed.add(self._full)
+            if len(some) == room:
+                self._ready[self._full] = bytes(self._tail)
+                self._full, self._tail = self._full + 1, bytearray()
+            if len(self._recent) >= RECENT_EVENTS_MAX:
+                self._sort()
 
     def _sort(self) -> None:
         who = np.fromiter((key[0] for key in self._recent), np.int64, len(self._recent))

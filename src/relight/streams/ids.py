@@ -80,8 +80,8 @@ def is_same_body(first: Event, second: Event) -> bool:
 
 def body_hash(event: Event) -> int:
     """Return 64 bits of what two honest copies of an event have in common; a clamped event time (H5) is no part."""
-    when = 0 if event.event_time == event.ingest_time else event.event_time
-    raw = hashlib.blake2b(_body(event) + str(when).encode(), digest_size=8).digest()
+    when = b"0" if event.event_time == event.ingest_time else b"%d" % event.event_time
+    raw = hashlib.blake2b(_body(event) + when, digest_size=8).digest()
     return int.from_bytes(raw, "big")
 
 
@@ -92,7 +92,7 @@ def _body(event: Event) -> bytes:
 
 def _amounts(values: dict[str, object]) -> dict[str, object]:
     """Return decimals in one form, so that 12.5 equals 12.50."""
-    if Decimal not in map(type, values.values()):
+    if not values or Decimal not in map(type, values.values()):
         return values
     return {key: _normal(value) if type(value) is Decimal else value for key, value in values.items()}
 

@@ -21,7 +21,7 @@ def test_everything_added_is_found_and_nothing_else(monkeypatch: pytest.MonkeyPa
         assert ids.find(key) == expected.get(key)
         if key not in expected:
             expected[key] = draw.randint(0, 2**64 - 1)
-            ids.add(key, expected[key])
+            ids.add([(key, expected[key])])
         if draw.random() < 0.1:
             parts |= ids.take_changed()
             again = SeenIds()
@@ -31,3 +31,19 @@ def test_everything_added_is_found_and_nothing_else(monkeypatch: pytest.MonkeyPa
             if draw.random() < 0.5:
                 ids = again
     assert len(expected) > 60
+
+
+def test_however_many_come_at_once_the_parts_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch over several parts makes the parts, byte for byte, that its events make one by one; each is of its size."""
+    monkeypatch.setattr(seen_ids, "PART_EVENTS", 7)
+    monkeypatch.setattr(seen_ids, "RECENT_EVENTS_MAX", 10)
+    events = [((number % 5, number * 7919 - 3), number) for number in range(40)]
+    one_by_one, at_once = SeenIds(), SeenIds()
+    for event in events:
+        one_by_one.add([event])
+    for first, end in ((0, 3), (3, 3), (3, 26), (26, 40)):
+        at_once.add(events[first:end])
+    found = at_once.take_changed()
+    assert found == one_by_one.take_changed()
+    assert [len(found[number]) // 24 for number in sorted(found)] == [7, 7, 7, 7, 7, 5]
+    assert all(at_once.find(key) == body for key, body in events)
