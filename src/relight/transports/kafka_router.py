@@ -282,14 +282,14 @@ class Router:
         told = [s for s in self._states.values() if s.next > s.first or s.until > s.told]
         for state in sorted(told, key=lambda one: one.source):
             mine = [Reading(state.source, state.first, state.next, state.until) for _ in range(self._partitions)]
-            found = routed.get(state.source, [])
+            found, parts = routed.get(state.source, []), [reading.records for reading in mine]
             for routed_one in found:
                 record = routed_one[1]
                 if type(record) is Event and record.customer is not None:
-                    mine[partition_of(record.customer, self._partitions)].records.append(routed_one)
+                    parts[partition_of(record.customer, self._partitions)].append(routed_one)
                     continue
                 for number in self._places(record):
-                    mine[number].records.append(routed_one)
+                    parts[number].append(routed_one)
                 if isinstance(record, DeadLetter):
                     letters.append(record)
             for number, reading in enumerate(mine):

@@ -123,11 +123,6 @@ def is_of(packed: Packed, customer: str) -> bool:
     return packed.kind != "d" and _OUTLINE.decode(packed.body).customer in (None, customer)
 
 
-def _pack_record(span: int, offset: int, record: Event | Control | DeadLetter) -> Packed:
-    kind = "e" if type(record) is Event else "c" if type(record) is Control else "d"
-    return Packed(span, offset, kind, _ENCODER.encode(record))
-
-
 @dataclass(slots=True)
 class Reading:
     """What one source brought since the last packs were written, for one log partition."""
@@ -149,21 +144,21 @@ def make_packs(readings: Iterable[Reading]) -> Iterator[Pack]:
     spans: list[Span] = []
     records: list[Packed] = []
     size = 0
+    encode = _ENCODER.encode
     for reading in readings:
         first = reading.first
         before = None
         for offset, record in reading.records:
-            packed = _pack_record(len(spans), offset, record)
-            is_full = len(records) >= PACK_RECORDS_MAX or size + len(packed.body) > PACK_BYTES_MAX
-            if is_full and records and offset != before:
+            body = encode(record)
+            if (len(records) >= PACK_RECORDS_MAX or size + len(body) > PACK_BYTES_MAX) and records and offset != before:
                 if offset > first:
                     spans.append(Span(*reading.source, first, offset, min(reading.until, record.ingest_time)))
                     first = offset
                 yield Pack(PACK_VERSION, spans, records)
                 spans, records, size = [], [], 0
-                packed = _pack_record(0, offset, record)
-            records.append(packed)
-            size += len(packed.body)
+            kind = "e" if type(record) is Event else "c" if type(record) is Control else "d"
+            records.append(Packed(len(spans), offset, kind, body))
+            size += len(body)
             before = offset
         spans.append(Span(*reading.source, first, reading.next, reading.until))
     if spans:
