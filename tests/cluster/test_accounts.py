@@ -25,7 +25,7 @@ PARTS = 6
 def test_accounts_are_decided_as_by_one_machine(
     partitions: int, tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer
 ) -> None:
-    """Two workers and a router are killed while caps and counts of companies are decided on: the rows are those of one
+    """I10: two workers and a router are killed while caps and counts of companies are decided on: the rows are those of one
     engine.
     """
     project = write_companies(tmp_path / "project", generate_companies(5))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from relight.base.instants import iso_utc
+from relight.base.instants import DAY, iso_utc
 from relight.cli.project import day_maker_of
-from relight.config.loader import load_project
+from relight.config.loader import LoadedProject, load_project
 from relight.engine.run import run_project
 from relight.simulate.simulate import simulate
 from relight.stores.postgres import PostgresStore
@@ -28,13 +28,14 @@ from tests.unit.metrics.test_daily import ZONE, made_up, make
 
 ENV = {"RELIGHT_LINK_SECRET": "a secret of a test, long enough"}
 END = at("2026-04-12", ZONE)
-#: Every number of workers with `make cluster`; otherwise two, of which one is killed.
-WORKERS = (1, 2) if os.environ.get("RELIGHT_SWEEP") == "full" else (2,)
+#: Every number of workers, and another number of partitions, with `make cluster`; otherwise two, of which one is killed.
+IS_FULL = os.environ.get("RELIGHT_SWEEP") == "full"
+WORKERS = (1, 2) if IS_FULL else (2,)
 
 
 @pytest.mark.parametrize("workers", WORKERS)
 def test_rules_read_measures(workers: int, tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
-    """Orders, lifetime value, surveys, likelihood to be gone and what goes with what, each midnight, by any workers: rows,
+    """I10: orders, lifetime value, surveys, likelihood to be gone and what goes with what, each midnight, by any workers: rows,
     counts and what `explain` tells are those of one machine.
     """
     shop = make(tmp_path / "project", made_up())
@@ -63,6 +64,8 @@ def test_rules_read_measures(workers: int, tmp_path: Path, broker: KafkaBroker, 
         )
         assert cluster.tallies() == dict(expected.counted)
         _compare_answers(cluster, here)
+        if IS_FULL:
+            _move_to_fewer_partitions(cluster, project, workers)
     finally:
         cluster.close()
 
@@ -84,6 +87,26 @@ def _compare_answers(cluster: Cluster, here: Path) -> None:
     replayed = json.loads(cluster.relight("replay", "--json"))
     assert (replayed["ok"], replayed["equal"]) == (True, len(cluster.ledger()))
     assert cluster.relight("metrics", "--json") == _alone(here, "metrics", "--json")
+
+
+def _move_to_fewer_partitions(cluster: Cluster, project: LoadedProject, workers: int) -> None:
+    """In another log, folded from its beginning, days bring what they brought, and those to come what they would have."""
+    for name in ("router", *(f"w{number}" for number in range(workers))):
+        cluster.stop(name)
+    before = len(cluster.ledger())
+    cluster.repartition(3, 2)
+    cluster.start("router", "router")
+    cluster.start("w9", "worker")
+    later = END + 9 * DAY
+    cluster.publish("shop", [], until=later + 1)
+    cluster.wait_until(later + 1)
+    expected = simulate(project, until=later, day_maker=day_maker_of(project))
+    assert len(expected.rows) > before
+    assert without_version(cluster.ledger()) == without_version(
+        sorted(expected.rows, key=lambda row: row.occurrence_key)
+    )
+    assert cluster.tallies() == dict(expected.counted)
+    assert json.loads(cluster.relight("replay", "--json"))["ok"]
 
 
 def _alone(here: Path, *question: str) -> str:

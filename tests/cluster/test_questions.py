@@ -121,7 +121,9 @@ def one_machine(folder: Path, *arguments: str) -> str:
 
 @pytest.mark.parametrize("question", [("ann",), ("ann", "again"), ("cy", "quiet"), ("dee", "again"), ("dee", "thanks")])
 def test_explain_says_what_one_machine_says(question: tuple[str, ...], asked: tuple[Cluster, Path]) -> None:
-    """Every sentence, number and place is that of the embedded engine for the same events: sent, silent, not counted."""
+    """I10: every sentence, number and place is that of the embedded engine for the same events: sent, silent, not
+    counted.
+    """
     cluster, here = asked
     told = cluster.relight("explain", *question)
     assert told == one_machine(here, "explain", *question)
