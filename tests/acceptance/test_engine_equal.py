@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from relight.base.instants import HOUR
 from relight.config.loader import LoadedProject, load_project
-from relight.engine.run import RunProgress, run_project
+from relight.engine.run import run_project
+from relight.engine.run_summary import RunProgress
 from relight.messages.ledger import LedgerRow
 from relight.simulate.simulate import SimulationResult, simulate
 from relight.stores.listing import Tally

@@ -14,7 +14,8 @@ from relight.config.loader import LoadedProject, load_project
 from relight.engine.feed import BrakeError
 from relight.engine.live import LiveFeed
 from relight.engine.outcomes import outcome_records
-from relight.engine.run import RunProgress, run_project
+from relight.engine.run import run_project
+from relight.engine.run_summary import RunProgress
 from relight.messages.life import MessageCause, MessageState
 from relight.stores.interface import Attempt
 from relight.stores.memory import MemoryStore

@@ -22,7 +22,8 @@ from relight.config.loader import LoadedProject, load_project
 from relight.config.secret import Secret
 from relight.config.settings import DeliverySettings, SmtpSettings
 from relight.delivery.smtp import SmtpTransport
-from relight.engine.run import RunSummary, run_project
+from relight.engine.run import run_project
+from relight.engine.run_summary import RunSummary
 from relight.engine.way_out import open_delivery
 from relight.messages.addresses import address_hash
 from relight.rules.world import SOFT_BOUNCES

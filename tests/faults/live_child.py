@@ -13,7 +13,8 @@ import threading
 from pathlib import Path
 
 from relight.config.loader import load_project
-from relight.engine.run import RunProgress, run_project
+from relight.engine.run import run_project
+from relight.engine.run_summary import RunProgress
 
 
 def say(what: dict[str, object]) -> None:

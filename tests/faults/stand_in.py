@@ -19,7 +19,7 @@ from tests.faults.evidence import Call
 
 if TYPE_CHECKING:
     from relight.config.settings import Settings
-    from relight.engine.run import RunSummary
+    from relight.engine.run_summary import RunSummary
 
 #: What a provider may do with a message: whether it keeps it, what it answers, and what a sender then knows.
 ANSWERS: Mapping[str, tuple[bool, str | None, Outcome]] = {

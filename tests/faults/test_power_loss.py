@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from relight.config.loader import LoadedProject, load_project
-from relight.engine.run import RunProgress
+from relight.engine.run_summary import RunProgress
 from relight.stores import sqlite_connection
 from tests.faults import checker
 from tests.faults.canary_project import END, draw_crowd, write_canaries

@@ -15,7 +15,8 @@ import pytest
 
 from relight.base.instants import DAY, HOUR
 from relight.config.loader import load_project
-from relight.engine.run import RunSummary, run_project
+from relight.engine.run import run_project
+from relight.engine.run_summary import RunSummary
 from tests.adapters.delivery.mail_kit import ScriptedServer
 from tests.faults import checker
 from tests.faults.canary_project import END, draw_crowd, write_canaries

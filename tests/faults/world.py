@@ -33,7 +33,7 @@ from tests.faults.stand_in import StandIn, run_with
 from tests.faults.through_apsw import stores_on
 
 if TYPE_CHECKING:
-    from relight.engine.run import RunProgress
+    from relight.engine.run_summary import RunProgress
 
 STORE = "relight.db"
 #: Starts in which there are no faults any more; each is two hours later than the one before.

@@ -25,7 +25,7 @@ from relight.cli.web import pages_beside
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from relight.engine.run import RunProgress, RunSummary
+    from relight.engine.run_summary import RunProgress, RunSummary
     from relight.engine.telemetry.exposition import Exposition
     from relight.streams.refusals import Counts
 
@@ -141,11 +141,12 @@ def carry_out(
 
 
 def told_of(done: RunProgress, zone: str) -> str:
-    """Return what is said beside the events: what left, which an earlier run may have decided."""
+    """Return what is said beside the events: what left, also of what an earlier run decided, and why nothing does."""
     from relight.base.instants import to_local
 
     day = to_local(done.reached, zone).strftime("%d %b %Y")
-    return f"time is at {day}, {count_of(done.handed_over, 'mail')} handed over"
+    waits = f"; mails wait: {done.trouble}" if done.trouble else ""
+    return f"time is at {day}, {count_of(done.handed_over, 'mail')} handed over{waits}"
 
 
 def _exposition(project: Project, stack: ExitStack) -> Exposition | None:

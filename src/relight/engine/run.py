@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ from relight.engine.operator_commands import operator_commands
 from relight.engine.plan_commands import plan_commands
 from relight.engine.plan_versions import is_rolled_back, keep_plan, known_plans
 from relight.engine.provider_words import provider_commands
+from relight.engine.run_summary import RunProgress, RunSummary
 from relight.engine.second_look import SecondLook
 from relight.engine.sending import Sending
 from relight.engine.telemetry.observing import Observer
@@ -41,12 +41,10 @@ from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
     from relight.config.settings import Settings
-    from relight.delivery.outgoing import Outcome
     from relight.engine.telemetry.exposition import Exposition
     from relight.rules.plan import Plan
     from relight.stores.inbox_interface import DurableInbox
     from relight.stores.interface import Store
-    from relight.streams.refusals import Counts
 
 #: Bytes of memory that one open profile is taken to need.
 PROFILE_BYTES = 6_000
@@ -61,60 +59,6 @@ IDLE_STEP = 1_000_000
 CHECKPOINT_BATCHES = 50
 #: Batches between two rounds of writing files: one flush of the disk serves many mails.
 SEND_BATCHES = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunProgress:
-    """How far a run is, for people."""
-
-    events: int
-    duplicates: int
-    dead: int
-    rows: int
-    mails: int
-    handed_over: int
-    #: Instant that time has come to (µs).
-    reached: int
-
-
-@dataclass(slots=True, kw_only=True)
-class RunSummary:
-    """What a run did."""
-
-    events: int = 0
-    duplicates: int = 0
-    differing: int = 0
-    dead: int = 0
-    rows: int = 0
-    mails: int = 0
-    handed_over: int = 0
-    #: Records folded again after the last stop.
-    recovered: int = 0
-    #: Profiles that made room in memory for others.
-    evictions: int = 0
-    outcomes: dict[Outcome, int] = field(default_factory=dict)
-    counts: Mapping[str, Counts] = field(default_factory=dict)
-    #: Instant that time came to (µs).
-    end: int = 0
-    #: Ctrl-C ended it; a second start continues.
-    stopped: bool = False
-    #: The folder's version was rolled back; the one before it goes on.
-    rolled_back: bool = False
-    #: The folder was edited, and its config leaves it to `relight apply` to put that in force.
-    unapplied: bool = False
-    #: Rows that came into the recorded files before the place up to which they were read, taken as arriving now.
-    caught_up: int = 0
-    #: Version that is in force at the end.
-    version: str = ""
-    #: Why nothing leaves, where our settings are wrong.
-    trouble: str = ""
-    #: Mails that did not leave: past their time, or stopped after the gate (suppressed, paused, consent withdrawn).
-    expired: int = 0
-    held_back: int = 0
-    #: Pools of codes that were found empty: mails that needed one were suppressed.
-    empty_pools: tuple[str, ...] = ()
-    #: Pool of codes that runs low -> how many it has left.
-    low_pools: Mapping[str, int] = field(default_factory=dict)
 
 
 def run_project(  # noqa: PLR0913 - one run, all of it by keyword
@@ -383,6 +327,7 @@ class _Run:
             mails=done.mails,
             handed_over=self.summary.handed_over,
             reached=done.reached,
+            trouble=self.sending.trouble,
         )
 
     def _sum_up(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from relight.base.instants import DAY
 from relight.cli.progress import Progress
 from relight.cli.run import told_of
-from relight.engine.run import RunProgress
+from relight.engine.run_summary import RunProgress
 
 
 def test_a_plain_line_comes_only_where_something_moved(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,3 +41,11 @@ def test_a_run_tells_what_left() -> None:
     """Mails that an earlier process decided count where they leave: in this one."""
     done = RunProgress(events=0, duplicates=0, dead=0, rows=0, mails=0, handed_over=2, reached=20_000 * DAY)
     assert told_of(done, "Europe/Istanbul") == "time is at 04 Oct 2024, 2 mails handed over"
+
+
+def test_a_run_tells_why_mails_wait() -> None:
+    """While nothing leaves, because of the provider, our settings or the volume guard, the line of progress says why."""
+    done = RunProgress(
+        events=0, duplicates=0, dead=0, rows=0, mails=9, handed_over=2, reached=20_000 * DAY, trouble="503 try later"
+    )
+    assert told_of(done, "UTC").endswith("2 mails handed over; mails wait: 503 try later")
