@@ -172,8 +172,11 @@ TROUBLE = Metric(
     name="relight_sending_stopped",
     kind=MetricKind.GAUGE,
     unit="1 or 0",
-    meaning="1 while nothing leaves: the provider takes nothing, our own settings are wrong, or the volume guard stopped.",
-    advice="The log, the progress of `relight run` and `relight doctor` say why; nothing is lost. After the volume guard: look at why, then `relight release`.",
+    meaning="1 while nothing leaves: the provider takes nothing, settings are wrong, or the volume guard stopped.",
+    advice=(
+        "The log and `relight doctor` say why; mend it, nothing is lost. After the volume guard: look at why, then"
+        " `relight release`."
+    ),
     told_by=(Part.RUN, Part.SENDER),
 )
 PROFILES = Metric(
