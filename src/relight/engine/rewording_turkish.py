@@ -154,6 +154,16 @@ _PROBLEMS: Final[Mapping[str, _Pairs]] = {
     "missing-part": (("this template has no {part}; {instead}", "bu şablonda {part} yok; {instead}"),),
 }  # fmt: skip
 
+# ---------------------------------------------------------------- why a page has no figures
+_FIGURES: Final[_Pairs] = (
+    ("they are being computed; look again in a moment", "hesaplanıyor; birazdan yeniden bakın"),
+    ("config/measures.yaml declares no measures", "config/measures.yaml ölçü tanımlamıyor"),
+    (
+        "they are computed from the whole log, which is in Kafka: ask {command}",
+        "bütün günlükten hesaplanır, o da Kafka'da; şunu sorun: {command}",
+    ),
+)
+
 # ---------------------------------------------------------------- why a record is refused
 _EMPTY: Final = ("{what} is empty", "{what} boş")
 _NONE: Final = ("the record has no {what}", "kayıtta {what} yok")
@@ -335,6 +345,7 @@ TURKISH: Final[Mapping[str, _Pairs]] = MappingProxyType({
     **{f"bad-{what}": _IDENTIFIER for what in _IDENTIFIERS},
     **_RECORDS,
     **{f"{kind}-refused": _INBOX for kind in ("event", "reply", "word", "command")},
+    "figures": _FIGURES,
     "missing_data": _MISSING,
     "missing": _MISSING,
     "template_error": _TEMPLATE,

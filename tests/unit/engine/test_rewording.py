@@ -13,7 +13,9 @@ import pytest
 import relight
 from relight.base.problems import Place, Problem
 from relight.engine.rewording import CATALOGUES, REWORDED_CHARACTERS_MAX, reword
+from relight.web.desk.figures import NOTHING_DECLARED, PENDING
 from relight.web.desk.texts import TEXTS
+from relight.web.serve import ASK_METRICS
 
 SOURCES = Path(relight.__file__).parent
 #: What is put into a sentence at run time.
@@ -188,6 +190,12 @@ def test_what_the_json_reader_says_has_words(raw: bytes) -> None:
     told = reword(str(said.value), "not-json", "tr")
     assert told is not None
     assert not re.search(r"expected|invalid|trailing", told)
+
+
+@pytest.mark.parametrize("text", [PENDING, NOTHING_DECLARED, ASK_METRICS])
+def test_why_there_are_no_figures_has_words(text: str) -> None:
+    """The first thing that somebody sees of a page whose figures are not there yet is told in their language."""
+    assert reword(text, "figures", "tr") not in (None, text)
 
 
 def test_a_long_text_is_left_as_it_is() -> None:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: What a page says until the first figures are there.
 PENDING = "they are being computed; look again in a moment"
+#: Said where the project has errors in what it declares.
+NOTHING_DECLARED = "config/measures.yaml declares no measures"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ class Figures:
         if self._is_stale:
             self._is_stale, self._log, self._exposures = False, None, None
         if self._measure_plan is None:
-            return Computed(trouble="config/measures.yaml declares no measures")
+            return Computed(trouble=NOTHING_DECLARED)
         try:
             store = self._open_store()
         except (RelightError, OSError) as error:

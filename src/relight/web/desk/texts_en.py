@@ -260,6 +260,10 @@ ENGLISH: Final = {
     "record_gap": "gap",
     "consent_to": "consent to {topic}",
     "stay": "{stayed} of the {start} customers that {period} began with were still customers at its end: {rate}.",
+    "stay_unsaid": (
+        "Whether customers stay can be told once config/measures.yaml says when somebody is lost"
+        " (`left` or `lapsed_after`). What each measure needs:"
+    ),
     "stay_more": "{by} points more than in {period}.",
     "stay_less": "{by} points less than in {period}.",
     "stay_same": "The same as in {period}.",

@@ -260,6 +260,10 @@ TURKISH: Final = {
     "record_gap": "boşluk",
     "consent_to": "{topic} onayı",
     "stay": "{period} başındaki {start} müşterinin {stayed} kadarı dönemin sonunda da müşteriydi: {rate}.",
+    "stay_unsaid": (
+        "Müşterilerin kalıp kalmadığı, config/measures.yaml birinin ne zaman kayıp sayıldığını (`left`"
+        " ya da `lapsed_after`) söyleyince anlatılabilir. Her ölçünün neye gereksindiği:"
+    ),
     "stay_more": "{period} dönemine göre {by} puan fazla.",
     "stay_less": "{period} dönemine göre {by} puan az.",
     "stay_same": "{period} dönemiyle aynı.",
