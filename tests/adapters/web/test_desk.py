@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -54,6 +55,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     folder = desk_project(tmp_path_factory.mktemp("locked") / "shop", token=True)
     config = folder / "config/default.yaml"
     config.write_text(config.read_text().replace("opted_out", "opted_in", 1))
+    (folder / "config/measures.yaml").unlink()
     with serving(folder, DESK_TOKEN=TOKEN) as found:
         yield found
 
@@ -308,6 +310,21 @@ def test_a_chosen_language_stays(pages: Pages) -> None:
     assert language("/desk/rules", "tr") == "tr"
     assert language("/desk/rules?lang=en", "tr") == "en"
     assert language("/desk/rules", "<script>") == "en"
+
+
+def test_the_overview_says_what_is_not_declared(locked: Pages) -> None:
+    """A project that does not say when somebody is lost is told so, and led to what each measure needs."""
+    ends = time.monotonic() + 60
+    while (
+        json.loads(locked.ask("/desk/overview.json", authorization=f"Bearer {TOKEN}").text)["figures_missing"]
+        is not None
+    ):
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    page = html.unescape(locked.ask("/desk/overview?lang=en", accept="text/html", authorization=f"Bearer {TOKEN}").text)
+    assert "once config/measures.yaml says when somebody is lost (`left` or `lapsed_after`)" in page
+    page = html.unescape(locked.ask("/desk/overview?lang=tr", accept="text/html", authorization=f"Bearer {TOKEN}").text)
+    assert "birinin ne zaman kayıp sayıldığını (`left` ya da `lapsed_after`)" in page
 
 
 def test_every_language_has_every_text() -> None:
