@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -15,9 +16,17 @@ from bench.workload import write_project
 from relight.cli.exit_codes import ExitCode
 from relight.config.check_cache import CACHE_FOLDER, CheckCache, ProjectFindings
 from relight.config.folder import read_folder
-from tests.support.programs import Program, run_program
+from tests.support.programs import ROOT, Program, run_program
 
 CHECK = [sys.executable, "-m", "relight", "check"]
+#: Tells a measure that a letter alone reads.
+_TOLD = """\
+- name: told
+  rules: [rule_0000]
+  customers: {ada: {}}
+  given: [{at: 1h, event: measures, customer: ada, properties: {churn_score: 0.5}}]
+  expect: []
+"""
 _SECONDS = re.compile(r"\(\d+\.\d\d s\)")
 _BODY = "templates/thanks/body.html"
 _MACRO = "templates/layouts/parts.html"
@@ -60,6 +69,8 @@ def sound_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "{{ greeting(customer.plan | default('you')) }}\n" + _COLLEAGUES + "{% endblock %}",
     )
     edit(folder, "tests/rules/one.yaml", "", "until: 3d\ntests:\n- {name: quiet, rules: [rule_0000], expect: []}\n")
+    edit(folder, "tests/rules/one.yaml", "", _TOLD)
+    edit(folder, "templates/tip/body.txt", "Unsubscribe:", "{{ customer.churn_score | default(0) }}\nUnsubscribe:")
     edit(folder, "README.md", "", "# Rules\n\n```yaml\nvalues: {spent: sum(order_placed.total)}\n```\n")
     return folder
 
@@ -94,6 +105,7 @@ EDITS = {
     "the measures name another event": ("config/measures.yaml", "order_placed", "order_plazed"),
     "the environment's own file gets a mistake": ("config/staging.yaml", "22:00", "25:00"),
     "a rule gets a mistake": ("rules/rule_0003.yaml", "order_id", "ordre_id"),
+    "a letter does not read a measure any more": ("templates/tip/body.txt", "{{ customer.churn_score | default(0) }}", ""),
     "nothing is said of a rule that waits longer": ("rules/rule_0003.yaml", "3 days", "4 days"),
     "a rule sends another letter": ("rules/rule_0003.yaml", "send: thanks", "send: gone"),
     "a rule ends before it starts": ("rules/rule_0003.yaml", "steps:", "starts: 2026-03-02\nends: 2026-03-01\nsteps:"),
@@ -218,6 +230,48 @@ def test_an_edited_rule_leaves_the_templates_alone(project: Path) -> None:
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "False"
+
+
+#: What the app at the top of this repository is made of, and how often its files are edited.
+_PARTS = ("config", "rules", "streams", "templates", "tests/rules", "codes")
+_DRAWN_EDITS = 10
+
+
+def drawn_edit(draw: random.Random, lines: list[str]) -> None:
+    at = draw.randrange(len(lines))
+    words = re.findall(r"[a-z_]{4,}", lines[at])
+    match draw.choice(["delete", "double", "misspell", "count", "move"]):
+        case "delete":
+            del lines[at]
+        case "double":
+            lines.insert(at, lines[at])
+        case "misspell" if words:
+            word = draw.choice(words)
+            lines[at] = lines[at].replace(word, word[:-1])
+        case "count":
+            lines[at] = re.sub(r"\d+", lambda found: str(int(found[0]) + 1), lines[at])
+        case _:
+            lines.insert(0, lines.pop(at))
+
+
+def test_edits_drawn_by_seed_are_seen(tmp_path: Path) -> None:
+    """After edits of any lines of the app at the top of this repository, a check that keeps says what one says that does not."""
+    draw = random.Random(20261130)
+    for part in _PARTS:
+        shutil.copytree(ROOT / part, tmp_path / part)
+    files = sorted(
+        path for part in _PARTS for path in (tmp_path / part).rglob("*") if path.suffix in {".yaml", ".html", ".txt"}
+    )
+    for _ in range(_DRAWN_EDITS):
+        part = draw.choice(_PARTS[:5])
+        path = draw.choice([one for one in files if one.is_relative_to(tmp_path / part)])
+        before = path.read_text(encoding="utf-8")
+        lines = before.split("\n")
+        drawn_edit(draw, lines)
+        path.write_text("\n".join(lines), encoding="utf-8")
+        assert checked(tmp_path) == checked(tmp_path, "--no-cache"), path
+        if draw.random() < 0.7:
+            path.write_text(before, encoding="utf-8")
 
 
 _OPENED = """

@@ -6,7 +6,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from relight.base.problems import Problem
+from relight.base.problems import Place, Problem
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What a template asks of a customer, as a text of the condition language, and where."""
+
+    text: str
+    place: Place
 
 
 class LetterFacts(Struct, frozen=True, kw_only=True):
@@ -19,6 +26,8 @@ class LetterFacts(Struct, frozen=True, kw_only=True):
     bodies: frozenset[str]
     #: Letters with a code -> their languages that do not print it.
     coded: dict[str, tuple[str, ...]]
+    #: What they ask of a customer.
+    expressions: list[Asked]
 
 
 class Occasion(Struct, frozen=True, order=True, kw_only=True):
@@ -54,14 +63,8 @@ class LetterFindings(Struct, frozen=True, kw_only=True):
     """What is wrong with the templates."""
 
     problems: list[Problem]
-    #: Found in what they ask of a customer.
-    of_expressions: list[Problem]
-    #: Names that their expressions use: shared values among them are compiled for what else reads them.
-    names: list[str]
     #: What is read of an occasion that never gives it.
     missing: list[Missing]
-    #: One of them counts people of an account.
-    counts_members: bool
 
 
 class KnownLetters(Protocol):

@@ -5,10 +5,13 @@ Where somebody keeps what an earlier load found of the same texts, nothing is re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from relight.config.letter_facts import KnownLetters, LetterFacts, LetterFindings
+from relight.base.problems import Problem
+from relight.config.letter_expressions import compile_expressions
+from relight.config.letter_facts import Asked, KnownLetters, LetterFacts, LetterFindings
 from relight.config.letter_uses import never_given, used_letters
 from relight.rules.plan import Rule
 
@@ -19,6 +22,26 @@ if TYPE_CHECKING:
     from relight.rules.texts import Texts
     from relight.streams.schema import Schema
     from relight.templates import LetterScan
+
+
+class _UnreadLetters(Mapping[str, Any]):
+    """The letters of a plan that was made to tell problems alone."""
+
+    def __getitem__(self, name: str) -> Any:
+        raise AssertionError(f"the letter '{name}' was not read: this plan is for telling problems alone")
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("no letter was read: this plan is for telling problems alone")
+
+    __len__ = __iter__  # type: ignore[assignment]  # neither is answered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFindings:
+    """What is wrong with letters that were not read."""
+
+    problems: list[Problem]
+    letters: Mapping[str, Any] = field(default_factory=_UnreadLetters)
 
 
 class LetterReading:
@@ -38,6 +61,7 @@ class LetterReading:
                 incomplete=scan.incomplete,
                 bodies=frozenset(scan.bodies),
                 coded=dict(scan.coded),
+                expressions=[Asked(text=one.text, place=one.place) for one in scan.expressions],
             )
             if known is not None:
                 known.keep_facts(found)
@@ -52,29 +76,22 @@ class LetterReading:
 
     def compile(
         self, texts: Texts, rules: Mapping[str, Rule], config: ConfigModel | None, *, lint: bool
-    ) -> CompiledLetters | LetterFindings:
+    ) -> CompiledLetters | KnownFindings:
         """Return the compiled letters, or only what is wrong with them where that is known already.
 
         What is wrong with their expressions, and what rules never give them, goes to the texts.
         """
+        # Anew each time: what they need decides what profiles keep, which rule tests and other checks look at.
+        asked = compile_expressions(self.facts.expressions, texts)
         used = used_letters(rules, self._schema)
         known = None if self._known is None else self._known.findings(used)
         if known is not None:
-            texts.problems.extend([*known.of_expressions, *never_given(rules, self._schema, known.missing)])
-            texts.names.update(known.names)
-            return known
+            texts.problems.extend(never_given(rules, self._schema, known.missing))
+            return KnownFindings(problems=known.problems)
         from relight.config.letters import compile_all_letters  # noqa: PLC0415 - not where all is known
 
-        before, names = len(texts.problems), set(texts.names)
-        compiled = compile_all_letters(self._scanned(), texts, used=used, config=config, lint=lint)
+        compiled = compile_all_letters(self._scanned(), asked, used=used, config=config, lint=lint)
         if self._known is not None:
-            found = LetterFindings(
-                problems=compiled.problems,
-                of_expressions=texts.problems[before:],
-                names=sorted(texts.names - names),
-                missing=compiled.missing,
-                counts_members=compiled.counts_members,
-            )
-            self._known.keep_findings(used, found)
+            self._known.keep_findings(used, LetterFindings(problems=compiled.problems, missing=compiled.missing))
         texts.problems.extend(never_given(rules, self._schema, compiled.missing))
         return compiled

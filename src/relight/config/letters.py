@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from relight.base.kinds import Kind
 from relight.base.problems import Problem
 from relight.base.suggest import suggest_words
+from relight.config.letter_expressions import CompiledExpressions
 from relight.config.letter_facts import Missing, UsedLetters
 from relight.config.models import ConfigModel
 from relight.config.never_given import missing_data
 from relight.config.surveys import survey_scores
-from relight.rules.conditions import compile_condition
 from relight.rules.definitions import Definitions
-from relight.rules.plan import Condition
 from relight.rules.step_parts import body_path
-from relight.rules.texts import Texts
 from relight.streams.schema import Schema
 from relight.templates import (
     CompiledBody,
@@ -38,8 +35,6 @@ class CompiledLetters:
     problems: list[Problem] = field(default_factory=list)
     #: What is read of an occasion that never gives it.
     missing: list[Missing] = field(default_factory=list)
-    #: One of them counts people of an account: `customer.members(…)`.
-    counts_members: bool = False
 
 
 def scan_all_letters(sources: Mapping[str, str], schema: Schema, definitions: Definitions) -> LetterScan:
@@ -50,25 +45,29 @@ def scan_all_letters(sources: Mapping[str, str], schema: Schema, definitions: De
 
 
 def compile_all_letters(
-    scan: LetterScan, texts: Texts, *, used: UsedLetters, config: ConfigModel | None, lint: bool = True
+    scan: LetterScan,
+    asked: CompiledExpressions,
+    *,
+    used: UsedLetters,
+    config: ConfigModel | None,
+    lint: bool = True,
 ) -> CompiledLetters:
-    """Return the compiled letters; mistakes in what they ask of a customer go to the texts.
+    """Return the compiled letters.
 
-    used: what rules do with them; lint: also render every letter for made-up customers and read it back.
+    Whatever a finding rests on beside these arguments must become part of the key of `relight.config.check_cache`.
+
+    Args:
+        scan: the templates.
+        asked: what they ask of a customer.
+        used: what rules do with them.
+        config: None where it is damaged.
+        lint: also render every letter for made-up customers and read it back.
     """
-    expressions: dict[str, Condition] = {}
-    kinds: dict[str, Kind] = {}
-    for one in scan.expressions:
-        if one.text in expressions:
-            continue
-        checked = texts.check(one.text, one.place, want=None)
-        if checked is not None:
-            expressions[one.text] = compile_condition(checked, texts.binder)
-            kinds[one.text] = checked.type.kind
+    expressions, kinds, schema = asked.conditions, asked.kinds, asked.schema
     problems_of_surveys = _survey_problems(scan, config)
     failed = {one.text for one in scan.expressions} - expressions.keys()
     problems = [*scan.problems, *problems_of_surveys]
-    policy, traits = _render_policy(config), texts.scope.schema.traits
+    policy, traits = _render_policy(config), schema.traits
     compiled, found = compile_letters(scan, expressions=expressions, policy=policy, traits=traits)
     bodies = compile_bodies(scan, expressions=expressions, policy=policy, traits=traits)
     problems += found
@@ -78,17 +77,11 @@ def compile_all_letters(
     }
     missing: list[Missing] = []
     if lint and config is not None and not failed and not any(p.severity == "error" for p in problems):
-        schema = texts.scope.schema
         properties = {name: kind.kind for event in schema.events.values() for name, kind in event.properties.items()}
         problems += lint_letters(scan, compiled, marketing=used.marketing, kinds=kinds, properties=properties)
         if not any(p.severity == "error" for p in problems):
             missing = missing_data(used.occasions, letters, kinds=kinds, properties=properties)
-    return CompiledLetters(
-        letters=letters,
-        problems=problems,
-        missing=missing,
-        counts_members=any(condition.members for condition in expressions.values()),
-    )
+    return CompiledLetters(letters=letters, problems=problems, missing=missing)
 
 
 def _survey_problems(scan: LetterScan, config: ConfigModel | None) -> list[Problem]:

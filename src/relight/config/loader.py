@@ -17,7 +17,7 @@ from relight.base.problems import Problem, sort_problems
 from relight.config.codes import check_codes
 from relight.config.config_file import ConfigFile, read_config
 from relight.config.folder import DEFINITIONS_FILE, MEASURES_FILE, FolderFiles, read_folder
-from relight.config.letter_facts import KnownLetters, LetterFindings
+from relight.config.letter_facts import KnownLetters
 from relight.config.letter_reading import LetterReading
 from relight.config.links import web_problems
 from relight.config.measure_plan import MeasurePlan
@@ -116,8 +116,8 @@ def load_files(
 ) -> LoadedProject:
     """Return the project of files that were read already, as `load_project` does.
 
-    known: gives what earlier loads found of the templates. A plan made with it may lack letters: it is only for telling
-    problems.
+    known: gives what earlier loads found of the templates. A plan made with it may have no letters that can be read:
+    it is only for telling problems.
     """
     loading = _Loading(files=files, env=env, problems=list(files.problems), lint=lint, known=known)
     config = _load_config(loading, environment)
@@ -376,14 +376,14 @@ def _compile(
         rules=rules,
         policy=policy,
         layout=builder.build(),
-        letters={} if isinstance(letters, LetterFindings) else letters.letters,
+        letters=letters.letters,
         values=values,
         segments=segments,
         members=builder.counted_members,
         lists=definitions.lists,
     )
     if config.model is not None and not any(problem.severity == "error" for problem in loading.problems):
-        loading.problems += idle_account_problems(plan, place_of, letters_count=letters.counts_members)
+        loading.problems += idle_account_problems(plan, place_of)
     measures = replace(measures, definitions=definitions, lateness=lateness)
     return _Made(plan=plan, measures=measures, letters_found=len(reading.facts.letters))
 

@@ -121,13 +121,10 @@ def compile_accounts(
     return AccountKey(trait=None if declared is None else key), caps, []
 
 
-def idle_account_problems(plan: Plan, place_of: PlaceOf, *, letters_count: bool) -> list[Problem]:
-    """Return that `accounts.key` changes nothing, where nothing of a plan asks for somebody's account.
-
-    letters_count: a letter counts the people of an account.
-    """
+def idle_account_problems(plan: Plan, place_of: PlaceOf) -> list[Problem]:
+    """Return that `accounts.key` changes nothing, where nothing of a plan asks for somebody's account."""
     policy = plan.policy
-    if policy.account is None or policy.account_caps or policy.holdout_by_account or plan.members or letters_count:
+    if policy.account is None or policy.account_caps or policy.holdout_by_account or plan.members:
         return []
     if any(rule.account_cap is not None for rule in plan.rules.values()):
         return []
