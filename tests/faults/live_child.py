@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 
+from relight.cli.stopping import stopping
 from relight.config.loader import load_project
 from relight.engine.run import run_project
 from relight.engine.run_summary import RunProgress
@@ -24,15 +23,14 @@ def say(what: dict[str, object]) -> None:
 
 def main(folder: Path, clock: Path) -> None:
     """Run until SIGINT."""
-    stop = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
 
     def show(done: RunProgress) -> None:
         say({"events": done.events, "mails": done.mails, "rows": done.rows, "dead": done.dead, "reached": done.reached})
 
-    summary = run_project(
-        load_project(folder, env=os.environ), clock=lambda: int(clock.read_text()), stop=stop, on_progress=show
-    )
+    with stopping() as stop:
+        summary = run_project(
+            load_project(folder, env=os.environ), clock=lambda: int(clock.read_text()), stop=stop, on_progress=show
+        )
     say({"stopped": summary.stopped, "handed_over": summary.handed_over})
 
 

@@ -40,7 +40,8 @@ def metrics_option(command: _Command) -> _Command:
 @project_options
 def command(*, member: str | None, metrics: str | None, project: Path | None, environment: str | None) -> int:
     """Route Kafka topics into the log of the workers, until Ctrl-C; the packs at hand are written first."""
-    from relight.cli.run import stopping, wall_clock
+    from relight.cli.run import wall_clock
+    from relight.cli.stopping import stopping
     from relight.engine.cluster_router import run_router
     from relight.engine.telemetry.catalogue import Part
     from relight.engine.telemetry.cluster_parts import RouterWatch, open_part

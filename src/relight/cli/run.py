@@ -5,10 +5,8 @@ Decides, hands over mails, and says what came of it.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,12 +16,13 @@ from relight.base.errors import ServiceError, UsageError
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, note, say, say_json
 from relight.cli.project import Project, day_maker_of, open_project, project_options, relative
+from relight.cli.stopping import stopping
 from relight.cli.times import instant_of
 from relight.cli.version_note import note_version
 from relight.cli.web import pages_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from relight.engine.run_summary import RunProgress, RunSummary
     from relight.engine.telemetry.exposition import Exposition
@@ -163,25 +162,6 @@ def _exposition(project: Project, stack: ExitStack) -> Exposition | None:
         message = f"metrics cannot be served at {address[0]}:{address[1]}: {error.strerror}"
         raise ServiceError(message, help_text="name a free address under `engine: {metrics: …}`") from None
     return exposition
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C and SIGTERM set; a second Ctrl-C ends at once, and loses nothing either."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _frame: object) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-        note("stopping after this batch; Ctrl-C again stops at once")
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _write_index(project: Project, summary: RunSummary) -> Path | None:

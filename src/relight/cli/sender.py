@@ -18,7 +18,8 @@ from relight.cli.router import metrics_option, start_logging
 @project_options
 def command(*, once: bool, metrics: str | None, project: Path | None, environment: str | None) -> int:
     """Hand over the mails that workers on Kafka decided, until Ctrl-C. Several senders share the work."""
-    from relight.cli.run import stopping, wall_clock
+    from relight.cli.run import wall_clock
+    from relight.cli.stopping import stopping
     from relight.engine.cluster_sender import run_sender
     from relight.engine.telemetry.catalogue import Part
     from relight.engine.telemetry.cluster_parts import SenderWatch, open_part
