@@ -92,8 +92,7 @@ class Housing:
         ]
         self._places.clear()
         self._comings.clear()
-        for place, customer, names, is_control, body in self._whole.placed.between(begin, until):
-            named = self._whole.placed.named_at(place[-1]) if names else []
+        for place, customer, named, is_control, body in self._whole.placed.between(begin, until):
             coming = self._meet(customer, named, place)
             if coming is None:
                 continue

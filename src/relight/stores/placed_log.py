@@ -21,13 +21,12 @@ Place = tuple[int, int, str, int, int, int, int]
 
 _TABLES = (
     """CREATE TABLE log (seq INTEGER PRIMARY KEY, who INTEGER, what INTEGER, at INTEGER, class INTEGER, stream TEXT,
-     position INTEGER, source INTEGER, offset INTEGER, customer TEXT, control INTEGER, body BLOB)""",
+     position INTEGER, source INTEGER, offset INTEGER, customer TEXT, control INTEGER, body BLOB, named BLOB)""",
     "CREATE UNIQUE INDEX log_identity ON log (who, what)",
     "CREATE INDEX log_at ON log (at)",
     "CREATE TABLE names (seq INTEGER, customer TEXT, account TEXT)",
     "CREATE INDEX names_customer ON names (customer)",
     "CREATE INDEX names_account ON names (account)",
-    "CREATE INDEX names_seq ON names (seq)",
     "CREATE TABLE merges (seq INTEGER PRIMARY KEY, subject TEXT)",
     "CREATE TABLE copies (at INTEGER, first INTEGER, body BLOB)",
     "CREATE INDEX copies_at ON copies (at)",
@@ -35,6 +34,7 @@ _TABLES = (
 _PLACE = "at, class, stream, position, source, offset, log.seq"
 _BEFORE = f"({_PLACE}) < (?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = f"{_PLACE}, customer, control, body"
+_NAMED = msgspec.json.Decoder(list[str])
 _EVENT = msgspec.msgpack.Decoder(Event)
 _CONTROL = msgspec.msgpack.Decoder(Control)
 
@@ -54,21 +54,26 @@ class PlacedLog:
         #: Instant up to which it is known what merges name (µs); None for none yet.
         self._merged_up_to: int | None = None
 
-    def add(self, place: tuple[int, int, str, int, int, int], record: Record, named: Iterable[str]) -> None:
+    def add(self, place: tuple[int, int, str, int, int, int], record: Record, named: Sequence[str]) -> None:
         """Add a record of one partition after those before it there. named: accounts that it names."""
         self._seq += 1
         is_control = isinstance(record, Control)
         what = self._seq if isinstance(record, Control) else event_hash(record.stream, record.id)
         row = (self._seq, customer_hash(record.customer), what, *place, record.customer, is_control)
-        marks = ", ".join("?" * (len(row) + 1))
-        done = self._file.execute(f"INSERT OR IGNORE INTO log VALUES ({marks})", (*row, encode_record(record)))  # noqa: S608  # question marks
+        marks = ", ".join("?" * (len(row) + 2))
+        done = self._file.execute(f"INSERT OR IGNORE INTO log VALUES ({marks})", (*row, encode_record(record), None))  # noqa: S608  # question marks
         if not done.rowcount:
             self._note_copy(record)
             return
-        for account in named:
-            self._file.execute("INSERT INTO names VALUES (?, ?, ?)", (self._seq, record.customer, account))
+        self._note_named(self._seq, record.customer, named)
         if isinstance(record, Control) and record.kind == "merge":
             self._file.execute("INSERT INTO merges VALUES (?, ?)", (self._seq, record.subject))
+
+    def _note_named(self, seq: int, customer: str | None, accounts: Sequence[str]) -> None:
+        if accounts:
+            rows = [(seq, customer, account) for account in accounts]
+            self._file.executemany("INSERT INTO names VALUES (?, ?, ?)", rows)
+            self._file.execute("UPDATE log SET named = ? WHERE seq = ?", (msgspec.json.encode(accounts), seq))
 
     def _note_copy(self, record: Record) -> None:
         assert isinstance(record, Event)
@@ -96,24 +101,22 @@ class PlacedLog:
             (until, since, since),
         ).fetchall()
         for *place, customer, subject in found:
-            for account in self.accounts_of(subject, place):
-                self._file.execute("INSERT INTO names VALUES (?, ?, ?)", (place[-1], customer, account))
+            self._note_named(place[-1], customer, self.accounts_of(subject, place))
         self._merged_up_to = until
 
     # ------------------------------------------------------------ records
-    def between(self, begin: int, end: int) -> Iterator[tuple[Place, str, bool, bool, bytes]]:
+    def between(self, begin: int, end: int) -> Iterator[tuple[Place, str, list[str], bool, bytes]]:
         """Yield the records from an instant to before another (µs), in order.
 
-        Of each (place, customer, whether it names an account, whether it is a control record, its bytes).
+        Of each (place, customer, the accounts that it names, whether it is a control record, its bytes).
         """
-        names_one = "EXISTS (SELECT 1 FROM names WHERE names.seq = log.seq)"
         found = self._file.execute(
-            f"SELECT {_PLACE}, customer, {names_one}, control, body FROM log"  # noqa: S608  # constants
+            f"SELECT {_PLACE}, customer, named, control, body FROM log"  # noqa: S608  # constants
             f" WHERE at >= ? AND at < ? ORDER BY {_PLACE}",
             (begin, end),
         ).fetchall()
-        for *place, customer, names, is_control, body in found:
-            yield tuple(place), customer, bool(names), bool(is_control), body
+        for *place, customer, named, is_control, body in found:
+            yield tuple(place), customer, _NAMED.decode(named) if named else [], bool(is_control), body
 
     def customers(self, until: int) -> Iterator[str]:
         """Yield who has a record before an instant (µs)."""
@@ -154,11 +157,6 @@ class PlacedLog:
                 yield decode_body(body, is_control=is_control), (moment[0], moment[1], moment[2])
 
     # ------------------------------------------------------------ who names what
-    def named_at(self, seq: int) -> list[str]:
-        """Return the accounts that the record of a number names."""
-        found = self._file.execute("SELECT DISTINCT account FROM names WHERE seq = ? ORDER BY account", (seq,))
-        return [account for (account,) in found.fetchall()]
-
     def first_account(self, customer: str, *, until: int | None = None) -> str | None:
         """Return the account that a customer named first, before an instant (µs) if that is given."""
         row = self._file.execute(
