@@ -79,6 +79,9 @@ class SourceState:
         assert reader is not None
         if said is not None:
             self.until = max(self.until, said.ingest_time)
+            event = reader.read_plain(value, said.position, None)
+            if event is not None:
+                return (event,)
             return reader.read(value, position=said.position, source=said.source, ingest_time=None)
         topic, offset = reader.plan.source.channel, record.offset
         if not self.live:
@@ -88,6 +91,9 @@ class SourceState:
                 help_text="set message.timestamp.type=LogAppendTime on the topic: then the broker says when it arrived",
             )
         self.until = max(self.until, record.timestamp * 1_000)
+        event = reader.read_plain(value, offset, self.until)
+        if event is not None:
+            return (event,)
         return reader.read(value, position=offset, source=f"{topic}:{self.source[1]}:{offset}", ingest_time=self.until)
 
     def _our_own(self, record: Any, said: Published | None, headers: Mapping[str, bytes]) -> Sequence[Control | Event]:
