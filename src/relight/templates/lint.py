@@ -136,9 +136,10 @@ def _lint_mail(made: Rendered, folder: str, letter: CompiledLetter, *, marketing
                     "no-unsubscribe-link", "a marketing mail has no unsubscribe link", file, "{{ unsubscribe_url }}"
                 )
         address = " ".join(str(letter.policy.sender.get("postal_address", "")).split())
-        if not address or address not in page.text or address not in " ".join(made.text.split()):
-            yield _found("no-postal-address", "a marketing mail lacks the sender's postal address", body,
-                         "{{ sender.postal_address }}, set under `sender` in the config")  # fmt: skip
+        for part, file in ((page.text, body), (" ".join(made.text.split()), text)):
+            if not address or address not in part:
+                yield _found("no-postal-address", "a marketing mail lacks the sender's postal address", file,
+                             "{{ sender.postal_address }}, set under `sender` in the config")  # fmt: skip
     yield from _lint_subject(made, folder)
     yield from _lint_page(page, made, body)
     for part, file in ((page.text, body), (made.text, text), (made.subject, f"{folder}/subject.txt")):

@@ -74,6 +74,14 @@ def test_marketing_needs_its_links_and_address() -> None:
     assert lint(html=html, text=text, marketing=()) == []
 
 
+def test_the_part_that_lacks_the_address_is_named() -> None:
+    """A text part without the postal address is told with its own file, and the HTML that has it is not."""
+    scan = scan_letters(letter(HTML.replace("%s", ""), subject="A good mail", text=TEXT.partition("{{ sender")[0]))
+    letters, _ = compile_letters(scan, expressions={}, policy=POLICY, traits=TRAITS)
+    found = [p for p in lint_letters(scan, letters) if p.code == "no-postal-address"]
+    assert [p.place.file.rpartition("/")[2] for p in found] == ["body.txt"]
+
+
 def test_the_language_of_the_page_is_the_mails() -> None:
     """A page without `lang`, or with another language's, is found."""
     assert "page-language" in lint(html=HTML.replace('lang="en"', ""))
