@@ -159,6 +159,10 @@ _FIGURES: Final[_Pairs] = (
     ("they are being computed; look again in a moment", "hesaplanıyor; birazdan yeniden bakın"),
     ("config/measures.yaml declares no measures", "config/measures.yaml ölçü tanımlamıyor"),
     (
+        "they are computed from the whole log, which is in Kafka: ask `relight metrics`",
+        "Kafka'daki bütün günlükten hesaplanırlar: `relight metrics` söyler",
+    ),
+    (
         "they are computed from the whole log, which is in Kafka: ask {command}",
         "bütün günlükten hesaplanır, o da Kafka'da; şunu sorun: {command}",
     ),
