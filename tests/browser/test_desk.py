@@ -75,7 +75,9 @@ def test_pages_are_clean(pages: Pages, browser: Browser, language: str, width: i
             assert answer.status == (404 if name == "missing" else 200), path
             look(page, f"{name}-{language}-{width}-{scheme}")
         page.goto(PATHS["rule"])
-        page.locator("form.inline button").first.click()  # "Pause this rule": asks before it does anything
+        with page.expect_navigation():
+            page.locator("form.inline button").first.click()  # "Pause this rule": asks before it does anything
+        assert "/desk/order/" in page.url
         look(page, f"ask-{language}-{width}-{scheme}")
     assert all(url.startswith((base, "data:")) for url in asked), asked
     assert [text for text in said if "404" not in text] == []
@@ -92,7 +94,9 @@ def test_signing_in_is_clean(locked: Pages, browser: Browser, language: str, wid
         page.goto("/desk/overview")
         look(page, f"sign_in-{language}-{width}-{scheme}")
         page.locator("input[name=token]").fill("not this")
-        page.locator("main button").click()
+        with page.expect_navigation():
+            page.locator("main button").click()
+        assert page.locator(".wrong").count() == 1
         look(page, f"sign_in_wrong-{language}-{width}-{scheme}")
         assert page.url.endswith("/desk/sign-in")
 
