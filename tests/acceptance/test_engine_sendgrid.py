@@ -198,6 +198,9 @@ def test_reports_move_messages_and_suppress_addresses(tmp_path: Path) -> None:
             web.terminate()
             web.wait(timeout=90)
     assert states(folder) == wanted
+    told = run_program([sys.executable, "-m", "relight", "doctor", "--offline", "--project", str(folder)], env=known,
+                       check=False, capture_output=True, text=True).stdout  # fmt: skip
+    assert "outbox: 0 waiting, 0 accepted, 2 delivered, 3 bounced, 1 complained" in told
     store = SqliteStore.open(folder / "data/relight.db", read_only=True)
     scopes = {who: store.suppression(address_hash(f"{who}@mail.example")) for who in PEOPLE}
     assert {who: None if one is None else one.scope for who, one in scopes.items()} == {

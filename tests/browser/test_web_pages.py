@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ PICTURES = os.environ.get("RELIGHT_PICTURES")
 
 @pytest.fixture(scope="module", params=list(VISITS))
 def pages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
-    extra = "surveys: {nps: {scale: 0-10}}\n"
+    extra = "surveys: {nps: {scale: 0-10}, csat: {scale: 1-5, satisfied: 4}}\n"
     folder = project_with_mail(tmp_path_factory.mktemp("web"), extra=extra, locale=request.param)
     with serving(folder) as found:
         yield found
@@ -42,6 +43,7 @@ def links(pages: Pages) -> dict[str, str]:
         "preferences": preferences_url("", KEY, key),
         "confirm": confirm_url("", KEY, key, "offers"),
         "answer": answer_url("", KEY, key, "nps", 9),
+        "answer_of_five": answer_url("", KEY, key, "csat", 4),
         "missing": "/u/none",
     }
 
@@ -117,3 +119,22 @@ def test_pages_need_no_script(pages: Pages, browser: Browser) -> None:
         page.keyboard.press("Enter")
         page.wait_for_selector("[role=status]")
         assert page.url.removeprefix(BASE).count("/u/") == 1
+
+
+def test_five_scores_stand_in_one_row_on_a_phone(pages: Pages, browser: Browser) -> None:
+    """At 390 px a scale of five is one row, and each circle is nearer to its own number than to the one before it."""
+    with browser.new_context(
+        viewport={"width": 390, "height": 900}, base_url=f"http://127.0.0.1:{pages.port}"
+    ) as context:  # fmt: skip
+        page = context.new_page()
+        page.goto(links(pages)["answer_of_five"])
+        boxes = page.evaluate(
+            "[...document.querySelectorAll('.scores label')].map(label => { const range = document.createRange();"
+            " range.selectNodeContents(label.lastChild); const text = range.getBoundingClientRect(),"
+            " circle = label.querySelector('input').getBoundingClientRect();"
+            " return [circle.top, circle.left, circle.right, text.left, text.right] })"
+        )
+    assert len(boxes) == 5
+    assert len({top for top, *_ in boxes}) == 1
+    for (_, _, right, own, end), (_, following, *_rest) in pairwise(boxes):
+        assert own - right < following - end

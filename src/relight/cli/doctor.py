@@ -197,7 +197,9 @@ def _outbox(store: Store, settings: Settings) -> Iterator[Check]:
     counts = {state.value: n for state, n in store.message_counts().items()}
     dead = sum(1 for one in store.dead_letters() if one.replayed_at is None)
     wait = counts.get("pending", 0) + counts.get("sending", 0)
-    yield Check(mark="ok", text=f"outbox: {wait:,} waiting, {counts.get('accepted', 0):,} accepted")
+    # A provider's report moves a mail on: without these words it would seem that nothing had left.
+    reported = "".join(f", {counts[one]:,} {one}" for one in ("delivered", "bounced", "complained") if counts.get(one))
+    yield Check(mark="ok", text=f"outbox: {wait:,} waiting, {counts.get('accepted', 0):,} accepted{reported}")
     stop = read_stop(store)
     if stop is not None:
         yield Check(mark="FAIL", text=told(stop), fix="relight release")

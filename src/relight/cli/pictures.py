@@ -13,7 +13,7 @@ from relight.cli.output import note
 WIDTHS = (600, 390)
 #: Height of a picture (px); mails are longer than wide.
 PICTURE_HEIGHT = 1400
-#: Narrowest window that Chromium makes (px).
+#: Narrowest window in which every Chromium lays a page out (px).
 WINDOW_MIN = 500
 #: Seconds that Chromium may take.
 PICTURE_SECONDS = 60
@@ -33,10 +33,10 @@ def take_pictures(page: Path) -> Iterator[Path]:
         return
     for width in WIDTHS:
         picture = page.with_name(f"{page.stem}-{width}.png")
-        # A window narrower than WINDOW_MIN is not made: a phone's width is a frame inside a wider one.
+        # No page is laid out in a window narrower than WINDOW_MIN: a phone's width is a frame, the picture its part.
         frame = page if width >= WINDOW_MIN else _framed(page, width)
         try:
-            taken = _take_picture(browser, frame, picture, max(width, WINDOW_MIN))
+            taken = _take_picture(browser, frame, picture, width)
         finally:
             if frame is not page:
                 frame.unlink(missing_ok=True)

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from relight.cli.pictures import PICTURE_HEIGHT, WIDTHS, WINDOW_MIN, find_browser, take_pictures
+from relight.cli.pictures import PICTURE_HEIGHT, WIDTHS, find_browser, take_pictures
 
 
 @pytest.mark.browser
 def test_a_picture_for_each_width(tmp_path: Path) -> None:
-    """A pane's width is the window's; a phone's is a frame in the narrowest window. Nothing else is left behind."""
+    """Each picture is as wide as its name says, a phone's, too. Nothing else is left behind."""
     if find_browser() is None:
         pytest.skip("chromium is not installed")
     page = tmp_path / "hello.html"
     page.write_text("<!DOCTYPE html><title>Hello</title><p>Hello", encoding="utf-8")
     pictures = list(take_pictures(page))
-    assert [_size(one) for one in pictures] == [(max(width, WINDOW_MIN), PICTURE_HEIGHT) for width in WIDTHS]
+    assert [_size(one) for one in pictures] == [(width, PICTURE_HEIGHT) for width in WIDTHS]
     assert sorted(tmp_path.iterdir()) == sorted([page, *pictures])
 
 
