@@ -38,11 +38,13 @@ KINDS = {
     "last(order_placed.product)": Kind.TEXT,
     "last(order_placed.total)": Kind.MONEY,
     "recommended": Kind.LIST,
+    "churn_score": Kind.NUMBER,
 }
 TRAITS = {"first_name": Kind.TEXT, "plan": Kind.TEXT, "team_size": Kind.INTEGER, "trial_ends_at": Kind.TIME}
 PROPERTIES = {
     "cards": Kind.INTEGER, "quantity": Kind.INTEGER, "items": Kind.INTEGER, "total": Kind.MONEY, "began": Kind.TIME,
     "score": Kind.INTEGER, "url": Kind.URL, "expected": Kind.DATE, "left": Kind.INTEGER,
+    "starts": Kind.TIME,
 }  # fmt: skip
 
 

@@ -206,6 +206,31 @@ LAUNCHES: tuple[tuple[str, str, str, int, str, str], ...] = (
     ),
 )  # fmt: skip
 
+#: What wears out of a product: product -> (spare part, price in TRY).
+PARTS: dict[str, tuple[str, int]] = {"Wall kit": ("Wall kit strips", 140)}
+
+#: (told in UTC, begins in UTC, webinar, sector or "", role or "", English, Turkish, one sentence each).
+WEBINARS: tuple[tuple[str, str, str, str, str, str, str, str, str], ...] = (
+    (
+        "2026-03-03T08:30:00", "2026-03-12T12:00:00", "site-boards", "construction", "",
+        "Boards for building sites", "Şantiye panoları",
+        "Snag lists, deliveries and weather days on one board, shown on a real site.",
+        "Eksik listesi, teslimatlar ve hava günleri tek panoda, gerçek bir şantiyede.",
+    ),
+    (
+        "2026-05-12T08:30:00", "2026-05-21T12:00:00", "client-boards", "agency", "",
+        "Boards that clients may see", "Müşterinin görebileceği panolar",
+        "What to share, what to keep, and how a client approves a card.",
+        "Neyi paylaşmalı, neyi saklamalı, müşteri bir kartı nasıl onaylar.",
+    ),
+    (
+        "2026-09-15T08:30:00", "2026-09-24T12:00:00", "api-in-an-hour", "", "developer",
+        "The API in an hour", "Bir saatte API",
+        "From a key to a board that fills itself, with the code to take home.",
+        "Anahtardan kendi kendine dolan panoya; kodu yanınızda götürün.",
+    ),
+)  # fmt: skip
+
 #: Releases that were announced before, so many days.
 ANNOUNCED: dict[str, int] = {
     "dark_theme": 62, "card_templates": 36, "bulk_edit": 40, "report_schedule": 34, "mobile_offline": 45,
@@ -248,10 +273,15 @@ NAMES_HARD: tuple[str, ...] = (
     "ALI", "info@somewhere.example", "12345", "=?utf-8?q?x?=", "Anne & Tom", "  Ada ", "Ὀδυσσεύς",
     "Maximiliane Theodora Friederike Karoline von und zu Hohenfels-Wolkenstein",
 )  # fmt: skip
-COMPANIES: tuple[str, ...] = (
-    "Harbour Press", "Poyraz Mimarlık", "Quince & Co", "Lodos Ajans", "Nordlicht Bau", "Yakamoz Yazılım", "Pebble Labs",
-    "İmbat Lojistik", "Old Mill Studio", "Keçi Kafe", "Fjord Audio", "Çınar Atölye",
-)  # fmt: skip
+#: Company -> what it does.
+COMPANIES: dict[str, str] = {
+    "Harbour Press": "media", "Poyraz Mimarlık": "construction", "Quince & Co": "agency", "Lodos Ajans": "agency",
+    "Nordlicht Bau": "construction", "Yakamoz Yazılım": "software", "Pebble Labs": "software",
+    "İmbat Lojistik": "logistics", "Old Mill Studio": "agency", "Keçi Kafe": "hospitality", "Fjord Audio": "media",
+    "Çınar Atölye": "construction",
+}  # fmt: skip
+#: Of those who call no API; they are developers.
+ROLES: tuple[str, ...] = ("owner", "lead", "member")
 MAIL_DOMAINS: tuple[str, ...] = ("harbour.example", "poyraz.example", "quince.example", "lodos.example", "mill.example")
 SUBJECTS: tuple[str, ...] = (
     "Cannot move a card", "Invoice address", "Import stops halfway", "Who can see my board?", "Slow since this morning",

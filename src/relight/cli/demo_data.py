@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from relight.cli.demo_catalog import ANNOUNCED, INCIDENTS, LAUNCHES, PROMISED, RELEASES
+from relight.cli.demo_catalog import ANNOUNCED, INCIDENTS, LAUNCHES, PROMISED, RELEASES, WEBINARS
+from relight.cli.demo_dealings import replace_parts
 from relight.cli.demo_life import live, release_instant
-from relight.cli.demo_people import Person, draw_person
+from relight.cli.demo_people import Person, draw_person, happens
 from relight.cli.demo_tape import DAY, MINUTE, SECOND, TILL_HEADER, Tape, record_app, record_desk_clock, utc_text
 
 #: Share of lines that a collector delivers twice, byte for byte, and how many lines later at most.
@@ -45,7 +46,7 @@ CLOCK_CHANGES = (
     ("2026-03-29T01:00:00", "Europe/Berlin"),
     ("2026-10-25T01:00:00", "Europe/Berlin"),
 )
-VISITORS_A_CLOCK_CHANGE = 40
+VISITORS_A_CLOCK_CHANGE = 10
 #: (wall clock in Berlin, arrival in UTC): an hour that does not exist, then one that happens twice.
 CLOCK_TICKETS = (
     ("2026-03-29T02:30:00", "2026-03-29T01:31:00"),
@@ -91,6 +92,8 @@ def write_demo(folder: Path, *, seed: int = 2026, customers: int = 5000) -> Demo
         live(tape, person)
     _record_clock_changes(tape, people)
     _record_launches(tape)
+    _record_webinars(tape, people)
+    replace_parts(tape)
     target = folder / "data"
     target.mkdir(parents=True, exist_ok=True)
     files = (target / "app.ndjson", target / "orders.csv", target / "support.ndjson.gz")
@@ -152,6 +155,28 @@ def _record_launches(tape: Tape) -> None:
             summary=summary, summary_tr=summary_tr,
             url=f"https://app.tidewater.example/shop/{product.split(',')[0].lower().replace(' ', '-')}",
         )  # fmt: skip
+
+
+def _record_webinars(tape: Tape, people: list[Person]) -> None:
+    """Announce each hour; some of those it is made for keep a seat, and most of these come."""
+    rng = tape.rng
+    for told, begins, webinar, sector, role, title, title_tr, summary, summary_tr in WEBINARS:
+        audience = {name: value for name, value in (("sector", sector), ("role", role)) if value}
+        starts, announced = _instant(begins), _instant(told)
+        record_app(
+            tape, announced, None, "webinar_announced", webinar=webinar, title=title, title_tr=title_tr,
+            summary=summary, summary_tr=summary_tr, starts=utc_text(starts), **audience,
+            url=f"https://app.tidewater.example/webinars/{webinar}",
+        )  # fmt: skip
+        for person in people:
+            meant = person.joined < announced and (person.sector == sector or person.role == role)
+            if meant and "service" in person.topics and happens(rng, 0.05):
+                joined = rng.randint(announced + 2 * MINUTE, starts - MINUTE)
+                record_app(tape, joined, person.key, "webinar_joined", webinar=webinar)
+                if happens(rng, 0.6):
+                    record_app(
+                        tape, starts + rng.randint(0, 9) * MINUTE, person.key, "webinar_attended", webinar=webinar
+                    )
 
 
 def _record_clock_changes(tape: Tape, people: list[Person]) -> None:

@@ -3,7 +3,7 @@
 Decides events and their instants from a person and random numbers. Knows nothing of files, arrival or rules.
 """
 
-from relight.cli.demo_catalog import COMPANIONS, PRODUCTS, SUBJECTS
+from relight.cli.demo_catalog import COMPANIONS, PARTS, PRODUCTS, SUBJECTS
 from relight.cli.demo_people import Person, happens, local_instant
 from relight.cli.demo_tape import DAY, HOUR, MINUTE, Property, Tape, record_app, record_desk, record_till
 
@@ -31,6 +31,8 @@ def order(tape: Tape, person: Person, last: int) -> None:
         quantity = "" if usual == 1 and happens(rng, 0.1) else str(usual)
         shown = "" if happens(rng, 0.007) else bought
         record_till(tape, at, person.key, "placed", (order_id, cart_id, shown, quantity, amount))
+        if bought in PARTS:
+            tape.owned.append((at, person.key, bought))
         if happens(rng, 0.04):
             back = at + rng.randint(6 * HOUR, 12 * DAY)
             record_till(tape, back, person.key, "refunded", (order_id, "", "", "", amount))
@@ -44,6 +46,15 @@ def order(tape: Tape, person: Person, last: int) -> None:
         at = local_instant(rng, person.zone, at + int(gap * rng.uniform(0.82, 1.2) * DAY))
         if not consumed:
             product, price, _ = rng.choice(PRODUCTS)
+
+
+def replace_parts(tape: Tape) -> None:
+    """Some owners buy the part that wears out, about when it does: before they are told, or after."""
+    for at, customer, product in tape.owned:
+        if happens(tape.rng, 0.18):
+            part, price = PARTS[product]
+            later = at + tape.rng.randint(95 * DAY, 140 * DAY)
+            record_till(tape, later, customer, "placed", (f"TB-{tape.number:06d}", "", part, "1", f"{price}.00"))
 
 
 def _look(tape: Tape, person: Person, at: int, last: int, *, own: str) -> None:

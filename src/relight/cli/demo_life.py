@@ -84,6 +84,8 @@ def _sign_up(tape: Tape, person: Person) -> None:
         "email": person.email,
         "first_name": person.first_name,
         "company": person.company,
+        "sector": person.sector,
+        "role": person.role,
         "timezone": person.zone.key if person.zone_known else None,
     }
     known = {name: value for name, value in traits.items() if value is not None}

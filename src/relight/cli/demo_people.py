@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from random import Random
 from zoneinfo import ZoneInfo
 
-from relight.cli.demo_catalog import COMPANIES, MAIL_DOMAINS, NAMES, NAMES_HARD, NAMES_TR, PLACES
+from relight.cli.demo_catalog import COMPANIES, MAIL_DOMAINS, NAMES, NAMES_HARD, NAMES_TR, PLACES, ROLES
 from relight.cli.demo_tape import DAY, END, HOUR, MINUTE, SECOND, START
 
 #: Relative number of sign-ups in each month, January first.
@@ -52,6 +52,16 @@ class Person:
     topics: tuple[str, ...]
 
     @property
+    def role(self) -> str:
+        """What they do there."""
+        return "developer" if self.calls_api else ROLES[int(self.key[1:]) % len(ROLES)]
+
+    @property
+    def sector(self) -> str | None:
+        """What their company does; None where none is named."""
+        return None if self.company is None else COMPANIES[self.company]
+
+    @property
     def turkish(self) -> bool:
         """Whether they write to us in Turkish."""
         return self.locale.startswith("tr")
@@ -67,7 +77,7 @@ def draw_person(rng: Random, number: int) -> Person:
         key=f"c{number:05d}",
         first_name=name,
         email=None if happens(rng, 0.01) else f"u{number:05d}@{rng.choice(MAIL_DOMAINS)}",
-        company=rng.choice(COMPANIES) if happens(rng, 0.6) else None,
+        company=rng.choice(tuple(COMPANIES)) if happens(rng, 0.6) else None,
         zone=ZoneInfo(zone),
         zone_known=not happens(rng, 0.03),
         locale=locale,

@@ -42,6 +42,8 @@ class Tape:
     app: list[tuple[int, int, str]] = field(default_factory=list)
     desk: list[tuple[int, int, str]] = field(default_factory=list)
     till: list[tuple[int, int, str]] = field(default_factory=list)
+    #: Orders of what spare parts are sold for: (instant in ms, customer, product).
+    owned: list[tuple[int, str, str]] = field(default_factory=list)
     #: Rows so far over all three files; makes ids unique and ties stable.
     number: int = 0
     #: Rows whose arrival is more than 20 minutes after the event.
