@@ -30,7 +30,8 @@ POLICY = RenderPolicy(
     project="Tidewater Boards", zone="Europe/Istanbul", locale="en", currency="TRY",
     sender={
         "name": "Defne at Tidewater Boards", "reply_to": "hello@tidewater.example",
-        "postal_address": "Kordon Caddesi 101, İzmir · MERSİS 0000",
+        "postal_address": "Kordon Caddesi 101, İzmir",
+        "identity": "Tidewater Yazılım A.Ş., Kordon Caddesi 101, İzmir · MERSİS 0000000000000000 · hello@tidewater.example",
     },
     base_url="https://mail.tidewater.example", surveys={"csat": range(1, 6), "nps": range(11), "ces": range(1, 6)},
 )  # fmt: skip

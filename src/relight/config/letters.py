@@ -11,6 +11,7 @@ from relight.config.letter_expressions import CompiledExpressions
 from relight.config.letter_facts import Missing, UsedLetters
 from relight.config.models import ConfigModel
 from relight.config.never_given import missing_data
+from relight.config.sender_identity import identity_line
 from relight.config.surveys import survey_scores
 from relight.rules.definitions import Definitions
 from relight.rules.step_parts import body_path
@@ -121,6 +122,10 @@ def _render_policy(config: ConfigModel | None) -> RenderPolicy:
             "address": sender.address,
             "reply_to": sender.reply_to or sender.address,
             "postal_address": sender.postal_address,
+            "title": sender.title or "",
+            "mersis": sender.mersis or "",
+            "phone": sender.phone or "",
+            "identity": identity_line(sender),
         },
         base_url=config.web.base_url.rstrip("/") if config.web else "",
         surveys=survey_scores(config),

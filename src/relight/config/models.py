@@ -19,6 +19,7 @@ from relight.rules.field_kinds import (
     EmailField,
     LocaleField,
     LooseText,
+    MersisField,
     NameField,
     ShareField,
     ZoneField,
@@ -49,6 +50,13 @@ class SenderModel(FileModel):
     reply_to: EmailField | None = Field(default=None, description="Address that answers go to; left out: the sender's.")
     postal_address: LooseText = Field(
         min_length=1, description="Postal address in every marketing mail, as the law asks."
+    )
+    title: LooseText | None = Field(
+        default=None, description="Registered trade name, which mails to Turkey must show beside the MERSİS number."
+    )
+    mersis: MersisField | None = Field(default=None, description="MERSİS number: 16 digits, in quotes.")
+    phone: LooseText | None = Field(
+        default=None, description="Where to reach you besides; left out, mails show the address that answers go to."
     )
 
 

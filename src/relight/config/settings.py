@@ -13,6 +13,7 @@ from relight.config.brake_settings import BRAKES_DEFAULT, BrakeSettings, read_br
 from relight.config.links import link_keys
 from relight.config.models import ConfigModel
 from relight.config.secret import Secret
+from relight.config.sender_identity import identity_line
 from relight.messages.identity import TokenKey
 from relight.rules.texts import PlaceOf
 
@@ -38,7 +39,8 @@ class SenderSettings:
     name: str
     address: str
     reply_to: str
-    postal_address: str
+    #: The line that says who sent a mail: see `identity_line`.
+    identity: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +220,7 @@ def read_settings(model: ConfigModel, place_of: PlaceOf) -> tuple[Settings, list
             name=sender.name,
             address=sender.address,
             reply_to=sender.reply_to or sender.address,
-            postal_address=sender.postal_address,
+            identity=identity_line(sender),
         ),
         store=StoreSettings(sqlite=model.store.sqlite, postgres=model.store.postgres)
         if model.store

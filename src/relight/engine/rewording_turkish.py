@@ -137,6 +137,18 @@ _PROBLEMS: Final[Mapping[str, _Pairs]] = {
         "a suffix after a variable cannot follow vowel harmony", "değişkenden sonra gelen ek ünlü uyumuna uyamaz",
     ),),
     "text-differs": (("the text part says much less than the HTML", "metin bölümü HTML'den çok daha az şey söylüyor"),),
+    "no-mersis": ((
+        "a marketing mail in Turkish lacks the sender's MERSİS number",
+        "Türkçe bir pazarlama iletisinde gönderenin MERSİS numarası yok",
+    ),),
+    "no-trade-name": ((
+        "a marketing mail in Turkish lacks the sender's trade name",
+        "Türkçe bir pazarlama iletisinde gönderenin ticaret unvanı yok",
+    ),),
+    "no-contact": ((
+        "a marketing mail in Turkish shows no phone or e-mail address of the sender",
+        "Türkçe bir pazarlama iletisinde gönderenin telefonu ya da e-posta adresi görünmüyor",
+    ),),
     "shouting-subject": (("the subject is all capitals", "konu bütünüyle büyük harf"),),
     "loud-subject": (("the subject has an emoji or '!!'", "konuda bir emoji ya da '!!' var"),),
     "long-subject": ((

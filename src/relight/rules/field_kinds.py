@@ -27,6 +27,7 @@ _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _EMAIL = re.compile(r"[^@\s<>,;\"]{1,64}@[A-Za-z0-9.-]+\.[A-Za-z0-9-]{2,}")
 _URL = re.compile(r"https?://[^\s<>\"]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MERSIS = re.compile(r"[0-9]{16}")
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:/[A-Za-z0-9_][A-Za-z0-9_-]*)*")
 _HUNDRED = Decimal(100)
 
@@ -178,6 +179,7 @@ DateField = Annotated[DateText, PlainValidator(_read_date), _shown("2026-03-01",
 CurrencyField = Annotated[str, _matching(_CURRENCY, "a currency code of three capitals", "TRY, EUR or USD")]
 LocaleField = Annotated[str, _matching(_LOCALE, "a language code", "en, tr or pt-BR")]
 EmailField = Annotated[str, _matching(_EMAIL, "an e-mail address", "hello@shop.example")]
+MersisField = Annotated[str, _matching(_MERSIS, "a MERSİS number of 16 digits", '"0123456789012345", in quotes')]
 UrlField = Annotated[str, _matching(_URL, "a web address", "https://shop.example")]
 NameField = Annotated[str, _matching(_NAME, "a name of letters, digits and _", "order_placed")]
 TemplateField = Annotated[str, _matching(_FOLDER, "the name of a folder in templates/", "winback or winback/first")]

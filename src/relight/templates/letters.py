@@ -72,7 +72,7 @@ class RenderPolicy:
     #: Language of the template folders themselves, where no language folder fits.
     locale: str = "en"
     currency: str = "EUR"
-    #: `name`, `address`, `reply_to`, `postal_address`.
+    #: `name`, `address`, `reply_to`, `postal_address`, `title`, `mersis`, `phone`, `identity`.
     sender: Mapping[str, str] = field(default_factory=dict)
     base_url: str = ""
     #: Survey -> its scores, lowest first.

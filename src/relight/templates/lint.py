@@ -38,6 +38,10 @@ _LINK_VALUE = re.compile(r"(?:href|src)\s*=\s*[\"']\s*(\{\{.*?\}\})", re.DOTALL 
 _BARE = re.compile(r"\{\{-?\s*((?P<whose>entry|event|request|release|customer)\.(?P<name>\w+)|now)\s*-?\}\}")
 #: Kinds that are for programs as they stand -> (what they are called, the filter that makes words of them).
 _FILTERS_OF = {Kind.MONEY: ("money", "money"), Kind.TIME: ("a time", "datetime"), Kind.DATE: ("a date", "date")}
+#: A MERSİS number with its name before it, in either case of the dotted letter.
+_MERSIS = re.compile(r"MERS[Iİiı]S\D{0,20}[0-9]{16}(?![0-9])", re.IGNORECASE)
+#: What of the sender reaches somebody.
+_CONTACTS = ("phone", "reply_to", "address")
 _FROM_DATA = re.compile(r"\b(?:customer|entry|event|request|release)\b")
 
 
@@ -139,7 +143,10 @@ def _lint_mail(made: Rendered, folder: str, letter: CompiledLetter, *, marketing
         for part, file in ((page.text, body), (" ".join(made.text.split()), text)):
             if not address or address not in part:
                 yield _found("no-postal-address", "a marketing mail lacks the sender's postal address", file,
-                             "{{ sender.postal_address }}, set under `sender` in the config")  # fmt: skip
+                             "{{ sender.identity }}, set under `sender` in the config")  # fmt: skip
+        if made.locale.replace("_", "-").partition("-")[0].lower() == "tr":
+            for part, file in ((page.text, body), (" ".join(made.text.split()), text)):
+                yield from _lint_identity(part, file, letter.policy.sender)
     yield from _lint_subject(made, folder)
     yield from _lint_page(page, made, body)
     for part, file in ((page.text, body), (made.text, text), (made.subject, f"{folder}/subject.txt")):
@@ -147,6 +154,27 @@ def _lint_mail(made: Rendered, folder: str, letter: CompiledLetter, *, marketing
             yield _found("placeholder-text", f"'{placeholder[0]}' was left over", file)
     if len(made.text.split()) < TEXT_SHARE_MIN * len(page.text.split()):
         yield _found("text-differs", "the text part says much less than the HTML", text, severity="warning")
+
+
+def _lint_identity(shown: str, file: str, sender: Mapping[str, str]) -> Iterator[Problem]:
+    """Find what a commercial mail to Turkey must show of its sender and this one does not.
+
+    An address in which everything was written by hand passes by its MERSİS number alone: what else it holds is unknown.
+    """
+    if not _MERSIS.search(shown):
+        yield _found("no-mersis", "a marketing mail in Turkish lacks the sender's MERSİS number", file,
+                     'set `sender: {mersis: "…"}` in the config, and show {{ sender.identity }}',
+                     severity="warning")  # fmt: skip
+    if not sender.get("mersis"):
+        return
+    title, contacts = " ".join(sender.get("title", "").split()), [sender.get(one, "") for one in _CONTACTS]
+    if not title or title not in shown:
+        yield _found("no-trade-name", "a marketing mail in Turkish lacks the sender's trade name", file,
+                     "set `sender: {title: …}` in the config, and show {{ sender.identity }}",
+                     severity="warning")  # fmt: skip
+    if not any(one and one in shown for one in contacts):
+        yield _found("no-contact", "a marketing mail in Turkish shows no phone or e-mail address of the sender", file,
+                     "show {{ sender.identity }}", severity="warning")  # fmt: skip
 
 
 def _lint_subject(made: Rendered, folder: str) -> Iterator[Problem]:

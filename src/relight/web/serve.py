@@ -76,7 +76,7 @@ def open_site(project: LoadedProject, folder: Path) -> Site:
     return Site(
         project=settings.project,
         sender=settings.sender.name,
-        postal_address=settings.sender.postal_address,
+        identity=settings.sender.identity,
         locale=settings.locale,
         base_path=urlsplit(web.base_url or "").path.rstrip("/"),
         keys=web.keys,

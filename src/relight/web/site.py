@@ -34,7 +34,7 @@ class Site:
     #: Name of the project; the sender's name is what a reader knows.
     project: str
     sender: str
-    postal_address: str
+    identity: str
     #: Language of somebody whose own is not known.
     locale: str
     #: Path that `base_url` ends with, without a slash at its end; empty mostly.

@@ -20,7 +20,8 @@ TRAITS = {
 }
 POLICY = RenderPolicy(
     project="Tide", zone="Europe/Istanbul", locale="en", currency="TRY",
-    sender={"name": "Defne", "postal_address": "Kordon 101, İzmir"}, base_url="https://mail.tide.example",
+    sender={"name": "Defne", "postal_address": "Kordon 101, İzmir", "identity": "Kordon 101, İzmir"},
+    base_url="https://mail.tide.example",
 )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from relight.base.kinds import Kind
@@ -80,6 +82,33 @@ def test_the_part_that_lacks_the_address_is_named() -> None:
     letters, _ = compile_letters(scan, expressions={}, policy=POLICY, traits=TRAITS)
     found = [p for p in lint_letters(scan, letters) if p.code == "no-postal-address"]
     assert [p.place.file.rpartition("/")[2] for p in found] == ["body.txt"]
+
+
+@pytest.mark.parametrize(
+    ("sender", "lacks"),
+    [
+        ({}, ["no-mersis"]),
+        ({"postal_address": "Kordon 101, İzmir · MERSİS No: 0123456789012345"}, []),
+        ({"mersis": "0123456789012345"}, ["no-contact", "no-mersis", "no-trade-name"]),
+        ({"mersis": "0123456789012345", "title": "Tide A.Ş.", "reply_to": "a@tide.example",
+          "postal_address": "Tide A.Ş., Kordon 101 · MERSİS 0123456789012345"}, ["no-contact"]),
+        ({"mersis": "0123456789012345", "title": "Tide A.Ş.", "reply_to": "a@tide.example",
+          "postal_address": "Tide A.Ş., Kordon 101 · MERSİS 0123456789012345 · a@tide.example"}, []),
+    ],
+)  # fmt: skip
+def test_marketing_in_turkish_shows_who_sent_it(sender: dict[str, str], lacks: list[str]) -> None:
+    """A Turkish marketing mail without MERSİS number, trade name or contact is warned of, each by its name; the same mail
+    in English, or one that is no marketing, is not.
+    """
+    told = {**POLICY.sender, **sender}
+    for language, marketing, expected in (("tr", None, lacks), ("tr", (), []), ("en", None, [])):
+        policy = dataclasses.replace(POLICY, locale=language, sender=told)
+        html = HTML.replace("%s", "").replace('lang="en"', f'lang="{language}"')
+        scan = scan_letters(letter(html, subject="A good mail", text=TEXT))
+        letters, _ = compile_letters(scan, expressions={}, policy=policy, traits=TRAITS)
+        found = lint_letters(scan, letters, marketing=marketing)
+        assert sorted({problem.code for problem in found}) == expected
+        assert {problem.severity for problem in found} <= {"warning"}
 
 
 def test_the_language_of_the_page_is_the_mails() -> None:
