@@ -160,7 +160,7 @@ def test_a_confirmation_gives_consent(pages: Pages) -> None:
 
 def test_a_survey_is_answered_by_its_button(pages: Pages) -> None:
     """The link chooses a score, the button makes the event, with the comment where there is one; the same again is the
-    same answer; a score outside the scale is asked again.
+    same answer; a score outside the scale is refused with 400, the scale is named, and nothing is recorded.
     """
     link = every_link(pages)["answer"]
     assert re.search(r'value="9" required checked', pages.ask(link).text)
@@ -168,7 +168,9 @@ def test_a_survey_is_answered_by_its_button(pages: Pages) -> None:
     for body in (b"score=9&comment=very%0D%0A%20nice%00", b"score=9&comment=very%0D%0A%20nice%00", b"score=7"):
         assert "Thank you" in pages.post(link, body).text
     for body in (b"score=11", b"score=-1", b"score=\xd9\xa3", b"", b"score="):
-        assert "Thank you" not in pages.post(link, body).text
+        refused = pages.post(link, body)
+        assert refused.status == 400
+        assert "Nothing was recorded: the score must be from 0 to 10." in refused.text
     found = new(pages, before)
     assert [(entry.kind, entry.name) for entry in found] == [(InboxKind.REPLY, "nps_answered")] * 2
     assert [read_reply(entry.body).properties for entry in found] == [

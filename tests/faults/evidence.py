@@ -33,7 +33,9 @@ KEY, RULE, CUSTOMER, OCCURRENCE, STEP, STATE, REASON = range(7)
 DEADLINE, JUDGED = 9, 10
 ADDRESS, TEXT = 4, 10
 #: Events of the shop that have no customer.
-FOR_EVERYBODY = frozenset({"feature_announced", "feature_released", "incident_opened", "product_launched"})
+FOR_EVERYBODY = frozenset({
+    "feature_announced", "feature_released", "incident_opened", "product_launched", "webinar_announced",
+})  # fmt: skip
 #: (stream, customer, id) of an event.
 Identity: TypeAlias = tuple[str, str | None, str]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017  # the plain word for it

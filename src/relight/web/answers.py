@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from relight.web.site import Site
 
 _DIGITS_MAX = 3
+#: HTTP statuses: the page as asked for, and a score that the scale does not have.
+OK, REFUSED = 200, 400
 
 
 def routes(site: Site) -> Sequence[BaseRoute]:
     """Return the routes of survey links."""
 
-    async def page(request: Request, score: int | None, *, is_done: bool) -> Response:
+    async def page(request: Request, score: int | None, *, is_done: bool = False, status: int = OK) -> Response:
         survey = request.query_params.get("t", "")
         digest = open_link(site, request, TokenPurpose.ANSWER, survey)
         found = site.surveys.get(survey)
@@ -45,14 +47,15 @@ def routes(site: Site) -> Sequence[BaseRoute]:
             "scores": found.scores,
             "chosen": score,
             "is_done": is_done,
+            "is_refused": status != OK,
             "comment_max": COMMENT_CHARACTERS_MAX,
         }
-        return draw(site, "answer", language_of(site, request, reader), names)
+        return draw(site, "answer", language_of(site, request, reader), names, status=status)
 
     async def ask(request: Request) -> Response:
         found = site.surveys.get(request.query_params.get("t", ""))
         score = None if found is None else read_score(request.query_params.get("v", ""), found)
-        return await page(request, score, is_done=False)
+        return await page(request, score)
 
     async def take(request: Request) -> Response:
         survey = request.query_params.get("t", "")
@@ -61,7 +64,7 @@ def routes(site: Site) -> Sequence[BaseRoute]:
         form = await read_form(request)
         score = None if found is None else read_score(form.get("score", ""), found)
         if score is None:
-            return await page(request, None, is_done=False)
+            return await page(request, None, status=REFUSED)
         await site.inbox.put([answer_entry(survey, digest, score, form, site.clock())])
         return await page(request, score, is_done=True)
 
