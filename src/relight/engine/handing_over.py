@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from relight.delivery.outgoing import OutgoingMessage
+from relight.engine.feedback import feedback_id
 from relight.engine.outgoing import FROM_NAME, LIST_UNSUBSCRIBE, REPLY_TO
 from relight.messages.identity import message_id
 from relight.rules.plan import MessageClass
@@ -21,6 +22,8 @@ class SenderIdentity:
     name: str
     address: str
     reply_to: str | None = None
+    #: The last part of Feedback-ID; empty for no such header.
+    feedback: str = ""
 
     @property
     def domain(self) -> str:
@@ -30,6 +33,7 @@ class SenderIdentity:
 
 def outgoing_message(message: OutboxMessage, sender: SenderIdentity) -> OutgoingMessage:
     """Return what a transport is handed for an outbox row."""
+    is_marketing = message.message_class == MessageClass.MARKETING.value
     link = message.headers.get(LIST_UNSUBSCRIBE)
     return OutgoingMessage(
         occurrence_key=message.occurrence_key,
@@ -42,6 +46,7 @@ def outgoing_message(message: OutboxMessage, sender: SenderIdentity) -> Outgoing
         text=message.text,
         message_id=message_id(message.occurrence_key, sender.domain),
         list_unsubscribe=(link,) if link else (),
+        feedback_id=feedback_id(message, sender.feedback) if is_marketing and sender.feedback else None,
         transactional=message.message_class == MessageClass.TRANSACTIONAL.value,
         category=message.rule,
         channel=message.channel,

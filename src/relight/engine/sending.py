@@ -14,6 +14,7 @@ from relight.base.instants import DAY, HOUR, SECOND
 from relight.delivery.files import FilesTransport
 from relight.engine.code_pools import PoolWatch, wants_codes_low
 from relight.engine.dispatch import CONFIGURATION_WAIT, DOUBT_NOTE, WARM_UP_NOTE, Dispatcher
+from relight.engine.feedback import sender_id
 from relight.engine.handing_over import SenderIdentity
 from relight.engine.outcomes import OutcomeInput
 from relight.engine.pace import Pace, PaceSettings
@@ -202,7 +203,12 @@ def make_dispatcher(  # noqa: PLR0913 - one sender, by keyword
     return Dispatcher(
         store=store,
         transport=transport,
-        sender=SenderIdentity(name=sender.name, address=sender.address, reply_to=sender.reply_to),
+        sender=SenderIdentity(
+            name=sender.name,
+            address=sender.address,
+            reply_to=sender.reply_to,
+            feedback=sender_id(settings.project),
+        ),
         owner=owner,
         lease=delivery.lease,
         answer=delivery.timeout,
