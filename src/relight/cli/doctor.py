@@ -16,6 +16,7 @@ import click
 
 from relight import __version__
 from relight.base.errors import RelightError
+from relight.cli.doctor_accounts import look_at_accounts
 from relight.cli.doctor_delivery import look_at_sendgrid
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, marked, say, say_json
@@ -58,7 +59,7 @@ def command(*, offline: bool, as_json: bool, project: Path | None, environment: 
     if loaded.settings is not None:
         checks += [
             *_inputs(loaded),
-            *_store(folder, loaded.settings, offline=offline),
+            *_store(loaded, loaded.settings, offline=offline),
             *_delivery(folder, loaded.settings, offline=offline),
             *_cluster(loaded, loaded.settings, offline=offline),
         ]
@@ -134,13 +135,13 @@ def _inputs(loaded: LoadedProject) -> Iterator[Check]:
 
 
 # ---------------------------------------------------------------- store
-def _store(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Check]:
+def _store(loaded: LoadedProject, settings: Settings, *, offline: bool) -> Iterator[Check]:
     from relight.stores.sqlite import SqliteStore
 
     if settings.store.sqlite is None:
-        yield from _postgres(folder, settings, offline=offline)
+        yield from _postgres(loaded, settings, offline=offline)
         return
-    path = folder / settings.store.sqlite
+    path = loaded.folder / settings.store.sqlite
     if not path.is_file():
         parent = next(p for p in path.absolute().parents if p.is_dir())
         writable = os.access(parent, os.W_OK)
@@ -160,6 +161,7 @@ def _store(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Check
             )
             yield from _outbox(store, settings)
             yield from _codes(store, settings)
+            yield from _accounts(store, loaded)
         finally:
             store.close()
         if not os.access(path, os.W_OK):
@@ -169,14 +171,14 @@ def _store(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Check
     yield Check(mark="ok" if free >= FREE_WARN else "warn", text=f"disk: {free / 1e9:.1f} GB free")
 
 
-def _postgres(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Check]:
+def _postgres(loaded: LoadedProject, settings: Settings, *, offline: bool) -> Iterator[Check]:
     from relight.stores.opening import open_store
 
     if offline:
         yield Check(mark="skip", text="store PostgreSQL: not asked, --offline")
         return
     try:
-        store = open_store(settings.store, folder, read_only=True)
+        store = open_store(settings.store, loaded.folder, read_only=True)
     except RelightError as error:
         # A reachable server without tables is as well as a file that is not there yet.
         is_new = "no store of relight yet" in str(error)
@@ -186,6 +188,7 @@ def _postgres(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Ch
         yield Check(mark="ok", text=f"store PostgreSQL: {store.last_position():,} records")
         yield from _outbox(store, settings)
         yield from _codes(store, settings)
+        yield from _accounts(store, loaded)
     finally:
         store.close()
 
@@ -225,6 +228,11 @@ def _codes(store: Store, settings: Settings) -> Iterator[Check]:
             is_low = found.left <= settings.codes_low
             fix = f"add codes to {file}, then start the run again" if is_low else ""
             yield Check(mark="warn" if is_low else "ok", text=text, fix=fix)
+
+
+def _accounts(store: Store, loaded: LoadedProject) -> Iterator[Check]:
+    for mark, text, fix in look_at_accounts(store, loaded.plan):
+        yield Check(mark=mark, text=text, fix=fix)
 
 
 # ---------------------------------------------------------------- cluster

@@ -14,7 +14,7 @@ import msgspec
 
 from relight.base.errors import StoreError
 from relight.base.kinds import Kind, revive_value
-from relight.customers.profile import Profile
+from relight.customers.profile import Profile, Told
 from relight.customers.series import Series
 
 if TYPE_CHECKING:
@@ -116,6 +116,19 @@ def _upgraded(blob: bytes) -> bytes:
         message = f"a profile of version {version} needs a newer relight; this one reads up to {PROFILE_VERSION}"
         raise StoreError(message)
     return _ENCODER.encode((version, fields))
+
+
+def read_told(blob: bytes) -> Told | None:
+    """Return what a profile's bytes say of the people of the customer's account, for who needs no more of it.
+
+    Raises StoreError for bytes that are none, or of a newer version.
+    """
+    try:
+        _, fields = msgspec.msgpack.decode(blob if blob.startswith(_PRESENT) else _upgraded(blob))
+        return msgspec.convert(fields[_FIELDS.index("members")], Told | None)
+    except (msgspec.MsgspecError, ValueError, TypeError, LookupError) as error:
+        message = f"a stored profile cannot be read: {error}"
+        raise StoreError(message) from error
 
 
 def read_consent(blob: bytes) -> dict[str, tuple[bool, int]]:
