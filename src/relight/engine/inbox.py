@@ -11,13 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from relight.base.errors import RejectError
 from relight.base.instants import DAY
 from relight.engine.replies import event_of_reply
 from relight.messages.addresses import address_hash
 from relight.stores.inbox_interface import InboxEntry, InboxKind, event_rows
 from relight.stores.inbox_words import Word, read_word
+from relight.streams.decode import make_dead_letter
 from relight.streams.envelope import Control, DeadLetter, Event
+from relight.streams.fields import SEGMENT_TYPES
+from relight.streams.refusals import RefusalError
 from relight.streams.schema import Schema
 from relight.transports.records import RecordReader
 
@@ -152,8 +157,39 @@ class InboxInput:
         for number, row in enumerate(rows):
             source = f"{source_of(entry)}#{number + 1}" if len(rows) > 1 else source_of(entry)
             place = entry.position * POSITIONS_PER_ENTRY + number
-            records += reader.read(row, position=place, source=source, ingest_time=now)
+            found = reader.read(row, position=place, source=source, ingest_time=now)
+            records += found or _nobodys(plan, row, position=place, source=source, ingest_time=now)
         return records
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    """Whom a client of Segment's shape says that a row is about."""
+
+    type: str = ""
+    user: object = msgspec.field(default=None, name="userId")
+    anonymous: object = msgspec.field(default=None, name="anonymousId")
+
+
+_SENT = msgspec.json.Decoder(_Sent)
+
+
+def _nobodys(
+    plan: StreamPlan, row: bytes, *, position: int, source: str, ingest_time: int
+) -> Sequence[DeadLetter]:  # fmt: skip
+    """Return the dead letter of a row that made no event, being undeclared or left out, and names nobody.
+
+    The client was told that it is parked; a function of the project's own may know better.
+    """
+    if plan.mapping is not None:
+        return ()
+    try:
+        sent = _SENT.decode(row)
+    except msgspec.MsgspecError:
+        return ()  # of no client's shape
+    if sent.type not in SEGMENT_TYPES or sent.user or sent.anonymous:
+        return ()
+    refusal = RefusalError("missing-customer", "the record has no customer")
+    return [make_dead_letter(plan.name, row, refusal, position=position, source=source, ingest_time=ingest_time)]
 
 
 def _unknown_command(entry: InboxEntry, _now: int) -> Sequence[InboxRecord]:

@@ -14,6 +14,7 @@ from relight.stores.inbox import Inbox
 from relight.stores.inbox_interface import ROWS_MAX, InboxKind, NewEntry
 from relight.stores.memory import MemoryStore
 from relight.streams.envelope import DeadLetter, Event
+from relight.web.ingest.segment import read_batch
 from tests.unit.streams.stream_making import plan_of
 
 T0 = 1_767_225_600_000_000
@@ -68,3 +69,45 @@ def test_a_look_takes_a_bounded_number_of_entries(read: InboxInput, monkeypatch:
     monkeypatch.setattr(inbox_module, "POLLED_ENTRIES_MAX", 2)
     put(read, [row(1)], [row(2)], [row(3)])
     assert [len(read.poll(T0, T0, 100).records) for _ in range(3)] == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_dead"),
+    [
+        ({"type": "track", "event": "unheard of"}, True),
+        ({"type": "track", "event": "unheard of", "userId": None, "anonymousId": ""}, True),
+        ({"type": "page", "name": "Home", "userId": None}, True),
+        ({"type": "track", "event": "unheard of", "anonymousId": "a1"}, False),
+        ({"type": "track", "event": "unheard of", "userId": 7}, False),
+        ({"event": "unheard of"}, False),
+        ({"event": "unheard of", "type": ["track"]}, False),
+    ],
+)
+def test_what_a_client_was_told_is_parked_is_a_dead_letter(
+    read: InboxInput, sent: dict[str, object], is_dead: bool
+) -> None:
+    """A call of Segment's shape that names nobody is kept with its bytes though its event is not declared; one that names
+    somebody, or is of no such shape, is counted as undeclared as ever.
+    """
+    body = json.dumps(sent)
+    put(read, [body, row(2)])
+    records = read.poll(T0, T0, 100).records
+    dead = [(one.code, one.source, one.raw) for one in records if isinstance(one, DeadLetter)]
+    assert dead == ([("missing-customer", "inbox:1#1", body.encode())] if is_dead else [])
+    assert [one.id for one in records if isinstance(one, Event)] == ["e2"]
+
+
+def test_the_answer_and_the_dead_letters_name_the_same_items(read: InboxInput) -> None:
+    """Of one batch, what the answer says is parked for want of a user is what the engine keeps, item by item."""
+    items: list[dict[str, object]] = [
+        {"type": "track", "event": name, "messageId": f"m{number}", **user}
+        for number, (name, user) in enumerate(
+            (name, user) for name in ("used", "unheard of") for user in ({}, {"userId": "ann"}, {"userId": None})
+        )
+    ]
+    rows = read_batch(json.dumps({"batch": items}).encode(), T0)
+    put(read, *([one.decode()] for one in rows.rows))
+    parked = [number for number, _ in rows.parked]
+    dead = [one.source for one in read.poll(T0, T0, 100).records if isinstance(one, DeadLetter)]
+    assert parked == [0, 2, 3, 5]
+    assert {f"inbox:{number + 1}" for number in parked} <= set(dead)
