@@ -63,6 +63,35 @@ events: {step: {properties: {activity: {type: integer, field: ActivityID}}}}
 """
 
 
+#: Days that an enrolment at Udacity is free (the data's `days_to_cancel` counts from joining).
+TRIAL_DAYS = 7
+ENROLMENTS = {
+    "trial": (
+        "trigger: {event: cancelled where days <= 7}\naudience: never(cancelled where days > 7)\nexit: [joined]\n"
+        "steps: [{wait: 2 days}, {send: quiet, id: asked}]\n"
+    ),
+    "drifting": (
+        "trigger: {inactive: 30 days, activity: [studied]}\n"
+        "audience: since(joined) > 7 days and count(joined) > count(cancelled)\nsend: quiet\n"
+    ),
+}
+#: One row an enrolment, without those undone on the day itself.
+_ENROLMENT = """
+source: {{file: "${{RELIGHT_DATA}}/udacity/enrollments.csv", format: csv, horizon: 2015-08-27}}
+rows: {rows}
+time: {{field: {time}, format: "%m/%d/%Y", zone: UTC}}
+customer: account_key
+name: {{is: {name}}}
+events: {{{name}: {{activity: false, properties: {{days: {{type: integer, field: days_to_cancel}}}}}}}}
+"""
+ENROLMENT_STREAMS = {
+    "streams/cancels.yaml": _ENROLMENT.format(rows="days_to_cancel > 0", time="cancel_date", name="cancelled"),
+    "streams/joins.yaml": _ENROLMENT.format(
+        rows="days_to_cancel != 0 or days_to_cancel is unknown", time="join_date", name="joined"
+    ),
+}
+
+
 def _decided(example: str, rules: Mapping[str, str], work: Path, **files: str) -> set[Row]:
     """Return what the engine decides on an example's stream under other rules: entries, and the messages with an id."""
     folder = engine.copied_example(example, work)
@@ -196,3 +225,39 @@ def test_on_a_help_desk(recorded_root: Path, tmp_path: Path) -> None:
     files["streams/engagement.yaml"] = HELPDESK_STREAM
     assert {row[3] for row in want} == {"", "told", "asked"}
     assert _decided("udacity", HELPDESK, tmp_path, **files) == want
+
+
+def test_on_enrolments(recorded_root: Path, tmp_path: Path) -> None:
+    """A8: who leaves within Udacity's free week without ever having paid is asked why two days later, unless they enrol
+    again; a paying student who drifts away is another rule's, and nobody is ever in both at once.
+    """
+    rows = pd.read_csv(recorded_root / "udacity" / "enrollments.csv", dtype=str, keep_default_na=False)
+    rows = rows[rows["days_to_cancel"] != "0"]
+    for column in ("join_date", "cancel_date"):
+        moment = pd.to_datetime(rows[column].replace("", None), format="%m/%d/%Y", utc=True)
+        rows[column] = reference.microseconds(moment.fillna(pd.Timestamp("2100-01-01", tz="UTC")))
+    read = reference.read_udacity(recorded_root)
+    studied = dict(_instants(read.events))
+    want: set[Row] = set()
+    trials = 0
+    for who, own in rows.groupby("account_key"):
+        joined = own["join_date"].tolist()
+        left = [(at, int(days)) for at, days in zip(own["cancel_date"], own["days_to_cancel"], strict=True) if days]
+        ended = next((at for at, days in sorted(left) if days <= TRIAL_DAYS), None)
+        if ended is not None and not any(days > TRIAL_DAYS and at <= ended for at, days in left):
+            trials += 1
+            want.add(("trial", str(who), ended, ""))
+            if ended + 2 * DAY <= read.horizon and not any(ended <= at <= ended + 2 * DAY for at in joined):
+                want.add(("trial", str(who), ended + 2 * DAY, "asked"))
+        for start, following in pairwise([*studied.get(str(who), []), read.horizon * 2]):
+            due = start + 30 * DAY
+            known = [at for at in joined if at <= due]
+            pays = bool(known) and due - max(known) > TRIAL_DAYS * DAY and len(known) > sum(at <= due for at, _ in left)
+            if due < following and due <= read.horizon and pays:
+                want.add(("drifting", str(who), due, ""))
+    found = _decided("udacity", ENROLMENTS, tmp_path, **ENROLMENT_STREAMS)
+    assert 0 < sum(row[3] == "asked" for row in want) < trials
+    assert sum(row[0] == "drifting" for row in want) > 0
+    assert found == want
+    asked = {who: at for rule, who, at, step in found if rule == "trial" and not step}
+    assert not [who for rule, who, at, _ in found if rule == "drifting" and 0 <= at - asked.get(who, at + 1) <= 2 * DAY]
