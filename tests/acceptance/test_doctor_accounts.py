@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from relight.base.instants import HOUR
-from relight.engine.account_members import MEMBERS_TOLD_MAX
+from relight.customers.facts import MEMBERS_TOLD_MAX
 from tests.acceptance.cli_kit import relight
 from tests.faults.small_project import SECRET, T0, add, line, write_project
 

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from relight.customers.codec import read_told
-from relight.engine.account_members import MEMBERS_TOLD_MAX
+from relight.customers.facts import MEMBERS_TOLD_MAX
 
 if TYPE_CHECKING:
     from relight.rules.plan import Plan

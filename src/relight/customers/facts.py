@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from relight.base.durations import Span
     from relight.base.kinds import Kind
 
+#: People of an account who are told of each other; in a larger one `members(…)` is unknown.
+MEMBERS_TOLD_MAX = 1_000
+
 
 class Function(StrEnum):
     """The functions of the condition language that read history, by their names there."""

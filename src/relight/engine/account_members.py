@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relight.base.instants import INSTANT_MIN
+from relight.customers.facts import MEMBERS_TOLD_MAX
 from relight.decide import told_detail
 from relight.rules.index import COUNTED
 from relight.streams.envelope import Control
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from relight.customers.profile import Profile, Told
-
-#: People of an account who are told of each other; in a larger one `members(…)` is unknown.
-MEMBERS_TOLD_MAX = 1_000
 
 
 class AccountMembers:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from relight.base.kinds import UNKNOWN
-from relight.engine.account_members import MEMBERS_TOLD_MAX
+from relight.customers.facts import MEMBERS_TOLD_MAX
 from relight.engine.explain_lines import Line, Said, Shown, code, say
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 from relight.base.instants import DAY
 from relight.base.kinds import Kind
-from relight.customers.facts import Fact, Function
+from relight.customers.facts import MEMBERS_TOLD_MAX, Fact, Function
 from relight.rules.conditions.checked import Checked, FactRead, MembersRead, PropertyRead, TraitRead, ViewRead
 
 _MINUTES_OF_DAY = 24 * 60
@@ -104,7 +104,7 @@ def natural_range(part: Checked) -> Range:
         case ViewRead(name="threshold"):
             return Range(low=0)
         case MembersRead():
-            return Range(low=0, whole=True)
+            return Range(low=0, high=MEMBERS_TOLD_MAX, whole=True)
         case TraitRead() | PropertyRead() if part.type.values:
             return Range(allowed=frozenset(part.type.values))
         case _:
@@ -128,6 +128,7 @@ def describe(range_: Range, part: Checked) -> str:
     """Return why a comparison outside cannot hold, for the end of a sentence; empty where there is nothing to say."""
     if range_.allowed is not None:
         return ""
-    if isinstance(part, FactRead) and part.fact.function is Function.ACTIVE_DAYS:
+    is_days = isinstance(part, FactRead) and part.fact.function is Function.ACTIVE_DAYS
+    if is_days or isinstance(part, MembersRead):
         return f"; '{part.text}' is 0 to {range_.high}"
     return f"; '{part.text}' is never below 0" if range_.low == 0 else ""
