@@ -15,6 +15,7 @@ from relight.decide.rooms import needs_room
 from relight.decide.standing import step_of
 from relight.engine.explain_ledger import ledger_number, ledger_word
 from relight.engine.explain_lines import Because, Length, Line, Moment, Said, Share, code, say
+from relight.engine.explain_suppression import say_suppressed
 from relight.engine.explain_words import Finding, Mark, leaf_finding, place_text
 from relight.messages.caps import full_cap, next_minute_with_room
 from relight.messages.gate import CHECKS, SKIPS, Case, Verdict, caps_of, taken_places
@@ -257,6 +258,8 @@ def _refusal(name: str, verdict: Verdict, case: Case, reason: str) -> Said:
             return say(Line.CONSENT_WAS, reason=because, topic=case.rule.topic or "", number=number)
         case "holdout":
             return say(Line.DRAWN, reason=because, leaf=leaf, number=number)
+        case "suppression":
+            return say_suppressed(case, because)
         case "expires":
             late, worth = Length(case.scheduled - case.born), Length(case.rule.expires)
             return say(Line.WOULD_BE_LATE, reason=because, late=late, length=worth)

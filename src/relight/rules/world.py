@@ -137,7 +137,12 @@ class World:
         return found
 
     def suppressed_by(self, address_hash: str, now: int) -> str | None:
-        """Return the scope (`all` or `marketing`) of a suppression in force at `now`, the widest first.
+        """Return the scope (`all`, `marketing`) of what suppresses it at `now` (µs); None where nothing does."""
+        found = self.suppression_of(address_hash, now)
+        return None if found is None else found[1]
+
+    def suppression_of(self, address_hash: str, now: int) -> tuple[int, str, str] | None:
+        """Return (since, scope, cause) of the suppression in force at `now` (µs): the widest, and of those the first.
 
         None when there is none.
         """
@@ -146,14 +151,13 @@ class World:
             found = [*(found or ()), *self.suppressions.get(self.keyed(address_hash), ())]
         if not found:
             return None
-        standing: list[tuple[str, str]] = []
+        standing: list[tuple[int, str, str]] = []
         for at, scope, cause in found:
             if at <= now and scope == _LIFTED:
-                standing = [one for one in standing if one[1] != _UNSUBSCRIBED]
+                standing = [one for one in standing if one[2] != _UNSUBSCRIBED]
             elif at <= now and not (cause == SOFT_BOUNCES and now >= at + SOFT_SUPPRESSED_SPAN):
-                standing.append((scope, cause))
-        scopes = {scope for scope, _ in standing}
-        return "all" if "all" in scopes else "marketing" if scopes else None
+                standing.append((at, scope, cause))
+        return min(standing, key=lambda one: (one[1] != "all", one[0]), default=None)
 
     def append(self, record: Event | Control) -> None:
         """Add one global record. Raises KeyError for a plan record whose version was not registered."""

@@ -13,21 +13,25 @@ from relight.base.problems import Place
 from relight.engine.explain import Explanation, Mark, RuleStory, explain_customer, tell
 from relight.engine.explain_lines import Said
 from relight.engine.explain_telling import CATALOGUES
+from relight.messages.addresses import UNSUBSCRIBED, address_hash
 from relight.messages.life import MessageState
 from relight.messages.reasons import RowState
 from relight.rules.plan import Cap, MessageClass
+from relight.streams.envelope import Control
 from tests.support.story import Story, caps, make_plan, story
 
 CAP = Cap(most=1, window=7 * DAY, place=Place(file="config/default.yaml", line=9, column=3))
 
 
-def asked(one: Story, when: str, *rules: str, customer: str = "ann", **more: Any) -> Explanation:
+def asked(
+    one: Story, when: str, *rules: str, customer: str = "ann", extra: tuple[Control, ...] = (), **more: Any
+) -> Explanation:
     """Explain as of a local time, from the records of the story; whatever is said can be said in every language."""
     found = explain_customer(
         plan=one.plan,
         customer=customer,
         own=one.past[customer],
-        everybody=one.world.records,
+        everybody=[*one.world.records, *extra],
         at=one.instant(when),
         rules=rules,
         **more,
@@ -231,6 +235,38 @@ def test_the_gate_is_told_check_by_check() -> None:
         .control("pause", "2026-01-03 00:00", "r")
     )
     assert _lines(paused, "2026-01-10 00:00")["rule_paused"] == (Mark.NO, None)
+
+
+@pytest.mark.parametrize(
+    ("scope", "cause", "english", "turkish"),
+    [
+        ("marketing", UNSUBSCRIBED,
+         "suppressed: every marketing mail, whatever the topic, since 3 Jan 2026 11:00, from an unsubscribe link",
+         "konusu ne olursa olsun her pazarlama e-postası, 3 Oca 2026 11:00 anından beri, nedeni: abonelikten çıkma"),
+        ("all", "bounce", "suppressed: every mail, since 3 Jan 2026 11:00, from a bounce: there is no such address",
+         "her e-posta, 3 Oca 2026 11:00 anından beri, nedeni: geri dönen posta: böyle bir adres yok"),
+        ("all", "550 <ann@mail.example> unknown", "since 3 Jan 2026 11:00, from 550 <a…@mail.example> unknown",
+         "nedeni: 550 <a…@mail.example> unknown"),
+        ("all", "", "suppressed: every mail, since 3 Jan 2026 11:00", "her e-posta, 3 Oca 2026 11:00 anından beri"),
+    ],
+)  # fmt: skip
+def test_a_suppressed_address_names_what_since_when_and_from_what(
+    scope: str, cause: str, english: str, turkish: str
+) -> None:
+    """The gate's line says which mails the address gets no more, since when and what put it on the list; somebody's text
+    shows no address.
+    """
+    rules = {"r": "{trigger: {inactive: 7 days, activity: [order]}, send: hello}"}
+    one = story(rules).known("2026-01-01 08:00").event("order", "2026-01-02 10:00")
+    word = Control(
+        kind="suppression", ingest_time=one.instant("2026-01-03 11:00"), subject=address_hash("ann@mail.example"),
+        detail={"scope": scope, "cause": cause},
+    )  # fmt: skip
+    found = asked(one, "2026-01-10 00:00", "r", extra=(word,)).stories[0]
+    (line,) = [f for f in found.gate if f.reason == "suppressed"]
+    assert (line.mark, line.leaf, line.number) == (Mark.NO, "suppression list", scope)
+    assert english in tell(line.text, "en")
+    assert turkish in tell(line.text, "tr")
 
 
 def test_a_full_cap_names_who_has_the_place_and_the_next_possible_minute() -> None:
