@@ -32,12 +32,26 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     expires_at: int
 
 
+class TraitSet(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A set step that was reached. No row tells of it: it is told by who watches the engine, a rule test."""
+
+    customer: str
+    rule: str
+    step: str
+    trait: str
+    #: In memory form; None: it became unknown.
+    value: object
+    #: µs.
+    at: int
+
+
 @dataclass(slots=True, kw_only=True)
 class Effects:
     """Collected in the order they follow."""
 
     rows: list[LedgerRow] = field(default_factory=list)
     mails: list[Mail] = field(default_factory=list)
+    sets: list[TraitSet] = field(default_factory=list)
     #: (rule, reason, local day of the project) -> how often (R6).
     counted: dict[tuple[str, str, int], int] = field(default_factory=dict)
     #: Customers of whom nothing is counted: they are decided on for what others are told, and counted elsewhere.

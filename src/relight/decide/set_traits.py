@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relight.customers.fold import write_trait
+from relight.decide.effects import TraitSet
 from relight.decide.minutes import follow_zone
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ def set_trait(turn: Turn, entry: Entry, step: Step) -> None:
     """Write the trait as of now; what watches it looks one µs later, so that no rule sets off itself."""
     name, layout = step.trait or "", turn.plan.layout
     turn.rearm = True
+    customer = turn.profile.customer
+    turn.effects.sets.append(
+        TraitSet(customer=customer, rule=entry.rule, step=step.id, trait=name, value=step.value, at=turn.now)
+    )
     if name not in layout.traits:
         return  # nothing reads it
     order = (turn.now, "", f"{entry.rule}/{entry.occurrence}/{step.id}")

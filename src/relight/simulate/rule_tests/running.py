@@ -25,7 +25,8 @@ from relight.stores.memory import MemoryStore
 from relight.streams.envelope import Control, Event
 
 if TYPE_CHECKING:
-    from relight.decide import Mail
+    from relight.decide import Effects, Mail
+    from relight.decide.effects import TraitSet
     from relight.messages.ledger import LedgerRow
     from relight.rules.plan import Plan, Step
     from relight.simulate.rule_tests.case import Case, Given
@@ -69,6 +70,8 @@ class Told:
     engine: Engine
     rows: Sequence[LedgerRow]
     seen: Sequence[Seen]
+    #: Traits that rules set.
+    sets: Sequence[TraitSet]
     #: (rule, reason) -> how often, for what gets no row (R6).
     counted: Mapping[tuple[str, str], int]
 
@@ -84,6 +87,7 @@ class _Running:
     case: Case
     engine: Engine = field(default_factory=lambda: Engine(MemoryStore(), cached_profiles=2**31, mails_expire=False))
     mails: dict[str, Mail] = field(default_factory=dict)
+    sets: list[TraitSet] = field(default_factory=list)
     plans: dict[str, Plan] = field(default_factory=dict)
 
     def go(self) -> Told:
@@ -102,13 +106,14 @@ class _Running:
             elif given.record is not None:
                 waiting.append(_copied(given.record))
         self._take(waiting)
-        self._note(self.engine.advance(self.case.until + 1).mails)
+        self._note(self.engine.advance(self.case.until + 1))
         rows = list(self.engine.store.ledger())
         counted: dict[tuple[str, str], int] = {}
         for tally in self.engine.store.tallies():
             counted[tally.rule, tally.reason] = counted.get((tally.rule, tally.reason), 0) + tally.count
         seen = [one for row in rows if row.state in _KINDS for one in self._seen(row)]
-        return Told(engine=self.engine, rows=rows, seen=[*seen, *self._waiting()], counted=counted)
+        seen += self._waiting()
+        return Told(engine=self.engine, rows=rows, seen=seen, sets=self.sets, counted=counted)
 
     def _forced(self, plan: Plan) -> Plan:
         """Return the plan with holdouts and arms as the test says; its version is the same."""
@@ -121,15 +126,16 @@ class _Running:
     # ------------------------------------------------------------ records and the provider
     def _take(self, records: Sequence[Record]) -> None:
         if records:
-            self._note(self.engine.take(records).mails)
+            self._note(self.engine.take(records))
 
-    def _note(self, mails: Sequence[Mail]) -> None:
-        for mail in mails:
+    def _note(self, effects: Effects) -> None:
+        self.sets += effects.sets
+        for mail in effects.mails:
             self.mails[mail.row.occurrence_key] = mail
 
     def _say(self, given: Given) -> None:
         """What the provider says of a customer's last message: the journal learns it, and the log from there (H7)."""
-        self._note(self.engine.advance(given.instant).mails)
+        self._note(self.engine.advance(given.instant))
         own = [mail for mail in self.mails.values() if mail.row.customer == given.customer]
         if isinstance(given.record, Control):
             keys = [mail.row.occurrence_key for mail in own if mail.step.code is not None]

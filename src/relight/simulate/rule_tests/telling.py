@@ -7,15 +7,18 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from relight.base.errors import UsageError
+from relight.base.kinds import Kind as ValueKind
 from relight.engine.explain import explain_customer, tell
 from relight.engine.explain_ledger import ledger_number, ledger_word
 from relight.engine.explain_lines import Line, say
+from relight.engine.explain_words import shown
 from relight.messages.reasons import Reason
 from relight.simulate.rule_tests.case import Kind
 from relight.simulate.rule_tests.comparing import tell_seen
 from relight.simulate.rule_tests.moments import clock_of, since_start
 
 if TYPE_CHECKING:
+    from relight.decide.effects import TraitSet
     from relight.messages.ledger import LedgerRow
     from relight.simulate.rule_tests.case import Case
     from relight.simulate.rule_tests.comparing import Failure
@@ -134,6 +137,9 @@ def _happened(customer: str, case: Case, told: Told) -> Iterator[tuple[int, int,
     for row in told.rows:
         if row.customer == customer and row.state.value == "entered":
             yield row.judged, 1, f"{row.rule}: enters"
+    for one in told.sets:
+        if one.customer == customer:
+            yield one.at, 2, f"{one.rule}: sets {one.trait} to {_set_value(one, case, told)} in '{one.step}'"
     for seen in told.seen:
         if seen.customer == customer:
             words = tell_seen(seen, case).split(" at ", 1)[0]
@@ -141,3 +147,11 @@ def _happened(customer: str, case: Case, told: Told) -> Iterator[tuple[int, int,
             why = f" ({_row_words(seen.row, case)})" if seen.row is not None and seen.row.leaf is not None else ""
             yield seen.at, 2, f"{seen.rule}: {words}{more}{why}"
     yield case.until, 3, "the test ends"
+
+
+def _set_value(one: TraitSet, case: Case, told: Told) -> str:
+    """Return what a trait became, a time on the test's clock."""
+    declared = None if told.engine.plan is None else told.engine.plan.schema.traits.get(one.trait)
+    if declared is not None and declared.kind is ValueKind.TIME and isinstance(one.value, int):
+        return clock_of(one.value, case.zone)
+    return shown(one.value)

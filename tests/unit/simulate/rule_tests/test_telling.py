@@ -101,6 +101,36 @@ def test_a_timeline_says_times_as_the_test_does_and_no_cap_where_none_bound(tmp_
     assert "shows what happened: passed" in words(run_folder(project))
 
 
+SETS = """
+trigger: {event: signed_up}
+steps:
+  - {set: {trait: plan, to: club}}
+  - {set: {trait: trial_ends_at, to: "2026-04-01T09:00:00Z"}}
+  - wait: 30 days
+  - {set: {trait: plan, to: free}}
+"""
+
+
+def test_a_timeline_tells_the_traits_that_a_rule_sets(tmp_path: Path) -> None:
+    """E2: each set step stands at its instant with the trait and its new value, also long before the test ends; a time is
+    on the test's clock.
+    """
+    project = tmp_path / "shop"
+    make_project(project)
+    (project / "tests" / "rules" / "welcome.yaml").write_text(
+        TIMES.replace("expect: []", "expect: [{at: 1d, customer: elif, sent: welcome}]")
+    )
+    streams = project / "streams" / "shop.yaml"
+    streams.write_text(streams.read_text().replace("traits:\n", "traits:\n  trial_ends_at: time\n"))
+    (project / "rules" / "welcome.yaml").write_text(SETS)
+    (told,) = [one for one in run_folder(project).results if one.case.name == "shows what happened"]
+    assert [line.strip() for line in told.text if "welcome: sets" in line] == [
+        "0d  welcome: sets plan to club in 'set:0'",
+        "0d  welcome: sets trial_ends_at to 2026-04-01 12:00 Europe/Istanbul in 'set:1'",
+        "30d  welcome: sets plan to free in 'set:3'",
+    ]
+
+
 def test_coverage_counts_what_came_up(write_tests: Write) -> None:
     """A rule covers what became of it in tests that name it; the rest is told by rule."""
     project, tests = read_folder_tests(write_tests(TWO))
