@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from relight.base.instants import MINUTE
+from relight.base.instants import HOUR, MINUTE
 from relight.cli.main import cli, run_and_exit
+from relight.messages.identity import occurrence_digest
+from relight.stores.inbox import Inbox, inbox_path
+from relight.stores.inbox_words import Word, word_entry
+from relight.stores.sqlite import SqliteStore
 from tests.faults.small_project import SECRET, T0, add, line, write_project
 
 RULES = {
@@ -67,3 +72,26 @@ def test_orders_that_wait_count(folder: Path, capfd: pytest.CaptureFixture[str])
     assert "every rule is paused until relight resume --all" in said(capfd, "resume", "kept")
     said(capfd, "resume", "--all")
     assert "goes on; take it back" in said(capfd, "resume", "kept")
+
+
+def test_a_reader_who_has_just_unsubscribed_is_named_before_the_engine_starts(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """While no engine runs, `explain` says of a mail that waits that it will not be sent, once its own link was used, and
+    says so still when the log has learned of it.
+    """
+    with pytest.raises(SystemExit):
+        run_and_exit(cli, ["run"])  # the server is away: the mail of `kept` waits
+    capfd.readouterr()
+    assert "Not sent:" not in said(capfd, "explain", "ada", "kept")
+    store_file = folder / "data/relight.db"
+    with closing(SqliteStore.open(store_file, read_only=True)) as store:
+        (waiting,) = [one.message for one in store.messages() if one.message.rule == "kept"]
+    word = Word(kind="consent", subject=waiting.topic, detail={"given": False, "source": "link"})
+    with closing(Inbox.open(inbox_path(store_file))) as inbox:
+        inbox.put([word_entry(word, received=T0 + HOUR, token=occurrence_digest(waiting.occurrence_key))])
+    told = said(capfd, "explain", "ada", "kept")
+    assert "Not sent: it will not be sent: its reader has unsubscribed since" in told
+    assert "ada did NOT get kept" in told
+    said(capfd, "run")  # the log knows it now, and the mail waits still: the server was away a moment ago
+    assert "reader has unsubscribed since" in said(capfd, "explain", "ada", "kept")

@@ -100,6 +100,7 @@ def _explain(project: Project, history: History, customer: str, rule: str | None
         ledger=history.ledger,
         first=history.first,
         journal=history.journal,
+        holds=history.holds if at_text is None else {},
     )
     if told.plan_version != project.plan.version:
         note("The rules in the folder have changed since; this is told by those in force then.")

@@ -5,8 +5,9 @@ Sends nothing, changes nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from relight.cli.project import Project
+    from relight.engine.explain_holds import Hold
     from relight.messages.ledger import LedgerRow
     from relight.messages.life import MessageState
     from relight.rules.plan import Plan
-    from relight.stores.interface import Store
+    from relight.stores.interface import MessageStatus, Store
     from relight.streams.envelope import Event, Record
     from relight.streams.plan import StreamPlan
 
@@ -48,6 +50,8 @@ class History:
     journal: Mapping[str, MessageState] = field(default_factory=dict)
     #: Occurrence key -> what was last said about its message: the provider's words, or why it waits.
     answers: Mapping[str, str] = field(default_factory=dict)
+    #: Occurrence key -> what keeps its message, which is decided, from leaving now.
+    holds: Mapping[str, Hold] = field(default_factory=dict)
 
 
 @contextmanager
@@ -89,16 +93,32 @@ def history_of_store(project: Project, customer: str) -> History:
         if not past.own:
             raise _unknown(customer, store.customers())
         rows = list(store.ledger(customer=customer))
-        statuses = ((row.occurrence_key, store.message(row.occurrence_key)) for row in rows)
+        found = ((row.occurrence_key, store.message(row.occurrence_key)) for row in rows)
+        statuses = {key: status for key, status in found if status is not None}
         return History(
             own=past.own,
             everybody=past.everybody,
             plans=plans_named(store, project.plan, past.everybody),
             reached=past.last,
             ledger=rows,
-            journal={key: status.state for key, status in statuses if status is not None},
+            journal={key: status.state for key, status in statuses.items()},
             answers={one.occurrence_key: one.text for one in store.attempts_of(customer) if one.text},
+            holds=_holds(project, store, list(statuses.values())),
         )
+
+
+def _holds(project: Project, store: Store, statuses: Sequence[MessageStatus]) -> Mapping[str, Hold]:
+    """Return what keeps messages back, also by words beside the store of one machine that no engine has read yet."""
+    from relight.engine.explain_holds import holds_of
+    from relight.stores.inbox import Inbox, inbox_path
+    from relight.stores.sqlite import SqliteStore
+
+    place = inbox_path(store.path) if isinstance(store, SqliteStore) else None
+    now, delivery = time.time_ns() // 1_000, project.settings.delivery
+    if place is None or not place.is_file():
+        return holds_of(store, None, delivery, statuses, now)
+    with closing(Inbox.open(place)) as inbox:
+        return holds_of(store, inbox, delivery, statuses, now)
 
 
 def simulated_history(project: Project, customer: str) -> History:

@@ -18,6 +18,7 @@ from relight.delivery.backoff import backoff, may_try_again
 from relight.delivery.outgoing import Concern, Delivery, Outcome, Transport, always
 from relight.engine.circuit import Circuit
 from relight.engine.handing_over import SenderIdentity, outgoing_message
+from relight.engine.open_pace import WARM_UP_NOTE
 from relight.engine.volume_guard import VolumeGuard, told
 from relight.messages.codes import with_code
 from relight.messages.life import MessageCause
@@ -34,8 +35,6 @@ LEASE_DEFAULT = 2 * MINUTE
 ANSWER_DEFAULT = 30 * SECOND
 #: How long to wait after a fault of our own settings (µs).
 CONFIGURATION_WAIT = 60 * SECOND
-#: Name under which the store keeps the day on which sending began, for the warm-up.
-WARM_UP_NOTE = "warm_up_began"
 #: Name under which the store keeps until when a restored backup's messages may have left already (µs).
 DOUBT_NOTE = "doubtful_until"
 #: Longest sleep for the rate inside one drain (µs); a longer wait returns to the caller.

@@ -18,6 +18,7 @@ from relight.decide.waits import wait_deadline
 from relight.engine.explain_delivery import after_sending
 from relight.engine.explain_gate import audience_findings, entry_of_now, gate_findings
 from relight.engine.explain_history import Missed, Retold, retell
+from relight.engine.explain_holds import stopped_by_log
 from relight.engine.explain_ledger import ledger_number, ledger_word
 from relight.engine.explain_lines import Because, Length, Line, Moment, Said, Times, say
 from relight.engine.explain_telling import clock, tell
@@ -35,6 +36,7 @@ from relight.rules.plan import InactiveTrigger, MilestoneTrigger, StepKind
 
 if TYPE_CHECKING:
     from relight.customers.profile import Entry
+    from relight.engine.explain_holds import Hold
     from relight.messages.ledger import LedgerRow
     from relight.messages.life import MessageState
     from relight.rules.plan import Plan, Rule, Step
@@ -55,6 +57,7 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
     ledger: Iterable[LedgerRow] | None = None,
     first: int | None = None,
     journal: Mapping[str, MessageState] = MappingProxyType({}),
+    holds: Mapping[str, Hold] = MappingProxyType({}),
 ) -> Explanation:
     """Return what became of a customer in each rule, and what stands in the way as of `at` (µs, inclusive).
 
@@ -69,6 +72,7 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
         ledger: the rows that stand; None takes those that folding again gives, which are equal (I9).
         first: where the log names no plan, when it came into force.
         journal: occurrence key -> where the message is; empty where nothing is ever sent.
+        holds: occurrence key -> what keeps a message that waits from leaving.
 
     Raises:
         UsageError: nothing had happened by then.
@@ -77,7 +81,7 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
     rows = told.rows if ledger is None else [r for r in ledger if r.customer == customer and r.judged <= at]
     in_force = told.turn.plan.rules
     stories = tuple(
-        _story(told, in_force[name], [r for r in rows if r.rule == name], journal)
+        _story(told, in_force[name], [r for r in rows if r.rule == name], journal, holds)
         for name in rules or sorted(in_force)
         if name in in_force
     )
@@ -108,7 +112,9 @@ def _standing(told: Retold, entry: Entry) -> Standing:
     )
 
 
-def _story(told: Retold, rule: Rule, rows: list[LedgerRow], journal: Mapping[str, MessageState]) -> RuleStory:
+def _story(
+    told: Retold, rule: Rule, rows: list[LedgerRow], journal: Mapping[str, MessageState], holds: Mapping[str, Hold]
+) -> RuleStory:
     turn = told.turn
     trigger = tell_trigger(told, rule)
     inside = [e for e in turn.profile.entries if e.rule == rule.id]
@@ -132,7 +138,10 @@ def _story(told: Retold, rule: Rule, rows: list[LedgerRow], journal: Mapping[str
     last = next(row for row in reversed(rows) if row.state is RowState.PENDING)
     reason = told.outcomes.get(last.occurrence_key, "")
     state = journal.get(last.occurrence_key)
-    return after_sending(story, state, told.customer, reason=reason, leaves=_leaves(told, last))
+    hold = stopped_by_log(turn, rule) or holds.get(last.occurrence_key)
+    if not isinstance(hold, Finding):
+        hold = _leaves(told, last) or hold
+    return after_sending(story, state, told.customer, reason=reason, hold=hold)
 
 
 def _leaves(told: Retold, row: LedgerRow) -> Said | None:

@@ -12,6 +12,7 @@ from relight.messages.life import MessageState
 from relight.messages.reasons import Reason, RowState
 
 if TYPE_CHECKING:
+    from relight.engine.explain_holds import Hold
     from relight.engine.explain_words import RuleStory
     from relight.messages.ledger import LedgerRow
 
@@ -59,20 +60,21 @@ def after_sending(
     customer: str,
     *,
     reason: str = "",
-    leaves: Said | None = None,
+    hold: Hold | None = None,
 ) -> RuleStory:
     """Return the story of a message that passed the gate as the delivery journal goes on with it.
 
     state: where the message is; None where no journal is kept, as in a simulation. reason: of its outcome, where the
-    log has it. leaves: when a message that waits will leave, where that is known to lie ahead.
+    log has it. hold: why a message that waits does not leave now, or never will; None where its time has come.
     """
     if state is None or state not in _WORDS:
         return story
     outcome, line, meaning = _WORDS[state]
-    if state is MessageState.PENDING and leaves is not None:
-        return replace(
-            story, outcome=outcome, headline=say(line, customer=customer, rule=story.rule), next=leaves
-        )  # fmt: skip
+    if state is MessageState.PENDING and isinstance(hold, Finding):
+        headline = say(Line.NOT_GOT, customer=customer, rule=story.rule)
+        return replace(story, outcome="not_sent", headline=headline, why=hold)
+    if state is MessageState.PENDING and isinstance(hold, Said):
+        return replace(story, outcome=outcome, headline=say(line, customer=customer, rule=story.rule), next=hold)
     names = {"headline": story.headline} if line is Line.COMPLAINED else {"customer": customer, "rule": story.rule}
     headline = say(line, **names)
     if outcome == "not_sent":

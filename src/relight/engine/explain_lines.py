@@ -40,6 +40,10 @@ class Line(StrEnum):
     CONSENT_GONE = auto()
     ADDRESS_GONE = auto()
     NOT_TAKEN = auto()
+    STOPS_FOR_ADDRESS = auto()
+    STOPS_FOR_CONSENT = auto()
+    STOPS_FOR_PAUSE = auto()
+    WARM_UP_USED = auto()
     # ------------------------------------------------ why
     CODE = auto()
     WITH_NEEDS = auto()

@@ -10,14 +10,14 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from relight.base.instants import DAY, HOUR, SECOND
+from relight.base.instants import HOUR, SECOND
 from relight.delivery.files import FilesTransport
 from relight.engine.code_pools import PoolWatch, wants_codes_low
-from relight.engine.dispatch import CONFIGURATION_WAIT, DOUBT_NOTE, WARM_UP_NOTE, Dispatcher
+from relight.engine.dispatch import CONFIGURATION_WAIT, DOUBT_NOTE, Dispatcher
 from relight.engine.feedback import sender_id
 from relight.engine.handing_over import SenderIdentity
+from relight.engine.open_pace import open_pace
 from relight.engine.outcomes import OutcomeInput
-from relight.engine.pace import Pace, PaceSettings
 from relight.engine.send_mark import SendMark, open_mark
 from relight.engine.sending_brake import SendingBrake, standing_brakes, wants_brake_event
 from relight.engine.sending_shares import BRAKED_CLASSES, SendingShares, Signal
@@ -226,15 +226,3 @@ def open_limits(dispatcher: Dispatcher, delivery: DeliverySettings, now: int) ->
         dispatcher.pace = open_pace(dispatcher.store, delivery, now)
     if delivery.per_hour is not None:
         dispatcher.guard = VolumeGuard.open(dispatcher.store, delivery.per_hour, now)
-
-
-def open_pace(store: Store, delivery: DeliverySettings, now: int) -> Pace | None:
-    """Return the pace as the store remembers it at `now` (µs), None where the config sets no limit."""
-    settings = PaceSettings(rate=delivery.rate, warm_up=delivery.warm_up, domains=delivery.domains)
-    if settings.rate is None and not settings.domains:
-        return None
-    began = store.note(WARM_UP_NOTE)
-    pace = Pace(settings=settings, began=None if began is None else int(began), today=now - now % DAY)
-    if settings.warm_up is not None:
-        pace.sent_today = sum(count for _, count in store.handed_over(pace.today))
-    return pace
