@@ -144,7 +144,8 @@ def told_of(done: RunProgress, zone: str) -> str:
     from relight.base.instants import to_local
 
     day = to_local(done.reached, zone).strftime("%d %b %Y")
-    waits = f"; mails wait: {done.trouble}" if done.trouble else ""
+    why = done.trouble or done.held
+    waits = f"; mails wait: {why}" if why else ""
     return f"time is at {day}, {count_of(done.handed_over, 'mail')} handed over{waits}"
 
 

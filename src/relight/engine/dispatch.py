@@ -85,6 +85,8 @@ class Dispatcher:
     sent: dict[Outcome, int] = field(default_factory=dict)
     #: When to drain again because something due may not leave yet (µs); None where nothing waits for time.
     wait_until: int | None = None
+    #: Which limit lets nothing leave though nothing is wrong, for people: the warm-up, the rate; empty for none.
+    limit: str = ""
     #: Messages scheduled up to here may have left before the store was restored (µs); None until the store was asked.
     _doubtful_until: int | None = None
     _doubted: set[str] = field(default_factory=set)
@@ -155,6 +157,7 @@ class Dispatcher:
         if self.pace is not None:
             room = self.pace.room(now, room)
             self.wait_until = self.pace.next_room(now) if room == 0 else None
+            self.limit = self.pace.limit(now) if room == 0 else ""
         return room
 
     async def _may_sleep(self, now: int, began: float) -> bool:

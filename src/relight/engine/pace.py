@@ -76,6 +76,15 @@ class Pace:
         """Return whether the warm-up's share of this day has left."""
         return self._left_today(now) == 0
 
+    def limit(self, now: int) -> str:
+        """Return what lets no message leave at `now` (µs), for people; empty where one may."""
+        if self._left_today(now) == 0:
+            return f"the warm-up has let today's {self.sent_today:,} mails leave, the next leave after midnight UTC"
+        self._fill(now)
+        if self.settings.rate is None or self._tokens >= 1:
+            return ""
+        return f"the rate lets {self.settings.rate:g} a second leave"
+
     def take(self, calls: int, handed: int, now: int) -> None:
         """Note calls made and messages handed over at `now` (µs)."""
         self._turn(now)

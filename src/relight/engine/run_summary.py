@@ -25,6 +25,8 @@ class RunProgress:
     reached: int
     #: Why nothing leaves now: the provider is down, settings are wrong, the volume guard stopped; empty while it does.
     trouble: str = ""
+    #: How many decided mails wait and which limit holds them, the warm-up or the rate; empty where none does.
+    held: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

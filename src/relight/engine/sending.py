@@ -77,6 +77,12 @@ class Sending:
         """Why nothing leaves; empty while mails leave."""
         return self.dispatcher.trouble
 
+    @property
+    def held(self) -> str:
+        """How many decided mails wait while a limit lets nothing leave, and which; empty while none does."""
+        waiting = self.store.pending_count() if self.dispatcher.limit else 0
+        return f"{waiting:,} decided, {self.dispatcher.limit}" if waiting else ""
+
     def begin(self, recorded_now: int) -> None:
         """Open the limits as the store remembers them, and settle what an earlier process was sending."""
         now = self._time(recorded_now)

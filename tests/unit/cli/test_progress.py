@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from relight.base.instants import DAY
@@ -49,3 +51,19 @@ def test_a_run_tells_why_mails_wait() -> None:
         events=0, duplicates=0, dead=0, rows=0, mails=9, handed_over=2, reached=20_000 * DAY, trouble="503 try later"
     )
     assert told_of(done, "UTC").endswith("2 mails handed over; mails wait: 503 try later")
+
+
+def test_the_line_names_the_limit_that_mails_wait_for() -> None:
+    """A limit of the config is named as such; where something is wrong, that is said instead."""
+    done = RunProgress(
+        events=0,
+        duplicates=0,
+        dead=0,
+        rows=0,
+        mails=0,
+        handed_over=2,
+        reached=20_000 * DAY,
+        held="3 decided, the rate …",
+    )
+    assert told_of(done, "UTC").endswith("2 mails handed over; mails wait: 3 decided, the rate …")
+    assert told_of(replace(done, trouble="no connection"), "UTC").endswith("; mails wait: no connection")

@@ -255,6 +255,24 @@ def test_a_domain_waits_without_holding_the_others() -> None:
     assert one.trouble == ""
 
 
+def test_the_limit_that_holds_mails_is_named_while_it_does() -> None:
+    """The rate, or the warm-up with the number of its day, is named while it lets nothing leave, and no longer; nothing is
+    wrong meanwhile.
+    """
+    store, provider = MemoryStore(), Provider()
+    fill(store, 5)
+    one = sender(store, provider, pace=Pace(settings=PaceSettings(rate=2.0, warm_up=(4, 14))))
+    one.drain(T0)
+    assert (len(provider.taken), one.limit, one.trouble) == (2, "the rate lets 2 a second leave", "")
+    provider.now += 2 * SECOND
+    one.drain(provider.now)
+    assert len(provider.taken) == 4
+    assert one.limit == "the warm-up has let today's 4 mails leave, the next leave after midnight UTC"
+    provider.now = T0 + DAY
+    one.drain(provider.now)
+    assert (len(provider.taken), store.pending_count(), one.limit) == (5, 0, "")
+
+
 def test_settled_messages_are_shed_after_a_month() -> None:
     """I17: what a settled message said is kept for a month and no longer."""
     store, provider = MemoryStore(), Provider()
