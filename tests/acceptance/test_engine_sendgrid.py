@@ -137,6 +137,29 @@ def test_the_guard_stops_and_an_operator_releases(tmp_path: Path) -> None:
         assert (controls.count("pause"), controls.count("resume")) == (1, 1)
 
 
+def test_mails_that_the_warm_up_holds_are_named(tmp_path: Path) -> None:
+    """A run that the warm-up ends says how many mails wait and for what, and `explain` says it of one of them."""
+    with standing_in(tmp_path / "log") as (url, _):
+        folder = project_of(tmp_path / "desk", url)
+        config = folder / "config/default.yaml"
+        config.write_text(
+            config.read_text().replace("sendgrid:", "rate: 10 per second, warm_up: {start: 2, days: 14}, sendgrid:", 1)
+        )
+        rule = folder / "rules/welcome.yaml"
+        rule.write_text(rule.read_text() + "expires: 36500 days\n")
+        program = [sys.executable, "-m", "relight"]
+        told = run_program([*program, "run", "--project", str(folder)], env=environment(), check=True,
+                           capture_output=True, text=True).stdout  # fmt: skip
+        assert "Mails wait: 4 decided, the warm-up has let today's 2 mails leave" in told
+        assert Counter(states(folder).values()) == {"accepted": 2, "pending": 4}
+        explained = [
+            run_program([*program, "explain", who, "welcome", "--project", str(folder)], env=environment(), check=True,
+                        capture_output=True, text=True).stdout
+            for who in PEOPLE
+        ]  # fmt: skip
+        assert sum("The warm-up has let today's 2 mails leave" in one for one in explained) == 4
+
+
 def test_a_test_mail_goes_by_the_project_s_way(tmp_path: Path) -> None:
     """`send-test` sends the rule's mail through SendGrid, marked, and leaves no trace in a ledger."""
     with standing_in(tmp_path / "log") as (url, _):

@@ -213,6 +213,7 @@ def _as_json(project: Project, summary: RunSummary, seconds: float) -> dict[str,
         "unapplied": summary.unapplied or summary.rolled_back,
         "store": project.store_name,
         "trouble": summary.trouble,
+        "held": summary.held,
         "empty_pools": list(summary.empty_pools),
         "low_pools": dict(summary.low_pools),
         "seconds": round(seconds, 3),
@@ -278,3 +279,5 @@ def _say_summary(project: Project, summary: RunSummary, seconds: float) -> None:
         note(f"the pool of codes '{pool}' has {count_of(left, 'code')} left; add codes to {file} before the next start")
     if summary.trouble:
         say(f"Mails wait: {summary.trouble}. Nothing is lost: once it is mended, `relight run` hands them over.")
+    elif summary.held:
+        say(f"Mails wait: {summary.held}.")

@@ -340,7 +340,7 @@ class _Run:
         summary.version = self.engine.plan.version if self.engine.plan is not None else ""
         summary.evictions = self.engine.profiles.evictions
         summary.end = max(summary.end, done.reached)
-        summary.trouble = self.sending.trouble
+        summary.trouble, summary.held = self.sending.trouble, self.sending.held
         summary.expired, summary.held_back = self.sending.dispatcher.expired, self.sending.dispatcher.stopped
         summary.empty_pools = tuple(self.sending.dispatcher.empty_pools)
         summary.low_pools = {pool: left for pool, left in self.sending.pools.told.items() if left}

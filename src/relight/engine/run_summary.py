@@ -60,6 +60,8 @@ class RunSummary:
     version: str = ""
     #: Why nothing leaves, where our settings are wrong.
     trouble: str = ""
+    #: How many decided mails wait and which limit holds them; empty where none does.
+    held: str = ""
     #: Mails that did not leave: past their time, or stopped after the gate (suppressed, paused, consent withdrawn).
     expired: int = 0
     held_back: int = 0
