@@ -14,7 +14,7 @@ All of it is a pure function of the log, so that no worker waits for another, an
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from relight.stores.placed_log import decode_body
 from relight.streams.envelope import DeadLetter
@@ -64,7 +64,7 @@ class Housing:
         #: Copies of events of this partition that stand among the records at hand: (the first, the copy) (V1).
         self.copies: list[tuple[Event, Event]] = []
         #: Of the records at hand: where they stand, and what those ask for that ask for something.
-        self._places: dict[int, Place] = {}
+        self._places: dict[int, LogPlace] = {}
         self._comings: dict[Place, Coming] = {}
 
     # ------------------------------------------------------------ records
@@ -72,7 +72,7 @@ class Housing:
         """Know who is here as of an instant (µs): what `meet` came to by the records before it."""
         self.is_begun = True
         self._whole.follow(reached)
-        placed, end = self._whole.placed, (reached, -1, "", 0, 0, 0, 0)
+        placed, end = self._whole.placed, (reached, -1, "", 0, 0, 0, 0, 0)
         ours = [one for one in placed.accounts(reached) if self._home_of(one) == self._number]
         people, accounts = placed.connected((), ours, end)
         self._joined = {one for one in accounts if self._home_of(one) != self._number}
@@ -109,13 +109,11 @@ class Housing:
 
     def place_of(self, record: Record) -> Place:
         """Return where a record that is at hand stands."""
-        return self._places[id(record)]
+        return cast("Place", self._places[id(record)])
 
     def coming_of(self, record: Record) -> Coming:
-        """Return what a record at hand asks for; from here on those are kept elsewhere who are from this record on."""
-        coming = self._comings.get(self.place_of(record), _PLAIN)
-        self.elsewhere |= coming.elsewhere
-        return coming
+        """Return what a record at hand asks for."""
+        return self._comings.get(self.place_of(record), _PLAIN)
 
     # ------------------------------------------------------------ who is here
     def _meet(self, customer: str, named: Sequence[str], place: Place) -> Coming | None:

@@ -72,6 +72,8 @@ class PartitionEngine(Engine):
         coming = housing.coming_of(record)
         if coming.is_handed_over:
             self._hand_over(work, record, goes=not coming.is_here)
+        # Not before: what came before this record of somebody handed over is counted here, and nowhere else.
+        housing.elsewhere |= coming.elsewhere
         if coming.newcomers:
             self._take_in(coming.newcomers, record)
         if not coming.is_here:

@@ -17,7 +17,7 @@ from relight.streams.envelope import Control, Event, Record
 
 #: Where a record stands in the log: instant (µs), class, stream, position, source partition, offset in the source, and
 #: its number here, which orders what came from one offset.
-Place = tuple[int, int, str, int, int, int, int]
+Place = tuple[int, int, str, int, int, int, int, int]
 
 _TABLES = (
     """CREATE TABLE log (seq INTEGER PRIMARY KEY, who INTEGER, what INTEGER, at INTEGER, class INTEGER, stream TEXT,
@@ -31,8 +31,9 @@ _TABLES = (
     "CREATE TABLE copies (at INTEGER, first INTEGER, body BLOB)",
     "CREATE INDEX copies_at ON copies (at)",
 )
-_PLACE = "at, class, stream, position, source, offset, log.seq"
-_BEFORE = f"({_PLACE}) < (?, ?, ?, ?, ?, ?, ?)"
+# Rows that a map makes of one stand in the same place, and in partitions of which any may be read first.
+_PLACE = "at, class, stream, position, source, offset, who, log.seq"
+_BEFORE = f"({_PLACE}) < (?, ?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = f"{_PLACE}, customer, control, body"
 _NAMED = msgspec.json.Decoder(list[str])
 _EVENT = msgspec.msgpack.Decoder(Event)

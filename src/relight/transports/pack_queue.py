@@ -20,7 +20,7 @@ from relight.transports.log_pack import Packed, Source, Span, decode_pack, decod
 Taken = Event | Control | DeadLetter
 #: Where a record stands in the log: instant (µs), class, stream, position, source partition, offset in the source, and
 #: a number that is never equal.
-LogPlace = tuple[int, int, str, int, int, int, int]
+LogPlace = tuple[int, int, str, int, int, int, *tuple[int, ...]]
 
 
 _GLOBAL, _OWN = 2 * Rank.GLOBAL, 2 * Rank.EVENT + 1
