@@ -247,8 +247,13 @@ def _part_facts(part: BoardPart) -> dict[str, object]:
 
 
 def measure_chart(one: Measure) -> object:
-    """Return the line of a measure over its periods; None where fewer than two have a value."""
-    points: Sequence[tuple[str, float | None]] = [(p.period.label, p.value) for p in one.series]
-    is_open = bool(one.series) and not one.series[-1].period.complete
+    """Return the line of a measure up to the period that its value is of; None where fewer than two have a value.
+
+    A period that has just begun holds a few days at most: its rate would say the opposite of the figure above it.
+    """
+    told = one.period
+    shown = [point for point in one.series if told is None or point.period.start <= told.start]
+    points: Sequence[tuple[str, float | None]] = [(point.period.label, point.value) for point in shown]
+    is_open = bool(shown) and not shown[-1].period.complete
     unit = (one.unit.value, one.currency)
     return line_chart(one.name, one.title, points, unit=unit, is_open=is_open)

@@ -259,7 +259,7 @@ TURKISH: Final = {
     "record_plan": "plan",
     "record_gap": "boşluk",
     "consent_to": "{topic} onayı",
-    "stay": "{period} başındaki {start} müşterinin {stayed} kadarı dönemin sonunda da müşteriydi: {rate}.",
+    "stay": "{period} başındaki {start} müşteriden {stayed} tanesi dönemin sonunda da müşteriydi: {rate}.",
     "stay_unsaid": (
         "Müşterilerin kalıp kalmadığı, config/measures.yaml birinin ne zaman kayıp sayıldığını (`left`"
         " ya da `lapsed_after`) söyleyince anlatılabilir. Her ölçünün neye gereksindiği:"

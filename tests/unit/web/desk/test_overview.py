@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from relight.config.measure_kinds import Unit
 from relight.metrics.measure import Measure, Point
 from relight.metrics.periods import Period
+from relight.web.desk.figure_pages import measure_chart
+from relight.web.desk.lines import Line
 from relight.web.desk.overview_page import overview_measures, previous_point, stay_facts
+from relight.web.desk.texts import TEXTS
 
 
 def period(label: str, number: int, *, complete: bool = True) -> Period:
@@ -62,3 +67,27 @@ def test_what_says_whether_customers_stay_comes_first() -> None:
     ]
     found = overview_measures([*others, measure("nps", None), RETENTION])
     assert [one.name for one in found] == ["retention_rate", "churn", "customers", "revenue", "orders", "aov"]
+
+
+def test_a_line_ends_with_the_period_that_its_figure_is_of() -> None:
+    """The running period is left out, so that the line's last value is the figure that stands beside it."""
+    line = measure_chart(RETENTION)
+    assert isinstance(line, Line)
+    assert (line.first, line.last, line.most, line.is_open) == (("2026-08", 77.0), ("2026-09", 80.5), 80.5, False)
+    assert line.path.startswith("M0.0 ")
+    assert line.path.count("L") == 1
+
+
+def test_a_line_of_the_running_period_alone_says_so() -> None:
+    """Where no period is full the figure is of the running one, and so is the line's end, marked as not over."""
+    earlier, running = RETENTION.series[1:]
+    open_earlier = replace(earlier, period=replace(earlier.period, complete=False))
+    line = measure_chart(replace(measure("retention_rate", 90.0, open_earlier, running), period=running.period))
+    assert isinstance(line, Line)
+    assert (line.last, line.is_open) == (("2026-10", 90.0), True)
+
+
+def test_who_stayed_is_an_exact_number_in_turkish() -> None:
+    """Counted people are not `about` so many, and no number carries a suffix, which would follow how it is read."""
+    told = TEXTS["tr"]["stay"].format(period="Haziran 2026", start="209", stayed="134", rate="%64,1")
+    assert told == "Haziran 2026 başındaki 209 müşteriden 134 tanesi dönemin sonunda da müşteriydi: %64,1."
