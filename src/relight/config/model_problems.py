@@ -156,9 +156,11 @@ class _Translator:
 
     def unknown_word(self, path: Path, detail: ErrorDetails) -> Problem:
         words = [w.strip("'") for w in str(detail.get("ctx", {}).get("expected", "")).replace(" or ", ", ").split(", ")]
-        found = self.node.at(path)
+        # A short form is its first key alone: `total: money` says `{type: money}`, so the word stands one step above.
+        at = path if self.node.at(path) is not None else path[:-1]
+        found = self.node.at(at)
         value = found.value if found is not None else None
-        shown = _quote(self.node, path)
+        shown = _quote(self.node, at)
         advice = suggest_words(value, words) if isinstance(value, str) else None
         message = f"{self.label(path)} cannot be {shown}"
         near = nearest_word(value, words) if isinstance(value, str) else None
