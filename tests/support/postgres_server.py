@@ -32,6 +32,20 @@ def find_binaries() -> Path | None:
     return installed[-1] if installed else None
 
 
+def _stat_of(pid: int) -> list[str]:
+    """Return the state and the parent of a process, and what else the kernel says of it; nothing if it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()
+
+
+def _children_of(pid: int) -> list[int]:
+    processes = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+    return [one for one in processes if _stat_of(one)[1:2] == [str(pid)]]
+
+
 class PostgresServer:
     """One server; `kill` and `start` model its death."""
 
@@ -90,10 +104,19 @@ class PostgresServer:
         return self._process.pid
 
     def kill(self) -> None:
-        """End the server as a crash would; `start` recovers it."""
+        """End the server as a crash would, with the processes of its connections; `start` recovers it."""
         assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)  # it starts no more of them meanwhile
+        children = _children_of(self._process.pid)
         self._process.kill()
+        for one in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
         self._process.wait()
+        deadline = time.monotonic() + START_SECONDS
+        # They are no children of ours, so that nothing says when they have ended but their state.
+        while any(_stat_of(one)[:1] not in ([], ["Z"]) for one in children) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -7,6 +7,7 @@ reached is a ServiceError (nothing of the transaction at hand was acknowledged),
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,9 @@ LOCK_MS_MAX = 20_000
 IDLE_TRANSACTION_MS_MAX = 30_000
 #: First key of the advisory lock of a store: the letters RLGT.
 LOCK_CLASS = 0x524C4754
+#: How long a store's lock is asked for: a server gives up that of a process that ended a moment after its end (s).
+LOCK_SECONDS = 2.0
+LOCK_ASK_SECONDS = 0.05
 _DISK_FULL = "53100"
 _CORRUPT = frozenset({"XX001", "XX002"})
 
@@ -131,14 +135,19 @@ class Connection:
             self._migrate()
 
     def _lock(self) -> None:
-        found = self.sql.execute(
-            "SELECT pg_try_advisory_lock(%s, hashtext(current_schema()))", (LOCK_CLASS,)
-        ).fetchone()
-        if found is None or not found[0]:
-            raise StoreError(
-                "the PostgreSQL store is in use by another engine",
-                help_text="one embedded engine runs on a store; stop that process, or use another schema",
-            )
+        until = time.monotonic() + LOCK_SECONDS
+        while True:
+            found = self.sql.execute(
+                "SELECT pg_try_advisory_lock(%s, hashtext(current_schema()))", (LOCK_CLASS,)
+            ).fetchone()
+            if found is not None and found[0]:
+                return
+            if time.monotonic() >= until:
+                raise StoreError(
+                    "the PostgreSQL store is in use by another engine",
+                    help_text="one embedded engine runs on a store; stop that process, or use another schema",
+                )
+            time.sleep(LOCK_ASK_SECONDS)
 
     def _migrate(self) -> None:
         """Bring the schema forward; several processes that start together do it one after the other."""
