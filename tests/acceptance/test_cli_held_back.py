@@ -8,13 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from relight.base.errors import StoreError
 from relight.base.instants import HOUR, MINUTE
 from relight.cli.main import cli, run_and_exit
+from relight.config.secret import Secret
+from relight.config.settings import StoreSettings
 from relight.messages.identity import occurrence_digest
 from relight.stores.inbox import Inbox, inbox_path
 from relight.stores.inbox_words import Word, word_entry
+from relight.stores.opening import open_inbox, open_inbox_to_read
+from relight.stores.postgres import PostgresStore
+from relight.stores.postgres_inbox import PostgresInbox
 from relight.stores.sqlite import SqliteStore
 from tests.faults.small_project import SECRET, T0, add, line, write_project
+from tests.support.postgres_server import PostgresServer
 
 RULES = {
     "gone": "trigger: {event: used}\nsend: hello\n",
@@ -95,3 +102,38 @@ def test_a_reader_who_has_just_unsubscribed_is_named_before_the_engine_starts(
     assert "ada did NOT get kept" in told
     said(capfd, "run")  # the log knows it now, and the mail waits still: the server was away a moment ago
     assert "reader has unsubscribed since" in said(capfd, "explain", "ada", "kept")
+
+
+def test_with_postgresql_too_a_reader_who_has_just_unsubscribed_is_named(
+    folder: Path, capfd: pytest.CaptureFixture[str], postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the inbox is a table of the server, `explain` reads there what no engine has read yet, and changes nothing."""
+    url = postgres.new_schema()
+    monkeypatch.setenv("DATABASE_URL", url)
+    config = folder / "config/default.yaml"
+    config.write_text(config.read_text().replace("{sqlite: data/relight.db}", '{postgres: "${DATABASE_URL}"}'))
+    with pytest.raises(SystemExit):
+        run_and_exit(cli, ["run"])  # the server is away: the mail of `kept` waits
+    capfd.readouterr()
+    assert "Not sent:" not in said(capfd, "explain", "ada", "kept")
+    with closing(PostgresStore.open(url, read_only=True)) as store:
+        (waiting,) = [one.message for one in store.messages() if one.message.rule == "kept"]
+    word = Word(kind="consent", subject=waiting.topic, detail={"given": False, "source": "link"})
+    with closing(PostgresInbox.open(url)) as inbox:
+        inbox.put([word_entry(word, received=T0 + HOUR, token=occurrence_digest(waiting.occurrence_key))])
+    assert "Not sent: it will not be sent: its reader has unsubscribed since" in said(capfd, "explain", "ada", "kept")
+    with closing(PostgresInbox.open(url)) as inbox:
+        assert [one.name for one in inbox.read_after(0)] == ["consent"]
+
+
+def test_what_is_opened_to_read_the_inbox_cannot_write(postgres: PostgresServer, tmp_path: Path) -> None:
+    """An inbox that is opened to be read makes no schema, puts nothing, and is None where a project has no file yet."""
+    settings = StoreSettings(postgres=Secret(postgres.new_schema()))
+    with pytest.raises(StoreError, match="no store of relight yet"):
+        open_inbox_to_read(settings, tmp_path)
+    open_inbox(settings, tmp_path).close()
+    inbox = open_inbox_to_read(settings, tmp_path)
+    assert inbox is not None
+    with closing(inbox), pytest.raises(StoreError, match="read-only"):
+        inbox.put([word_entry(Word(kind="pause", subject="kept"), received=T0)])
+    assert open_inbox_to_read(StoreSettings(), tmp_path) is None

@@ -108,16 +108,15 @@ def history_of_store(project: Project, customer: str) -> History:
 
 
 def _holds(project: Project, store: Store, statuses: Sequence[MessageStatus]) -> Mapping[str, Hold]:
-    """Return what keeps messages back, also by words beside the store of one machine that no engine has read yet."""
+    """Return what keeps messages back, also by words in the inbox that no engine has read yet."""
     from relight.engine.explain_holds import holds_of
-    from relight.stores.inbox import Inbox, inbox_path
-    from relight.stores.sqlite import SqliteStore
+    from relight.stores.opening import open_inbox_to_read
 
-    place = inbox_path(store.path) if isinstance(store, SqliteStore) else None
     now, delivery = time.time_ns() // 1_000, project.settings.delivery
-    if place is None or not place.is_file():
+    inbox = open_inbox_to_read(project.settings.store, project.folder)
+    if inbox is None:
         return holds_of(store, None, delivery, statuses, now)
-    with closing(Inbox.open(place)) as inbox:
+    with closing(inbox):
         return holds_of(store, inbox, delivery, statuses, now)
 
 

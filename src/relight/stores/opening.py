@@ -52,6 +52,19 @@ def inbox_name(settings: StoreSettings, folder: Path) -> str:
     return hash_bytes(str(place.resolve()).encode("utf-8", "surrogateescape"))
 
 
+def open_inbox_to_read(settings: StoreSettings, folder: Path) -> DurableInbox | None:
+    """Open a project's durable inbox to read its entries beside any engine; None where there is none yet.
+
+    Raises ServiceError where a server does not answer, StoreError where its database holds no store.
+    """
+    if settings.postgres is None:
+        place = inbox_path(folder / (settings.sqlite or SQLITE_DEFAULT))
+        return Inbox.open(place) if place.is_file() else None
+    from relight.stores.postgres_inbox import PostgresInbox  # noqa: PLC0415  # an extra
+
+    return PostgresInbox.open(settings.postgres.reveal(), read_only=True)
+
+
 def open_inbox(settings: StoreSettings, folder: Path) -> DurableInbox:
     """Open a project's durable inbox: in its PostgreSQL store, or the file beside its SQLite store.
 

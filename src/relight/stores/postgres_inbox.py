@@ -32,9 +32,12 @@ class PostgresInbox:
         self._is_broken = False
 
     @classmethod
-    def open(cls, url: str) -> PostgresInbox:
-        """Connect; raises ServiceError where the server does not answer."""
-        return cls(Connection(url))
+    def open(cls, url: str, *, read_only: bool = False) -> PostgresInbox:
+        """Connect; raises ServiceError where the server does not answer.
+
+        read_only: write nothing and leave the schema as it is, to read entries beside any engine.
+        """
+        return cls(Connection(url, read_only=read_only))
 
     def close(self) -> None:
         """Close the connection; twice is once."""
