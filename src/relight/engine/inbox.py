@@ -19,7 +19,6 @@ from relight.engine.replies import event_of_reply
 from relight.messages.addresses import address_hash
 from relight.stores.inbox_interface import InboxEntry, InboxKind, event_rows
 from relight.stores.inbox_words import Word, read_word
-from relight.streams.decode import make_dead_letter
 from relight.streams.envelope import Control, DeadLetter, Event
 from relight.streams.fields import SEGMENT_TYPES
 from relight.streams.refusals import RefusalError
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from relight.stores.inbox_interface import DurableInbox
     from relight.stores.interface import MessageStatus, Store
     from relight.streams.plan import StreamPlan
+    from relight.streams.refusals import Counts
     from relight.streams.surveys import Survey
 
 #: Name under which the store keeps the position of the last entry that was taken.
@@ -86,6 +86,11 @@ class InboxInput:
     _readers: dict[str, RecordReader] = field(default_factory=dict)
     #: An order to erase may stand before `place`: one was read, or nobody has looked since the start.
     _has_erased: bool = True
+
+    @property
+    def counts(self) -> Mapping[str, Counts]:
+        """Stream -> what became of its rows since the start."""
+        return {name: reader.counts for name, reader in self._readers.items()}
 
     def poll(self, earliest: int, latest: int, most: int, *, until_event: bool = False) -> Polled:
         """Return new entries as records in order of arrival: no further entry once there are `most` records.
@@ -158,7 +163,7 @@ class InboxInput:
             source = f"{source_of(entry)}#{number + 1}" if len(rows) > 1 else source_of(entry)
             place = entry.position * POSITIONS_PER_ENTRY + number
             found = reader.read(row, position=place, source=source, ingest_time=now)
-            records += found or _nobodys(plan, row, position=place, source=source, ingest_time=now)
+            records += found or _nobodys(reader, row, position=place, source=source, ingest_time=now)
         return records
 
 
@@ -174,13 +179,14 @@ _SENT = msgspec.json.Decoder(_Sent)
 
 
 def _nobodys(
-    plan: StreamPlan, row: bytes, *, position: int, source: str, ingest_time: int
+    reader: RecordReader, row: bytes, *, position: int, source: str, ingest_time: int
 ) -> Sequence[DeadLetter]:  # fmt: skip
     """Return the dead letter of a row that made no event, being undeclared or left out, and names nobody.
 
-    The client was told that it is parked; a function of the project's own may know better.
+    The client was told that it is parked; a function of the project's own may know better. The reader counts it as dead
+    besides, so that its dead letters are as many as the engine's.
     """
-    if plan.mapping is not None:
+    if reader.plan.mapping is not None:
         return ()
     try:
         sent = _SENT.decode(row)
@@ -189,7 +195,7 @@ def _nobodys(
     if sent.type not in SEGMENT_TYPES or sent.user or sent.anonymous:
         return ()
     refusal = RefusalError("missing-customer", "the record has no customer")
-    return [make_dead_letter(plan.name, row, refusal, position=position, source=source, ingest_time=ingest_time)]
+    return [reader.refuse(row, refusal, position, source, ingest_time)]
 
 
 def _unknown_command(entry: InboxEntry, _now: int) -> Sequence[InboxRecord]:

@@ -50,7 +50,7 @@ class RecordReader:
         """Return what one row gives; empty where it is filtered out or undeclared."""
         if type(body) is not bytes and isinstance(body, Unreadable):
             self.counts.rows += 1
-            return [self._dead(body.raw, body.refusal(), position, source, ingest_time)]
+            return [self.refuse(body.raw, body.refusal(), position, source, ingest_time)]
         if self._map is not None:
             return self._read_mapped(self._map, body, position=position, source=source, ingest_time=ingest_time)
         found = decode_record(
@@ -58,7 +58,7 @@ class RecordReader:
         )
         return [found] if isinstance(found, DeadLetter) else found or ()
 
-    def _dead(
+    def refuse(
         self,
         raw: bytes | Mapping[str, object],
         refusal: RefusalError,
@@ -66,6 +66,7 @@ class RecordReader:
         source: str,
         ingest_time: int | None,
     ) -> DeadLetter:
+        """Return the dead letter of a row, counted; ingest_time: when it arrived (µs), None for a finished file."""
         self.counts.dead[refusal.code] += 1
         return make_dead_letter(self.plan.name, raw, refusal, position=position, source=source, ingest_time=ingest_time)
 
@@ -83,7 +84,7 @@ class RecordReader:
             rows = call_map(row_map, parse_json(body) if isinstance(body, bytes) else body)
         except RefusalError as refusal:
             self.counts.rows += 1
-            return [self._dead(body, refusal, position, source, ingest_time)]
+            return [self.refuse(body, refusal, position, source, ingest_time)]
         if not rows:
             self.counts.rows += 1
             self.counts.filtered += 1
@@ -109,5 +110,5 @@ class RecordReader:
             except RefusalError:
                 same = RefusalError(letter.code, letter.reason)
                 self.counts.rows += 1
-                return [self._dead(letter.raw, same, letter.position, letter.source, ingest_time)]
+                return [self.refuse(letter.raw, same, letter.position, letter.source, ingest_time)]
         return self.read(body, position=letter.position, source=letter.source, ingest_time=ingest_time)

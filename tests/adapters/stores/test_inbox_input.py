@@ -87,7 +87,7 @@ def test_what_a_client_was_told_is_parked_is_a_dead_letter(
     read: InboxInput, sent: dict[str, object], is_dead: bool
 ) -> None:
     """A call of Segment's shape that names nobody is kept with its bytes though its event is not declared; one that names
-    somebody, or is of no such shape, is counted as undeclared as ever.
+    somebody, or is of no such shape, is counted as undeclared as ever. The stream counts its dead letters as they are.
     """
     body = json.dumps(sent)
     put(read, [body, row(2)])
@@ -95,6 +95,8 @@ def test_what_a_client_was_told_is_parked_is_a_dead_letter(
     dead = [(one.code, one.source, one.raw) for one in records if isinstance(one, DeadLetter)]
     assert dead == ([("missing-customer", "inbox:1#1", body.encode())] if is_dead else [])
     assert [one.id for one in records if isinstance(one, Event)] == ["e2"]
+    counts = read.counts["app"]
+    assert (counts.rows, counts.events, counts.dead) == (2, 1, {"missing-customer": 1} if is_dead else {})
 
 
 def test_the_answer_and_the_dead_letters_name_the_same_items(read: InboxInput) -> None:
