@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two plain lines.
 PLAIN_SECONDS = 5.0
+#: Seconds for which what is said stands before it is asked for again: an answer may be counted in a store.
+TOLD_SECONDS = 1.0
 
 
 class Progress:
@@ -33,6 +36,8 @@ class Progress:
         self._began = self._last = time.monotonic()
         #: What the last plain line said: who waits for events for hours says nothing anew.
         self._said: tuple[int, str] | None = None
+        #: What was answered last, and when (s of this process).
+        self._answer: tuple[float, str] | None = None
 
     @property
     def seconds(self) -> float:
@@ -69,16 +74,26 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, done: int, told: str = "") -> None:
-        """Note how many are done, and what to say beside it."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, told=told)
-            return
+    def update(self, done: int, told: str | Callable[[], str] = "") -> None:
+        """Note how many are done, and what to say beside it: asked for where a line is drawn, once in TOLD_SECONDS."""
         now = time.monotonic()
-        if now - self._last >= self._every and (done, told) != self._said:
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, told=self._asked(told, now))
+            return
+        if now - self._last < self._every:
+            return
+        told = self._asked(told, now)
+        if (done, told) != self._said:
             self._last, self._said = now, (done, told)
             share = f" ({done / self._total:.0%})" if self._total else ""
             click.echo(f"  {done:,} {self._unit}{share}, {told + ', ' if told else ''}{self.seconds:.0f} s", err=True)
+
+    def _asked(self, told: str | Callable[[], str], now: float) -> str:
+        if isinstance(told, str):
+            return told
+        if self._answer is None or now - self._answer[0] >= TOLD_SECONDS:
+            self._answer = (now, told())
+        return self._answer[1]
 
 
 def is_terminal() -> bool:

@@ -124,7 +124,7 @@ def carry_out(
             stack.enter_context(progress)
 
         def show(done: RunProgress) -> None:
-            progress.update(done.events + done.duplicates + done.dead, told_of(done, zone))
+            progress.update(done.events + done.duplicates + done.dead, lambda: told_of(done, zone))
 
         return run_project(
             project.loaded,
@@ -144,7 +144,7 @@ def told_of(done: RunProgress, zone: str) -> str:
     from relight.base.instants import to_local
 
     day = to_local(done.reached, zone).strftime("%d %b %Y")
-    why = done.trouble or done.held
+    why = done.trouble or done.held()
     waits = f"; mails wait: {why}" if why else ""
     return f"time is at {day}, {count_of(done.handed_over, 'mail')} handed over{waits}"
 

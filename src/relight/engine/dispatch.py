@@ -145,6 +145,7 @@ class Dispatcher:
 
     def _room(self, now: int) -> int:
         """Return how many messages may be claimed now; says in `wait_until` when there is room again."""
+        self.limit = ""
         room = self.circuit.room(now, self.transport.batch_max)
         if room == 0:
             self.wait_until = self.circuit.open_until

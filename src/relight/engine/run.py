@@ -328,7 +328,7 @@ class _Run:
             handed_over=self.summary.handed_over,
             reached=done.reached,
             trouble=self.sending.trouble,
-            held=self.sending.held,
+            held=lambda: self.sending.held,
         )
 
     def _sum_up(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,8 +25,9 @@ class RunProgress:
     reached: int
     #: Why nothing leaves now: the provider is down, settings are wrong, the volume guard stopped; empty while it does.
     trouble: str = ""
-    #: How many decided mails wait and which limit holds them, the warm-up or the rate; empty where none does.
-    held: str = ""
+    #: Tells how many decided mails are due and which limit holds them, the warm-up or the rate; empty where none does.
+    #: It counts in the store: ask where the line is drawn, not after each batch.
+    held: Callable[[], str] = str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class RunSummary:
     version: str = ""
     #: Why nothing leaves, where our settings are wrong.
     trouble: str = ""
-    #: How many decided mails wait and which limit holds them; empty where none does.
+    #: How many decided mails are due and which limit holds them; empty where none does.
     held: str = ""
     #: Mails that did not leave: past their time, or stopped after the gate (suppressed, paused, consent withdrawn).
     expired: int = 0

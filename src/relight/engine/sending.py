@@ -79,8 +79,13 @@ class Sending:
 
     @property
     def held(self) -> str:
-        """How many decided mails wait while a limit lets nothing leave, and which; empty while none does."""
-        waiting = self.store.pending_count() if self.dispatcher.limit else 0
+        """How many decided mails are due while a limit lets nothing leave, and which; empty while none does.
+
+        It counts them in the store: ask where somebody reads it.
+        """
+        if not self.dispatcher.limit:
+            return ""
+        waiting = self.store.due_count(self._time(self.engine.progress.reached))
         return f"{waiting:,} decided, {self.dispatcher.limit}" if waiting else ""
 
     def begin(self, recorded_now: int) -> None:

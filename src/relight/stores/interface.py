@@ -294,6 +294,9 @@ class Store(Listing, Protocol):
     def pending_count(self) -> int:
         """Return how many messages wait or are being sent."""
 
+    def due_count(self, now: int) -> int:
+        """Return how many messages wait whose time has come at `now` (µs)."""
+
     def handed_over(self, since: int) -> list[tuple[int, int]]:
         """Return (minute, messages) since an instant (µs): those accepted or unknown, by whole minutes of UTC."""
 

@@ -299,6 +299,9 @@ class MemoryStore(MemoryCodes, MemoryListing):
     def pending_count(self) -> int:
         return sum(one.state in {MessageState.PENDING, MessageState.SENDING} for one in self._outbox.values())
 
+    def due_count(self, now: int) -> int:
+        return sum(one.state is MessageState.PENDING and one.due <= now for one in self._outbox.values())
+
     def handed_over(self, since: int) -> list[tuple[int, int]]:
         left = [a for a in self._attempts if a.at >= since and a.state in HANDED_OVER]
         counts = Counter(a.at - a.at % MINUTE for a in left if a.cause is not MessageCause.LEASE_RAN_OUT)

@@ -307,6 +307,11 @@ class PostgresStore(PostgresCodes, PostgresListing, PostgresErasure):
             row = cursor.execute("SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')").fetchone()
         return int(row[0])
 
+    def due_count(self, now: int) -> int:
+        with self._connection.reading() as cursor:
+            row = cursor.execute("SELECT count(*) FROM outbox WHERE state = 'pending' AND due <= %s", (now,)).fetchone()
+        return int(row[0])
+
     def handed_over(self, since: int) -> list[tuple[int, int]]:
         with self._connection.reading() as cursor:
             return postgres_outbox.handed_over(cursor, since)

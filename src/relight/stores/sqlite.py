@@ -310,11 +310,11 @@ class SqliteStore(SqliteCodes, SqliteListing, SqliteErasure):
 
     def pending_count(self) -> int:
         with self._connection.reading() as cursor:
-            row = cursor.execute(
-                "SELECT (SELECT count(*) FROM outbox WHERE state = 'pending')"
-                " + (SELECT count(*) FROM outbox WHERE state = 'sending')"
-            ).fetchone()
-        return int(row[0])
+            return sqlite_outbox.pending_count(cursor)
+
+    def due_count(self, now: int) -> int:
+        with self._connection.reading() as cursor:
+            return sqlite_outbox.due_count(cursor, now)
 
     def handed_over(self, since: int) -> list[tuple[int, int]]:
         with self._connection.reading() as cursor:

@@ -60,6 +60,21 @@ def insert_messages(cursor: sqlite3.Cursor, messages: Iterable[OutboxMessage]) -
     )
 
 
+def pending_count(cursor: sqlite3.Cursor) -> int:
+    """Return how many messages wait or are being sent."""
+    row = cursor.execute(
+        "SELECT (SELECT count(*) FROM outbox WHERE state = 'pending')"
+        " + (SELECT count(*) FROM outbox WHERE state = 'sending')"
+    ).fetchone()
+    return int(row[0])
+
+
+def due_count(cursor: sqlite3.Cursor, now: int) -> int:
+    """Return how many messages wait whose time has come at `now` (µs)."""
+    row = cursor.execute("SELECT count(*) FROM outbox WHERE state = 'pending' AND due <= ?", (now,)).fetchone()
+    return int(row[0])
+
+
 def due_messages(cursor: sqlite3.Cursor, now: int, limit: int) -> list[Due]:
     """Return up to `limit` messages that are due, in the order of their time."""
     rows = cursor.execute(

@@ -233,6 +233,13 @@ class StoreConformance(abc.ABC):
         assert store.message_counts() == {MessageState.PENDING: 1, MessageState.SENDING: 1}
         assert store.pending_count() == 2
 
+    def test_what_is_due_is_counted(self, store: Store) -> None:
+        """A message that waits counts once its time has come, and no longer once it is being sent."""
+        store.append(Batch(outbox=[make_message(1, scheduled=T0 + 1), make_message(2), make_message(3)]))
+        assert [store.due_count(at) for at in (T0 - 1, T0, T0 + 1)] == [0, 2, 3]
+        store.claim(T0, 1, owner="sender", lease=MINUTE)
+        assert [store.due_count(at) for at in (T0, T0 + 1)] == [1, 2]
+
     def test_claims_come_in_order_and_within_the_limit(self, store: Store) -> None:
         """What is due longest is claimed first."""
         store.append(Batch(outbox=[make_message(i, scheduled=T0 - i) for i in range(4)]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -271,6 +272,29 @@ def test_the_limit_that_holds_mails_is_named_while_it_does() -> None:
     provider.now = T0 + DAY
     one.drain(provider.now)
     assert (len(provider.taken), store.pending_count(), one.limit) == (5, 0, "")
+
+
+def test_a_limit_is_not_named_where_something_else_holds_the_mails(tmp_path: Path) -> None:
+    """Once the provider is down or the volume guard has stopped, the rate that held mails a moment before is named no
+    longer.
+    """
+    with closing(SqliteStore.open(tmp_path / "relight.db")) as store:
+        provider = Provider()
+        fill(store, 5)
+        one = sender(store, provider, pace=Pace(settings=PaceSettings(rate=2.0)))
+        one.drain(T0)
+        assert one.limit == "the rate lets 2 a second leave"
+        one.circuit.hold(T0, "no connection", MINUTE)
+        one.drain(T0)
+        assert (one.limit, one.trouble) == ("", "no connection")
+        one.circuit.succeed()
+        one.drain(T0)
+        assert one.limit == "the rate lets 2 a second leave"
+        one.guard = VolumeGuard.open(store, 2, T0)
+        one.guard.trip(store, T0)
+        one.drain(T0)
+        assert one.limit == ""
+        assert "volume guard" in one.trouble
 
 
 def test_settled_messages_are_shed_after_a_month() -> None:
