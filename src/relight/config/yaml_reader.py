@@ -262,6 +262,11 @@ def _syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Proble
     shown = lines[line]
     if "'\\t'" in said or "\t" in shown[: len(shown) - len(shown.lstrip())]:
         said, advice = "a tab indents this line; YAML wants spaces", "replace the tab by spaces"
+    elif _NO_MAPPING_HERE in said and not _KEY.search(shown[:column]):
+        # The only ': ' of its line: the parser took the line for the next one of the text above.
+        indent = len(shown) - len(shown.lstrip())
+        column = indent or column
+        said, advice = _TOO_DEEP if indent else _NO_KEY
     else:
         known = next((words for found, words in _SYNTAX.items() if found in said), None)
         said, advice = known or (said, ADVICE["yaml-syntax"])
@@ -272,9 +277,16 @@ def _syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Proble
     return Problem(code="yaml-syntax", message=said, place=place, help=advice, other=other)
 
 
+_KEY = re.compile(r":\s")
+_NO_MAPPING_HERE = "mapping values are not allowed"
+_NO_KEY = ("a key without ':' stands before this", "write 'key: value'")
+_TOO_DEEP = (
+    "this line is indented more than the one before it that it belongs beside",
+    "check the indentation; a text of several lines is put in quotes where it contains ': '",
+)
 #: What libyaml says, and what people can do with.
 _SYNTAX = {
-    "mapping values are not allowed": (
+    _NO_MAPPING_HERE: (
         "a second ': ' on this line is not understood",
         "put the text in quotes where it contains ': ', or begin a new line",
     ),
@@ -294,7 +306,7 @@ _SYNTAX = {
         "this '[' is not closed where it should be",
         "separate items by ',' and end with ']'",
     ),
-    "could not find expected ':'": ("a key without ':' stands before this", "write 'key: value'"),
+    "could not find expected ':'": _NO_KEY,
     "found unexpected end of stream": ("a quote is not closed before the end of the file", "add the closing quote"),
     "found unknown escape character": (
         "this is no escape that YAML knows",

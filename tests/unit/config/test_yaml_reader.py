@@ -114,6 +114,29 @@ def test_refusals(text: str, code: str) -> None:
         assert node is None
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ("audience: x == 1\n send: winback\n", "f.yaml:2:2", "this line is indented more"),
+        ("traits:\n  email: email\n   first_name: text\n", "f.yaml:3:4", "this line is indented more"),
+        ("name: x\n  trigger: {event: a}\n", "f.yaml:2:3", "this line is indented more"),
+        ("a:\n  - b: c\n     d: e\n", "f.yaml:3:6", "this line is indented more"),
+        ("a: x\n  and y\n  b: z\n", "f.yaml:3:3", "this line is indented more"),
+        ("a: x\n  b: c: d\n", "f.yaml:2:3", "this line is indented more"),
+        ("a: f(x, by: y)\n b: c\n", "f.yaml:2:2", "this line is indented more"),
+        ("a: b: c\n", "f.yaml:1:5", "a second ': ' on this line"),
+        ("a:\n  b: c: d\n", "f.yaml:2:7", "a second ': ' on this line"),
+        ("foo\nbar: baz\n", "f.yaml:2:4", "a key without ':' stands before this"),
+    ],
+)
+def test_a_line_indented_too_far_is_told_as_that(text: str, place: str, said: str) -> None:
+    """A key that is indented too far is told at its first character; a second ': ' only where its line has two."""
+    _, (problem,) = read_yaml(text, "f.yaml")
+    assert (problem.code, str(problem.place)) == ("yaml-syntax", place)
+    assert problem.message.startswith(said)
+    assert ("check the indentation" in (problem.help or "")) is said.startswith("this line is indented")
+
+
 def test_alias_is_refused() -> None:
     """An alias is refused where it stands, so nothing can be blown up by repetition."""
     assert codes("a: &x [1]\nb: [*x, *x]\n") == ["anchor", "alias"]
