@@ -50,8 +50,8 @@ class ClusterStore(PostgresStore):
     _told: list[tuple[int, Record]]
     _everything: LogCopy | None = None
     _reader: PackReader | None = None
-    #: Number of the last record of the log, when it was read to its end -> the instant that was (µs).
-    _ends: dict[int, int]
+    #: Number of the last record of the log, when it was read to its end -> the instant that was (µs), plan in force.
+    _ends: dict[int, tuple[int, str]]
     _past: Past | None = None
     _past_of: str = ""
     _past_reached: int = INSTANT_MIN
@@ -107,15 +107,16 @@ class ClusterStore(PostgresStore):
         if self._everything is None:
             self._reader = PackReader(self._kafka, self._project)
             self._everything = LogCopy(self._reader, self._kafka.partitions)
-        number, since = (after, self._ends[after]) if after in self._ends else (0, INSTANT_MIN)
+        number, (since, plan) = (after, self._ends[after]) if after in self._ends else (0, (INSTANT_MIN, ""))
         made = read_all_made(self._connection, since, until)
         # What a worker made at an instant came before what the topic has of it.
         log = heapq.merge(made, self._everything.between(since, until), key=attrgetter("ingest_time"))
-        for record in _said_once(log):
+        for record in _said_once(log, plan):
             number += 1
+            plan = _plan_named(record) or plan
             if number > after:
                 yield number, record
-        self._ends[number] = until
+        self._ends[number] = (until, plan)
 
     def owners(self) -> list[tuple[int, int, str]]:
         """Return (partition, instant it has come to in µs, process that decides on it) of each partition."""
@@ -206,12 +207,19 @@ class _LogsOfFew:
             copy.close()
 
 
-def _said_once(records: Iterator[Record]) -> Iterator[Record]:
-    """Leave out a plan record that names the plan in force: a router that was killed may have said it twice."""
-    plan = ""
+def _said_once(records: Iterator[Record], plan: str = "") -> Iterator[Record]:
+    """Leave out a plan record that names the plan in force: a router that was killed may have said it twice.
+
+    plan: version in force before the first record; empty for none.
+    """
     for record in records:
-        if isinstance(record, Control) and record.kind == "plan":
-            if record.subject == plan:
-                continue
-            plan = record.subject
+        named = _plan_named(record)
+        if named and named == plan:
+            continue
+        plan = named or plan
         yield record
+
+
+def _plan_named(record: Record) -> str:
+    """Return the version that a plan record names; empty for any other record."""
+    return record.subject if isinstance(record, Control) and record.kind == "plan" else ""

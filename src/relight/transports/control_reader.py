@@ -26,11 +26,13 @@ class ControlReader:
         self._kafka, self._topic = kafka, control_topic(project)
         self._consumer: Any = None
         self._state = SourceState(source=(CONTROL_SOURCE, 0), reader=None, live=True, first=0, next=0)
+        #: What was read and not handed over yet: a fault may come between two polls.
+        self._found: list[tuple[int, Control | Event]] = []
 
     def read_on(self) -> list[tuple[int, Control | Event]]:
         """Return (offset, record) of everything that is new since the last call, in order.
 
-        Raises ServiceError where the broker does not bring it.
+        Raises ServiceError where the broker does not bring it all; what it brought comes with the next call.
         """
         from kafka.errors import KafkaError
 
@@ -51,17 +53,18 @@ class ControlReader:
             self._consumer.assign([place])
             self._consumer.seek(place, self._state.next)
         end = self._consumer.end_offsets([place])[place]
-        found: list[tuple[int, Control | Event]] = []
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self._state.next < end:
             records = self._consumer.poll(timeout_ms=POLL_MS).get(place, [])
             # What the control topic has is our own: there are no dead letters among it.
-            found += [(offset, one) for offset, one in self._state.read(records) if isinstance(one, Control | Event)]
+            brought = self._state.read(records)
+            self._found += [(offset, one) for offset, one in brought if isinstance(one, Control | Event)]
             if records:
                 deadline = time.monotonic() + PATIENCE_SECONDS
             elif time.monotonic() > deadline:
                 self.close()
                 raise ServiceError(f"topic {self._topic} is not brought up to {end}", help_text="look at the brokers")
+        found, self._found = self._found, []
         return found
 
     def close(self) -> None:

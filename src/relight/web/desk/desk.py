@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from relight.base.errors import RelightError, StoreError
+from relight.base.errors import RelightError, ServiceError, StoreError
 from relight.stores.listing import EPOCH_ORDINAL, utc_ordinal
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Desk:
                 if self.everybody.erasures != before:
                     self.figures.forget()
                 return ask(self._store)
-            except OSError as error:
+            except (OSError, ServiceError) as error:
+                # A server that is away is no fault of ours: who looks is told to try again.
                 self._close()
                 raise StoreError(f"the store cannot be read: {error}") from error
             except RelightError:

@@ -5,11 +5,14 @@ Suppressions of other people's addresses are left out of a fold: they decide not
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import logging
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from relight.base.errors import RelightError
+from relight.base.errors import RelightError, ServiceError
+from relight.engine.customer_past import AsksElsewhere
 from relight.engine.plan_versions import plan_of_version
 from relight.stores.erasure import CAUSE
 from relight.streams.envelope import Control
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 #: What stands for all rules in a pause.
 ALL = "*"
+#: How long a log elsewhere is left alone after it did not answer (s): each question waits, and with it every page.
+ASK_AGAIN_SECONDS = 60.0
+_log = logging.getLogger("relight.web")
 _Placed = tuple[int, "Record"]
 
 
@@ -30,9 +36,14 @@ class Everybody:
 
     #: The plan of the folder.
     plan: Plan
+    #: A clock that only goes forward (s).
+    seconds: Callable[[], float] = time.monotonic
     #: Position of the last record, and of the whole log when it was read.
     _position: int = 0
     _last: int = 0
+    #: The log was read to its end once, and when it may be asked again after it did not answer (s).
+    _is_known: bool = False
+    _ask_again: float = 0.0
     _records: list[_Placed] = field(default_factory=list)
     #: Hash of an address -> what was said of it.
     _suppressions: dict[str, list[_Placed]] = field(default_factory=dict)
@@ -43,14 +54,37 @@ class Everybody:
     _plans: dict[str, Plan | None] = field(default_factory=dict)
 
     def read_store(self, store: Store) -> None:
-        """Read what is new."""
+        """Read what is new; where a log elsewhere does not answer, what was known stays.
+
+        Raises ServiceError where nothing is known yet, or where the store itself does not answer.
+        """
         last = store.last_position()
         if last < self._last:  # another store stands there
             self._position, self._records, self._suppressions, self._paused = 0, [], {}, set()
+            self._is_known = False
+        if isinstance(store, AsksElsewhere):
+            self._read_elsewhere(store)
+        else:
+            self._read_on(store)
+        self._is_known, self._last = True, last
+
+    def _read_on(self, store: Store) -> None:
         for position, record in store.global_log(after=self._position):
             self._take(store, position, record)
             self._position = position
-        self._last = last
+
+    def _read_elsewhere(self, store: Store) -> None:
+        if self.seconds() < self._ask_again:
+            if not self._is_known:
+                raise ServiceError("the log that is elsewhere did not answer a moment ago")
+            return
+        try:
+            self._read_on(store)
+        except ServiceError as error:
+            self._ask_again = self.seconds() + ASK_AGAIN_SECONDS
+            if not self._is_known:
+                raise
+            _log.warning("pages show pauses and plans as last known: %s", error)
 
     def _take(self, store: Store, position: int, record: Record) -> None:
         if isinstance(record, Control) and record.kind == "suppression":

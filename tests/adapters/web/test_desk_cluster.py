@@ -1,0 +1,111 @@
+"""The desk of a cluster while its servers are away: pages wait once, are told to try again, and never say "our fault"."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from relight.base.errors import StoreError
+from relight.config.loader import load_project
+from relight.engine.asking import open_to_ask
+from relight.stores.interface import Store
+from relight.stores.postgres import PostgresStore
+from relight.streams.envelope import Control
+from relight.web.desk.desk import Desk
+from relight.web.desk.everybody import ASK_AGAIN_SECONDS, Everybody
+from relight.web.desk.figures import Figures
+from relight.web.desk.tested import RuleTests
+from tests.faults.small_project import QUIET, SECRET, write_project
+from tests.support.postgres_server import PostgresServer
+from tests.support.told_topics import Topics, on_cluster, told_topics
+
+
+@dataclass(slots=True)
+class Asked:
+    """A desk, its topics, and its clock (s)."""
+
+    desk: Desk
+    topics: Topics
+    now: float = 1_000.0
+
+    def paused(self) -> list[str]:
+        return self.desk.ask(lambda _: sorted(self.desk.everybody.paused()))
+
+    def tell(self, kind: str, rule: str) -> None:
+        assert kind in {"pause", "resume"}
+        self.topics.tell(self.desk.settings.project, Control(kind=kind, ingest_time=0, subject=rule))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, postgres: PostgresServer, tmp_path: Path) -> Iterator[Asked]:
+    project = load_project(write_project(tmp_path, {"quiet": QUIET}), env={"LINK_SECRET": SECRET})
+    assert project.plan is not None
+    assert project.settings is not None
+    settings = on_cluster(project.settings, postgres.new_schema())
+    assert settings.store.postgres is not None
+    PostgresStore.open(settings.store.postgres.reveal()).close()  # a worker makes the tables
+    found: list[Asked] = []
+
+    def opened() -> Store:
+        return open_to_ask(settings, tmp_path)
+
+    desk = Desk(
+        loaded=project, plan=project.plan, settings=settings, folder=tmp_path, audit=tmp_path / "audit.ndjson",
+        open_store=opened, inbox=None, clock=lambda: 0, secret=secrets.token_bytes(8),  # type: ignore[arg-type]  # nothing is ordered
+        figures=Figures(measure_plan=None, plan=project.plan, open_store=opened, seconds=time.monotonic),
+        rule_tests=RuleTests(project, tmp_path, seconds=time.monotonic),
+        everybody=Everybody(plan=project.plan, seconds=lambda: found[0].now),
+    )  # fmt: skip
+    found.append(Asked(desk, told_topics(monkeypatch)))
+    yield found[0]
+    desk.close()
+
+
+def test_brokers_that_are_away_are_no_fault_of_ours(asked: Asked) -> None:
+    """Where nothing was read yet a page ends with StoreError, which is answered 503, and only the first one connects."""
+    asked.topics.away = True
+    for _ in range(3):
+        with pytest.raises(StoreError, match="the store cannot be read: "):
+            asked.paused()
+    assert asked.topics.tries == 1
+    asked.topics.away = False
+    asked.tell("pause", "quiet")
+    asked.now += ASK_AGAIN_SECONDS
+    assert asked.paused() == ["quiet"]
+
+
+def test_what_was_known_stays_while_brokers_are_away(asked: Asked) -> None:
+    """Pages go on with the last known pauses, try the brokers once in ASK_AGAIN_SECONDS, and then miss nothing."""
+    asked.tell("pause", "quiet")
+    asked.tell("pause", "other")
+    assert asked.paused() == ["other", "quiet"]
+    for rule in ("third", "fourth", "fifth"):
+        asked.tell("pause", rule)
+    asked.topics.polls = 1
+    assert [asked.paused() for _ in range(3)] == [["other", "quiet"]] * 3
+    tries = asked.topics.tries
+    asked.now += ASK_AGAIN_SECONDS - 1
+    assert asked.paused() == ["other", "quiet"]
+    assert asked.topics.tries == tries
+    asked.now += 1
+    asked.topics.away = False
+    asked.tell("resume", "other")
+    assert asked.paused() == ["fifth", "fourth", "quiet", "third"]
+
+
+def test_a_database_that_is_away_is_no_fault_of_ours(asked: Asked, postgres: PostgresServer) -> None:
+    """A page that PostgreSQL cannot answer ends with StoreError, and the next one finds the server that came back."""
+    asked.tell("pause", "quiet")
+    assert asked.paused() == ["quiet"]
+    postgres.kill()
+    try:
+        with pytest.raises(StoreError, match="the store cannot be read: "):
+            asked.paused()
+    finally:
+        postgres.start()
+    assert asked.paused() == ["quiet"]
