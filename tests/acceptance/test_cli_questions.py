@@ -123,6 +123,42 @@ def test_dead_letters_are_read_again(new_project: Path, tmp_path: Path) -> None:
     told = relight_json("dead-letters", "replay", cwd=project)
     assert (told["replayed"], told["events"], told["left"]) == (1, 1, 0)
     assert relight("dead-letters", "list", cwd=project).stdout == "no dead letters\n"
+    assert "the store follows this version" in relight("plan", cwd=project).stdout
+    edit(project / "rules/winback_30d.yaml", "name: ", "owner: Deniz\nname: ")
+    assert [change["name"] for change in relight_json("plan", cwd=project)["changes"]] == ["winback_30d"]
+
+
+def test_reading_letters_again_puts_nothing_in_force_that_waits(new_project: Path, tmp_path: Path) -> None:
+    """An edited folder that `needs_apply` keeps back, and one that was rolled back, wait through `dead-letters replay` as
+    through `run`: it says so, reads by the version in force, and once applied the mended stream reads the letter.
+    """
+    project = copy_project(new_project, tmp_path / "shop")
+    edit(project / "config/default.yaml", "store:", "plan: {needs_apply: true}\n\nstore:")
+    edit(
+        project / "streams/shop.yaml", "order_id: text\n      title", "order_id: text\n      gift: boolean\n      title"
+    )
+    letter = '{"id": "%s", "event": "order_placed", "customer": "b1", "gift": "x", "at": "2026-06-20T10:00:00Z"}\n'
+    with (project / "events.ndjson").open("a", encoding="utf-8") as file:
+        file.write(letter % "g1" + letter % "g2")
+    first = relight_json("run", cwd=project)["version"]
+    edit(project / "streams/shop.yaml", "gift: boolean", "gift: text")
+    edit(project / "rules/winback_30d.yaml", "name: ", "owner: Deniz\nname: ")
+
+    def replay_that_waits(number: str) -> str:
+        done = relight("dead-letters", "replay", number, cwd=project, code=1)
+        assert f"The folder differs from version {first[:8]}, which stays in force:\n" in done.stderr
+        assert "The folder's streams are not in force yet: `relight apply` first" in done.stderr
+        assert "1 still cannot be read" in done.stdout
+        assert [c["name"] for c in relight_json("plan", cwd=project)["changes"] if c["name"] == "winback_30d"]
+        assert relight_json("run", cwd=project)["version"] == first
+        return done.stderr
+
+    one, two = (str(found["number"]) for found in relight_json("dead-letters", "list", cwd=project)["letters"])
+    replay_that_waits(one)
+    relight("apply", "--yes", cwd=project)
+    assert relight_json("dead-letters", "replay", one, cwd=project)["replayed"] == 1
+    relight("rollback", "--yes", cwd=project)
+    assert "It was rolled back" in replay_that_waits(two)
 
 
 def test_completion_is_valid_shell(run_project: Path, tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ import click
 from relight.base.errors import ServiceError, UsageError
 from relight.cli.exit_codes import ExitCode
 from relight.cli.orders import engine_runs, put_entries, was_read
-from relight.cli.output import count_of, say, say_json, table
+from relight.cli.output import count_of, note, say, say_json, table
 from relight.cli.project import Project, day_maker_of, open_project, project_options
 
 if TYPE_CHECKING:
+    from relight.config.loader import LoadedProject
+    from relight.engine.engine import Engine
     from relight.stores.interface import Store, StoredLetter
 
 #: Letters that `list` tells one by one, unless told otherwise.
@@ -160,7 +162,7 @@ def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> t
     from relight.engine.daily import days_of
     from relight.engine.engine import Engine
     from relight.engine.operator_commands import read_letters_again
-    from relight.engine.plan_versions import known_plans
+    from relight.engine.plan_versions import keep_plan, known_plans
     from relight.stores.opening import open_store
 
     if not project.has_store:
@@ -172,15 +174,19 @@ def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> t
             return 0, [], 0
         engine = Engine(store)
         engine.recover(known_plans(store, project.plan))
-        engine.days = days_of(project.plan, day_maker_of(project.loaded))
-        grows = any(not s.source.is_finished for s in project.loaded.streams.values())
+        loaded = _decided_by(project, engine, store)
+        assert loaded.plan is not None
+        engine.days = days_of(loaded.plan, day_maker_of(loaded))
+        grows = any(not s.source.is_finished for s in loaded.streams.values())
         now = max(store.reached() or 0, wall_clock() if grows else 0)
-        engine.follow_plan(project.plan, now)
+        if loaded is project.loaded:
+            keep_plan(store, loaded, loaded.plan)  # a later start and `plan` compile what the log names
+            engine.follow_plan(loaded.plan, now)
         taken, events = 0, 0
         left: list[tuple[int, str]] = []
         for start in range(0, len(letters), REPLAY_BATCH):
             part = letters[start : start + REPLAY_BATCH]
-            again = read_letters_again(part, project.loaded.streams, project.folder, now)
+            again = read_letters_again(part, loaded.streams, project.folder, now)
             engine.take(again.records, reached=now)
             store.mark_replayed(again.good, wall_clock())
             taken, events, left = taken + len(again.good), events + len(again.records), left + again.bad
@@ -188,6 +194,26 @@ def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> t
         return taken, left, events
     finally:
         store.close()
+
+
+def _decided_by(project: Project, engine: Engine, store: Store) -> LoadedProject:
+    """Return the folder where it is in force or comes into force now, as with a run; else the version in force.
+
+    Says on standard error which it is where they differ. Raises ProjectError where the version in force cannot be
+    compiled any more.
+    """
+    from relight.cli.version_note import note_version
+    from relight.engine.plan_commands import stream_sources
+    from relight.engine.plan_versions import hold_of, project_of_version
+
+    note_version(project)
+    in_force = "" if engine.plan is None else engine.plan.version
+    if not hold_of(store, in_force, project.plan.version, needs_apply=project.settings.needs_apply).stands:
+        return project.loaded
+    loaded = project_of_version(store, in_force)
+    if stream_sources(loaded.sources) != stream_sources(project.loaded.sources):
+        note("The folder's streams are not in force yet: `relight apply` first, then `relight dead-letters replay`.")
+    return loaded
 
 
 def _wanted(store: Store, numbers: tuple[int, ...], stream: str | None) -> list[StoredLetter]:

@@ -24,7 +24,7 @@ def note_version(found: Project) -> None:
     """
     from relight.cli.plan import change_lines
     from relight.cli.planning import has_store, version_in_force
-    from relight.engine.plan_versions import is_rolled_back, kept_sources
+    from relight.engine.plan_versions import hold_of, kept_sources
     from relight.simulate.forecast.difference import compare_sources
 
     if not has_store(found):
@@ -36,20 +36,20 @@ def note_version(found: Project) -> None:
             base = version_in_force(store)
             if base in ("", found.plan.version):
                 return
-            rolled_back = is_rolled_back(store, found.plan.version)
+            hold = hold_of(store, base, found.plan.version, needs_apply=found.settings.needs_apply)
             before = kept_sources(store, base) or {}
     except StoreError:
         return  # an older form, which the engine is about to upgrade, or one that it will refuse with the reason
     old, new = base[:VERSION_SHOWN], found.plan.version[:VERSION_SHOWN]
-    if rolled_back or found.settings.needs_apply:
+    if hold.stands:
         note(f"The folder differs from version {old}, which stays in force:")
     else:
         note(f"The folder has changed: version {new} comes into force now, after {old}:")
     for line in change_lines(compare_sources(before, found.loaded.sources)):
         note(line)
-    if rolled_back:
+    if hold.rolled_back:
         note("It was rolled back. See whom it touches with `relight plan`; `relight apply` puts it in force.")
-    elif found.settings.needs_apply:
+    elif hold.unapplied:
         note("`plan: {needs_apply: true}` says so. See whom it touches with `relight plan`, then `relight apply`.")
     else:
         note("No rule test was asked. `relight rollback` takes it back; `plan: {needs_apply: true}` waits for `apply`.")

@@ -123,7 +123,7 @@ def needs_restart(running: LoadedProject, new: LoadedProject) -> str | None:
     It reads events by the streams it was started with, and sends by the settings it was started with.
     """
     help_text = "stop the engine and start it on this folder: `relight run` puts it in force"
-    if _streams(running.sources) != _streams(new.sources):
+    if stream_sources(running.sources) != stream_sources(new.sources):
         return f"the streams differ from those the engine reads by; {help_text}"
     assert running.settings is not None
     assert new.settings is not None
@@ -140,5 +140,6 @@ def _measures(project: LoadedProject) -> tuple[str, ...] | None:
     return (project.sources.get(MEASURES_FILE, ""), *sorted(wanted)) if wanted else None
 
 
-def _streams(sources: Mapping[str, str]) -> dict[str, str]:
+def stream_sources(sources: Mapping[str, str]) -> dict[str, str]:
+    """Return the files among a version's sources that declare streams."""
     return {path: text for path, text in sources.items() if path.startswith("streams/")}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +89,27 @@ def note_rollback(store: Store, version: str | None) -> None:
 def is_rolled_back(store: Store, version: str) -> bool:
     """Return whether a version was rolled back from and not applied since."""
     return store.note(ROLLED_BACK_NOTE) == version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why a folder's version does not come into force by itself; neither: it does, or it is in force."""
+
+    rolled_back: bool = False
+    #: The config leaves edits to `relight apply`.
+    unapplied: bool = False
+
+    @property
+    def stands(self) -> bool:
+        """Whether the version in force goes on until somebody applies the folder's."""
+        return self.rolled_back or self.unapplied
+
+
+def hold_of(store: Store, in_force: str, version: str, *, needs_apply: bool) -> Hold:
+    """Return what keeps a folder's version from following the one in force; in_force: empty for none."""
+    if in_force in ("", version):
+        return Hold()
+    return Hold(rolled_back=is_rolled_back(store, version), unapplied=needs_apply)
 
 
 def known_plans(store: Store, current: Plan) -> list[Plan]:

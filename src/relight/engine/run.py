@@ -27,7 +27,7 @@ from relight.engine.inbox import InboxInput, Polled
 from relight.engine.live import LiveFeed, log_order
 from relight.engine.operator_commands import operator_commands
 from relight.engine.plan_commands import plan_commands
-from relight.engine.plan_versions import is_rolled_back, keep_plan, known_plans
+from relight.engine.plan_versions import hold_of, keep_plan, known_plans
 from relight.engine.provider_words import provider_commands
 from relight.engine.run_summary import RunProgress, RunSummary
 from relight.engine.second_look import SecondLook
@@ -199,11 +199,11 @@ class _Run:
 
         One that was rolled back waits until somebody applies it, and so does an edited one where the config says so.
         """
-        if self.engine.plan is not None and self.engine.plan.version != self.plan.version:
-            self.summary.rolled_back = is_rolled_back(self.store, self.plan.version)
-            self.summary.unapplied = self.settings.needs_apply
-            if self.summary.rolled_back or self.summary.unapplied:
-                return
+        in_force = "" if self.engine.plan is None else self.engine.plan.version
+        hold = hold_of(self.store, in_force, self.plan.version, needs_apply=self.settings.needs_apply)
+        if hold.stands:
+            self.summary.rolled_back, self.summary.unapplied = hold.rolled_back, hold.unapplied
+            return
         reached = self.store.reached()
         self.engine.follow_plan(self.plan, first if reached is None else reached)
 
