@@ -404,6 +404,36 @@ def test_a_desk_with_a_token_shows_nothing_without_it(locked: Pages) -> None:
     assert (led.status, led.headers["location"]) == (303, "/desk/sign-in")
 
 
+@pytest.mark.parametrize(
+    ("language", "title", "words"),
+    [("en", "Not found", "There is nothing of this name here."), ("tr", "Bulunamadı", "Burada bu adda bir şey yok.")],
+)
+def test_a_page_that_the_desk_lacks_is_told_by_the_desk(pages: Pages, language: str, title: str, words: str) -> None:
+    """An address below /desk that is none is a page of the desk in the chosen language; programs get the usual error."""
+    for path in ("/desk/xyz", "/desk/xyz/deeper", "/desk/boards/none"):
+        page = pages.ask(path, accept="text/html", cookie=f"relight_language={language}")
+        assert page.status == 404
+        assert f'<html lang="{language}">' in page.text
+        assert f"<h1>{title}</h1>" in page.text
+        assert words in page.text
+        assert 'href="/desk/overview"' in page.text
+    told = pages.ask("/desk/xyz")
+    assert (told.status, json.loads(told.text)["code"]) == (404, "not_found")
+
+
+def test_the_address_itself_leads_a_browser_to_the_desk(pages: Pages, locked: Pages) -> None:
+    """`/` leads people who may reach the desk to it; programs, other methods and readers at another host get 404."""
+    for there in (pages, locked):
+        led = there.ask("/", accept="text/html")
+        assert (led.status, led.headers["location"]) == (303, "/desk")
+        told = there.ask("/")
+        assert (told.status, json.loads(told.text)["code"]) == (404, "not_found")
+        assert there.post("/", b"{}", "application/json").status == 404
+    assert pages.ask("/", accept="text/html", host="mail.cornerbooks.example").status == 404
+    assert locked.ask("/desk/xyz").status == 401
+    assert locked.ask("/desk/xyz", accept="text/html").headers["location"] == "/desk/sign-in"
+
+
 def sign_in(pages: Pages, token: str, **headers: str) -> tuple[int, str]:
     answer = pages.post("/desk/sign-in", f"token={quote(token)}".encode(), FORM, **headers)
     return answer.status, answer.headers.get("set-cookie", "")

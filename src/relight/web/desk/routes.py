@@ -40,7 +40,7 @@ from relight.web.desk.session import (
 )
 from relight.web.forms import read_form
 from relight.web.limits import RateLimit
-from relight.web.protect import RefusedError
+from relight.web.protect import RefusedError, not_found
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from relight.web.desk.desk import Desk
 
 _STYLE: Final = Path(__file__).parent / "pages" / "desk.css"
+#: A client that sends its events to `/` is told where they go, not that its method is wrong.
+_ANY_METHOD: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 #: Page for an address: may ask the store, so it runs in a thread.
 _Build = Callable[["Desk", "Request"], Page | None]
 
@@ -88,6 +90,8 @@ def desk_routes(desk: Desk) -> Sequence[BaseRoute]:
         ending = "" if form == "html" else f".{form}"
         routes.append(Route(f"/desk/system{ending}", _guarded(desk, partial(_system, desk, form)), methods=["GET"]))
     routes.append(Route("/desk", _guarded(desk, _home), methods=["GET"]))
+    routes.append(Route("/desk/{rest:path}", _guarded(desk, partial(_nowhere, desk)), methods=["GET"]))
+    routes.append(Route("/", partial(_root, desk), methods=_ANY_METHOD))
     return routes
 
 
@@ -103,7 +107,7 @@ def _guarded(
             raise RefusedError(403)
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         if desk.token is not None and session is None and not (bearer and is_token(desk, bearer)):
-            if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            if _is_browser(request):
                 return RedirectResponse("/desk/sign-in", 303)
             raise RefusedError(401)
         fresh = session is None
@@ -115,6 +119,11 @@ def _guarded(
         return response
 
     return guarded
+
+
+def _is_browser(request: Request) -> bool:
+    """Return whether a person's browser asks for a page."""
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
 
 
 async def _sign_in(desk: Desk, limit: RateLimit, request: Request) -> Response:
@@ -140,6 +149,20 @@ async def _sign_out(_desk: Desk, _request: Request) -> Response:
 
 async def _home(_request: Request) -> Response:
     return RedirectResponse("/desk/overview", 303)
+
+
+async def _root(desk: Desk, request: Request) -> Response:
+    """Lead a browser to the desk where the desk could be open to it: readers of mails learn nothing of one."""
+    if _is_browser(request) and (desk.token is not None or is_own_host(request)):
+        return RedirectResponse("/desk", 303)
+    raise not_found()
+
+
+async def _nowhere(desk: Desk, request: Request) -> Response:
+    """Answer to an address of the desk that is none: people by a page of the desk, programs as everywhere."""
+    if _is_browser(request):
+        return _missing(desk, request, "html")
+    raise not_found()
 
 
 # ---------------------------------------------------------------- pages
