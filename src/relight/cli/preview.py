@@ -5,6 +5,8 @@ Nothing is sent.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +21,14 @@ from relight.cli.project import Project, complete_rule, known_rules, open_projec
 from relight.cli.times import instant_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from relight.engine.trial import TriedMail
     from relight.rules.plan import Rule
 
 #: As `engine.trial` has them, which is loaded late.
 FIXTURES = ("typical", "least", "hostile")
+_LOCALE = re.compile(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)*")
 
 
 @click.command("preview", short_help="Render a rule's mail without sending it.")
@@ -55,11 +58,14 @@ def command(
     """
     if customer is not None and fixture is not None:
         raise UsageError("--customer and --fixture exclude each other")
+    if locale is not None and not _LOCALE.fullmatch(locale):
+        raise UsageError(f"'{locale}' is no language code; write one such as tr or en-GB")
     found = open_project(project, environment)
     known_rules(found, [rule])
     shown = rendered_mails(found, rule, customer=customer, fixture=fixture, locale=locale, at_text=at_text)
     folder = (out or found.folder / "out" / "preview") / rule
-    written = [_write(folder, one) for one in shown]
+    marks = _marks(shown, None if customer is not None else locale)
+    written = [_write(folder, one, mark) for one, mark in zip(shown, marks, strict=True)]
     if as_json:
         say_json("preview", {"ok": all(w["refused"] is None for w in written), "mails": written})
     refused = [w for w in written if w["refused"] is not None]
@@ -129,8 +135,18 @@ def _for_fixture(project: Project, rule: Rule, fixture: str, locale: str | None)
     yield from fixture_mails(project.plan, rule.id, fixture, locale)
 
 
-def _write(folder: Path, one: TriedMail) -> dict[str, object]:
-    """Write a mail's files and return what was written."""
+def _marks(shown: Sequence[TriedMail], locale: str | None) -> list[str]:
+    """Return what each mail's files have in their names behind the template, so that none is written over another.
+
+    That is the step where several send one template, and the language where one was asked for.
+    """
+    senders = Counter(one.template for one in shown)
+    language = "" if locale is None else f".{locale}"
+    return [(f".{one.step.replace(':', '-')}" if senders[one.template] > 1 else "") + language for one in shown]
+
+
+def _write(folder: Path, one: TriedMail, mark: str) -> dict[str, object]:
+    """Write a mail's files, with a mark behind the template's name, and return what was written."""
     from relight.templates.letters import Rendered, RenderRefusal
 
     found = one.found
@@ -145,10 +161,11 @@ def _write(folder: Path, one: TriedMail) -> dict[str, object]:
     name = one.template
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     if not found.html:
-        (folder / name).write_text(found.text, encoding="utf-8")
-        files: dict[str, object] = {"html": None, "text": str(folder / name), "pictures": []}
+        body = folder / f"{name.removesuffix('.json')}{mark}.json"
+        body.write_text(found.text, encoding="utf-8")
+        files: dict[str, object] = {"html": None, "text": str(body), "pictures": []}
         return {"step": one.step, "template": name, "locale": found.locale, "subject": "", **files, "refused": None}
-    page, text = folder / f"{name}.html", folder / f"{name}.txt"
+    page, text = folder / f"{name}{mark}.html", folder / f"{name}{mark}.txt"
     page.write_text(found.html, encoding="utf-8")
     text.write_text(f"{found.subject}\n\n{found.text}", encoding="utf-8")
     pictures = [str(p) for p in take_pictures(page)]
