@@ -7,6 +7,13 @@ import hashlib
 #: Separates the parts of a key; never occurs in an id (a C0 control is refused at decoding).
 _SEPARATOR = "\x1f"
 _SHARE_BITS = 64
+#: Letters of a plan's version that are shown where nobody has to copy it.
+VERSION_SHOWN = 8
+
+
+def short_version(version: str) -> str:
+    """Return the first VERSION_SHOWN letters of a plan's version."""
+    return version[:VERSION_SHOWN]
 
 
 def digest(*parts: str) -> str:

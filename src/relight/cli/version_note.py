@@ -8,13 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relight.base.errors import StoreError
+from relight.base.ids import short_version
 from relight.cli.output import note
 
 if TYPE_CHECKING:
     from relight.cli.project import Project
-
-#: Letters of a version that are shown where nobody has to copy it.
-VERSION_SHOWN = 8
 
 
 def note_version(found: Project) -> None:
@@ -40,7 +38,7 @@ def note_version(found: Project) -> None:
             before = kept_sources(store, base) or {}
     except StoreError:
         return  # an older form, which the engine is about to upgrade, or one that it will refuse with the reason
-    old, new = base[:VERSION_SHOWN], found.plan.version[:VERSION_SHOWN]
+    old, new = short_version(base), short_version(found.plan.version)
     if hold.stands:
         note(f"The folder differs from version {old}, which stays in force:")
     else:

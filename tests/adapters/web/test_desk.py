@@ -16,12 +16,13 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from relight.engine.plan_versions import versions_in_log
 from relight.stores.sqlite import SqliteStore
 from relight.web.desk import texts
 from relight.web.desk.session import SIGN_INS_PER_MINUTE_MAX
 from tests.support.desk import TOKEN, await_figures, desk_project, run_again, until
 from tests.support.naughty import NAUGHTY_EACH, Markup, naughty
-from tests.support.pages import FORM, Pages, serving
+from tests.support.pages import FORM, Pages, project_with_mail, run_once, serving
 
 HOSTILE = "=cmd|' /C calc'!A0\"><script>alert(1)</script>"
 PATHS = (
@@ -550,3 +551,28 @@ def test_guessing_the_token_is_slow(locked: Pages) -> None:
     """SIGN_INS_PER_MINUTE_MAX attempts a minute, then 429."""
     found = [sign_in(locked, "wrong")[0] for _ in range(SIGN_INS_PER_MINUTE_MAX + 1)]
     assert found[-1] == 429
+
+
+# ---------------------------------------------------------------- what is in force
+def test_rules_that_are_not_in_force_are_told_as_such(tmp_path: Path) -> None:
+    """Where the folder differs from the version in force, System names the one in force, and it, the overview and a
+    rule's page say so in both languages with both short versions; once it is in force nothing is said.
+    """
+    folder = project_with_mail(tmp_path / "small")
+    rule = folder / "rules/quiet.yaml"
+    whole = rule.read_text()
+    rule.write_text("owner: Deniz\n" + whole)
+    with serving(folder) as found:
+        told = json.loads(found.ask("/desk/system.json").text)
+        with closing(SqliteStore.open(folder / "data/relight.db", read_only=True)) as store:
+            ((_, in_force),) = versions_in_log(store)
+        assert (told["plan"], told["not_in_force"]) == (in_force, {"in_force": in_force, "shown": told["folder"]})
+        assert told["folder"] != in_force
+        for path in ("overview", "system", "rules/quiet"):
+            for language in ("en", "tr"):
+                words = texts.TEXTS[language]["not_in_force"].format(shown=told["folder"][:8], in_force=in_force[:8])
+                assert words in found.ask(f"/desk/{path}?lang={language}", accept="text/html").text, path
+        run_once(folder)
+        told = json.loads(found.ask("/desk/system.json").text)
+        assert (told["plan"], told["not_in_force"]) == (told["folder"], None)
+        assert "not in force" not in found.ask("/desk/rules/quiet?lang=en", accept="text/html").text

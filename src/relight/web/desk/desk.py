@@ -73,6 +73,16 @@ class Desk:
         """The project's time zone, in which pages show instants."""
         return self.plan.policy.zone
 
+    def not_in_force(self) -> dict[str, str] | None:
+        """Return the version that is in force, and that of the folder which pages show, where they differ; else None.
+
+        As of the last question.
+        """
+        in_force = self.everybody.in_force
+        if in_force in ("", self.plan.version):
+            return None
+        return {"in_force": in_force, "shown": self.plan.version}
+
     @property
     def is_live(self) -> bool:
         """Whether anything still arrives: finished files are read at their own time, and the clock says nothing."""

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import jinja2
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from relight.base.ids import short_version
 from relight.engine.explain import tell
 from relight.engine.explain_ledger import ledger_number, ledger_word
 from relight.engine.explain_lines import Line, say
@@ -86,6 +87,7 @@ def _environment() -> jinja2.Environment:
         said=_said,
         short=_short_text,
         signed_percent=_signed_percent,
+        version=short_version,
     )
     return found
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import RelightError, ServiceError
 from relight.engine.customer_past import AsksElsewhere
-from relight.engine.plan_versions import plan_of_version
+from relight.engine.plan_versions import plan_of_version, told_versions
 from relight.stores.erasure import CAUSE
 from relight.streams.envelope import Control
 
@@ -48,6 +48,10 @@ class Everybody:
     #: Hash of an address -> what was said of it.
     _suppressions: dict[str, list[_Placed]] = field(default_factory=dict)
     _paused: set[str] = field(default_factory=set)
+    #: Version in force; empty for none.
+    in_force: str = ""
+    #: The log itself names a version.
+    _is_in_log: bool = False
     #: How often somebody with an address was erased: who keeps names forgets them.
     erasures: int = 0
     #: Versions that the log names -> their plans; None for one that cannot be compiled any more.
@@ -61,12 +65,14 @@ class Everybody:
         last = store.last_position()
         if last < self._last:  # another store stands there
             self._position, self._records, self._suppressions, self._paused = 0, [], {}, set()
-            self._is_known = False
+            self._is_known, self._is_in_log, self.in_force = False, False, ""
         if isinstance(store, AsksElsewhere):
             self._read_elsewhere(store)
         else:
             self._read_on(store)
         self._is_known, self._last = True, last
+        if not self._is_in_log and (told := told_versions(store)):  # a cluster's store remembers them
+            self.in_force = told[-1][1]
 
     def _read_on(self, store: Store) -> None:
         for position, record in store.global_log(after=self._position):
@@ -94,6 +100,8 @@ class Everybody:
         self._records.append((position, record))
         if not isinstance(record, Control):
             return
+        if record.kind == "plan":
+            self.in_force, self._is_in_log = record.subject, True
         match record.kind:
             case "pause":
                 self._paused.add(record.subject)

@@ -52,6 +52,7 @@ def overview(desk: Desk) -> Page:
         "measures": [_measure_facts(one) for one in shown],
         "arms": _arms(computed.effects),
         "figures_missing": computed.trouble,
+        "not_in_force": desk.not_in_force(),
     }
     daily = messages_by_day(rules, days)
     order = [name for name in by_size(rules) if name in daily]

@@ -55,6 +55,7 @@ def rule(desk: Desk, name: str) -> Page | None:
         "warnings": [] if effect is None else [remark_text(warning) for warning in effect.warnings],
         "definition": "" if effect is None else effect.definition,
         "tests": _tests(desk, name),
+        "not_in_force": desk.not_in_force(),
     }
     days = range(today - CHART_DAYS + 1, today + 1)
     daily = {name: {day: count for day, count in counts.days.items() if day in days}}

@@ -63,7 +63,8 @@ def system(desk: Desk, newest: int | None) -> Page:
                 for one in letters
             ],
             "checkpoint": None if parts else store.checkpoint_position(),
-            "plan": desk.plan.version,
+            "plan": desk.everybody.in_force or None,
+            "folder": desk.plan.version,
         }
 
     facts = desk.ask(read)
@@ -73,7 +74,7 @@ def system(desk: Desk, newest: int | None) -> Page:
     rows += [(f"outbox_{state}", count) for state, count in outbox.items()]
     return Page(
         name="system",
-        facts=facts,
+        facts={**facts, "not_in_force": desk.not_in_force()},
         table=Table(columns=("part", "value"), rows=rows),
         drawn={"is_live": desk.is_live, "letters_shown": LETTERS_SHOWN},
     )

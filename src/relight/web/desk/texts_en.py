@@ -115,7 +115,9 @@ ENGLISH: Final = {
     "decided_by": "Decided by",
     "inbox_waiting": "Waiting in the inbox",
     "checkpoint": "Recovery begins at record",
-    "plan": "Plan",
+    "plan": "Plan in force",
+    "not_in_force": "The rules that the desk shows, version {shown}, are not in force: version {in_force} is. "
+    "relight apply puts the folder in force; if that was done since the desk started, start the desk again.",
     "nothing_paused": "Nothing is paused.",
     "braked": "The sending brake paused:",
     "outbox_mails": "mails of 7 days",

@@ -115,7 +115,9 @@ TURKISH: Final = {
     "decided_by": "Karar veren",
     "inbox_waiting": "Gelen kutusunda bekleyen",
     "checkpoint": "Kurtarmanın başladığı kayıt",
-    "plan": "Plan",
+    "plan": "Yürürlükteki plan",
+    "not_in_force": "Masanın gösterdiği kurallar ({shown} sürümü) yürürlükte değil; yürürlükteki sürüm: {in_force}. "
+    "relight apply klasördekileri yürürlüğe koyar; masa başladıktan sonra uygulandıysa masayı yeniden başlatın.",
     "nothing_paused": "Durdurulan bir şey yok.",
     "braked": "Gönderim freni durdurdu:",
     "outbox_mails": "7 günlük e-posta",
