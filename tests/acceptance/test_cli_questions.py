@@ -161,6 +161,24 @@ def test_reading_letters_again_puts_nothing_in_force_that_waits(new_project: Pat
     assert "It was rolled back" in replay_that_waits(two)
 
 
+def test_the_place_of_a_csv_record_is_its_row(new_project: Path, tmp_path: Path) -> None:
+    """Wherever a record of CSV that could not be read is told, its number stands as that of a row and not of a line."""
+    project = copy_project(new_project, tmp_path / "shop")
+    (project / "tickets.csv").write_text(
+        'member,moment,note\nb00001,2026-06-20T10:00:00Z,"two\nlines"\nb00001,never,x\n', encoding="utf-8"
+    )
+    (project / "streams/desk.yaml").write_text(
+        "source: {file: tickets.csv, format: csv}\ntime: {field: moment}\ncustomer: member\n"
+        "name: {is: desk_opened}\nevents: {desk_opened: {activity: false}}\n",
+        encoding="utf-8",
+    )
+    assert "1 record that could not be read" in relight("run", cwd=project).stdout
+    assert "tickets.csv row 2  bad-time" in relight("dead-letters", "list", cwd=project).stdout
+    assert "source   tickets.csv row 2\n" in relight("dead-letters", "show", "1", cwd=project).stdout
+    assert relight_json("dead-letters", "list", cwd=project)["letters"][0]["source"] == "tickets.csv row 2"
+    assert "1: tickets.csv row 2: bad-time" in relight("dead-letters", "replay", cwd=project, code=1).stdout
+
+
 def test_completion_is_valid_shell(run_project: Path, tmp_path: Path) -> None:
     """Each shell's script is one that this shell reads, and rule names are completed."""
     for shell in ("bash", "zsh", "fish"):

@@ -17,9 +17,12 @@ from relight.cli.output import count_of, note, say, say_json, table
 from relight.cli.project import Project, day_maker_of, open_project, project_options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from relight.config.loader import LoadedProject
     from relight.engine.engine import Engine
     from relight.stores.interface import Store, StoredLetter
+    from relight.streams.plan import StreamPlan
 
 #: Letters that `list` tells one by one, unless told otherwise.
 LISTED_DEFAULT = 50
@@ -47,18 +50,23 @@ def list_letters(
 ) -> None:
     """Say which records could not be read, and why."""
     from relight.cli.history import reading
+    from relight.streams.plan import shown_place
 
     found = open_project(project, environment)
     _known_stream(found, stream)
     with reading(found) as store:
         letters = [one for one in store.dead_letters(stream=stream) if everything or one.replayed_at is None]
     if as_json:
-        say_json("dead-letters", {"count": len(letters), "letters": [_as_json(one) for one in letters[:limit]]})
+        told = [_as_json(one, found.loaded.streams) for one in letters[:limit]]
+        say_json("dead-letters", {"count": len(letters), "letters": told})
         return
     if not letters:
         say("no dead letters")
         return
-    rows = [(str(one.number), one.letter.source, one.letter.code, one.letter.reason) for one in letters[:limit]]
+    rows = [
+        (str(one.number), shown_place(one.letter, found.loaded.streams), one.letter.code, one.letter.reason)
+        for one in letters[:limit]
+    ]
     for line in table(rows, right=frozenset({0})):
         say(line)
     if len(letters) > limit:
@@ -76,6 +84,7 @@ def show_letter(*, number: int, as_json: bool, project: Path | None, environment
     """Show one record as it came, and why it could not be read."""
     from relight.base.instants import format_instant
     from relight.cli.history import reading
+    from relight.streams.plan import shown_place
 
     found = open_project(project, environment)
     with reading(found) as store:
@@ -83,7 +92,7 @@ def show_letter(*, number: int, as_json: bool, project: Path | None, environment
     if one is None:
         raise UsageError(f"there is no dead letter {number}", help_text="`relight dead-letters list` numbers them")
     if as_json:
-        say_json("dead-letter", _as_json(one))
+        say_json("dead-letter", _as_json(one, found.loaded.streams))
         return
     letter, zone = one.letter, found.plan.policy.zone
     say(
@@ -91,7 +100,7 @@ def show_letter(*, number: int, as_json: bool, project: Path | None, environment
         if letter.stream in found.loaded.streams
         else f"stream   {letter.stream}"
     )
-    say(f"source   {letter.source}")
+    say(f"source   {shown_place(letter, found.loaded.streams)}")
     say(f"arrived  {format_instant(letter.ingest_time, zone)}" if letter.ingest_time > 0 else "arrived  unknown")
     if one.replayed_at is not None:
         say(f"replayed {format_instant(one.replayed_at, zone)}")
@@ -136,6 +145,7 @@ def _replay_there(project: Project, numbers: tuple[int, ...], stream: str | None
     from relight.cli.history import reading
     from relight.cli.run import wall_clock
     from relight.engine.operator_commands import ReplayOrder, replay_entry
+    from relight.streams.plan import shown_place
 
     with reading(project) as store:
         wanted = [one.number for one in _wanted(store, numbers, stream)]
@@ -150,7 +160,8 @@ def _replay_there(project: Project, numbers: tuple[int, ...], stream: str | None
         say_json("dead-letters-replay", {"ok": not left, "replayed": len(wanted) - len(left), "left": len(left)})
         return ExitCode.PROBLEMS if left else ExitCode.FINE
     for one in left[:10]:
-        say(f"{one.number}: {one.letter.source}: {one.letter.code}: {one.letter.reason}")
+        at = shown_place(one.letter, project.loaded.streams)
+        say(f"{one.number}: {at}: {one.letter.code}: {one.letter.reason}")
     read = f"the running engine has read {count_of(len(wanted) - len(left), 'dead letter')} again"
     say(f"{read}, {len(left):,} still cannot be read")
     return ExitCode.PROBLEMS if left else ExitCode.FINE
@@ -237,14 +248,15 @@ def _known_stream(project: Project, stream: str | None) -> None:
         raise UsageError(f"there is no stream '{stream}'" + (f"; {hint}" if hint else ""))
 
 
-def _as_json(one: StoredLetter) -> dict[str, object]:
+def _as_json(one: StoredLetter, streams: Mapping[str, StreamPlan]) -> dict[str, object]:
     from relight.base.instants import iso_utc
+    from relight.streams.plan import shown_place
 
     letter = one.letter
     return {
         "number": one.number,
         "stream": letter.stream,
-        "source": letter.source,
+        "source": shown_place(letter, streams),
         "position": letter.position,
         "code": letter.code,
         "reason": letter.reason,

@@ -11,11 +11,13 @@ from relight.base.instants import to_local, to_utc
 from relight.delivery.files import file_name
 from relight.simulate.log_figures import LogFigures, figures_of_log
 from relight.simulate.pages import About, DeadGroup, PageData, StreamCounts, choose_mails, gather
+from relight.streams.plan import shown_place
 
 if TYPE_CHECKING:
     from relight.cli.project import Project
     from relight.messages.ledger import OutboxMessage
     from relight.stores.interface import Store
+    from relight.streams.plan import StreamPlan
 
 
 def figures_of_store(
@@ -55,7 +57,7 @@ def figures_of_store(
         (row for row in store.ledger(since=since) if rules is None or row.rule in wanted),
         counted,
         about=about(project, rules=wanted, seconds=seconds, outcomes=outcomes),
-        streams=_streams(store, figures_of_log(store) if log is None else log, duplicates),
+        streams=_streams(project, store, figures_of_log(store) if log is None else log, duplicates),
         mails=mails,
     )
 
@@ -97,7 +99,7 @@ def _eml_of(project: Project) -> Callable[[OutboxMessage], str | None]:
     return eml
 
 
-def _streams(store: Store, log: LogFigures, duplicates: int) -> StreamCounts:
+def _streams(project: Project, store: Store, log: LogFigures, duplicates: int) -> StreamCounts:
     return StreamCounts(
         events=log.events,
         customers=log.customers,
@@ -106,11 +108,11 @@ def _streams(store: Store, log: LogFigures, duplicates: int) -> StreamCounts:
         duplicates=duplicates,
         duplicates_differing=store.duplicates_differing(),
         late=log.late,
-        dead=dead_groups(store),
+        dead=dead_groups(store, project.loaded.streams),
     )
 
 
-def dead_groups(store: Store) -> tuple[DeadGroup, ...]:
+def dead_groups(store: Store, streams: Mapping[str, StreamPlan]) -> tuple[DeadGroup, ...]:
     """Return the dead letters that were not replayed, by stream and code, the most frequent first."""
     counts: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], str] = {}
@@ -118,7 +120,7 @@ def dead_groups(store: Store) -> tuple[DeadGroup, ...]:
         if kept.replayed_at is None:
             key = (kept.letter.stream, kept.letter.code)
             counts[key] += 1
-            examples.setdefault(key, f"{kept.letter.source}: {kept.letter.reason}")
+            examples.setdefault(key, f"{shown_place(kept.letter, streams)}: {kept.letter.reason}")
     return tuple(
         DeadGroup(stream=stream, code=code, count=count, example=examples[stream, code])
         for (stream, code), count in counts.most_common()

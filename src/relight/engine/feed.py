@@ -19,6 +19,7 @@ from relight.engine.cycles import keep_batch, rare_collections
 from relight.stores.interface import Batch
 from relight.streams.brake import BrakeState
 from relight.streams.envelope import Control, DeadLetter, Event
+from relight.streams.plan import shown_place
 from relight.streams.refusals import Counts
 from relight.transports.files import open_finished
 from relight.transports.merge import merge_inputs
@@ -116,7 +117,9 @@ class Feed:
                 continue
             brake = self.brakes.get(record.stream)
             if brake is not None and brake.saw(dead=isinstance(record, DeadLetter)):
-                at = record.source if isinstance(record, DeadLetter) else f"record {record.position}"
+                at = f"record {record.position}"
+                if isinstance(record, DeadLetter):
+                    at = shown_place(record, self.streams)
                 help_text = "see `relight dead-letters list`, mend the stream, and start again"
                 raise BrakeError(brake.describe(record.stream, at), help_text=help_text)
 

@@ -16,6 +16,7 @@ from relight.messages.life import MessageCause, MessageState
 from relight.stores.inbox_interface import InboxKind, NewEntry
 from relight.stores.interface import Settlement
 from relight.streams.envelope import DeadLetter, Event
+from relight.streams.plan import shown_place
 from relight.transports.records import RecordReader
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def read_letters_again(
         found = reader.replay(one.letter, now)
         refused = next((r for r in found if isinstance(r, DeadLetter)), None)
         if refused is not None:
-            again.bad.append((one.number, f"{refused.source}: {refused.code}: {refused.reason}"))
+            again.bad.append((one.number, f"{shown_place(refused, streams)}: {refused.code}: {refused.reason}"))
             continue
         again.good.append(one.number)
         again.records.extend(r for r in found if isinstance(r, Event))

@@ -272,6 +272,7 @@ _RECORDS: Final[Mapping[str, _Pairs]] = {
         ),
         ("the row ends at {count}, inside its columns", "satır {count} karakterde, sütunlarının içinde bitiyor"),
     ),
+    "row-place": (("{file} row {number}", "{file}, kayıt {number}"),),
     "missing-group": (
         ("the row has no {name}, by which it is grouped", "satırda {name} yok; gruplama ona göre yapılır"),
     ),

@@ -8,7 +8,7 @@ from typing import Literal
 
 from relight.base.problems import Place
 from relight.streams.brake import Brake
-from relight.streams.envelope import Event
+from relight.streams.envelope import DeadLetter, Event
 from relight.streams.refusals import Counts
 from relight.streams.schema import LATENESS_DEFAULT, EventType, PropertyType
 from relight.streams.times import TimeReader
@@ -172,3 +172,20 @@ class StreamPlan:
     topics: tuple[str, ...] = ()
     #: Declared trait -> where.
     trait_places: Mapping[str, Place]
+
+
+def shown_place(letter: DeadLetter, streams: Mapping[str, StreamPlan]) -> str:
+    """Return where a dead letter came from, for people: `data/app.ndjson:17`, `tickets.csv row 3`.
+
+    The number of a recorded CSV or fixed-width file counts rows: neither a header nor a blank line is one, and a quoted
+    cell may hold several lines. So it is not shown as a line; `source` stays as it is, for it may be the event's id.
+    """
+    plan = streams.get(letter.stream)
+    name, _, number = letter.source.rpartition(":")
+    if plan is None or not number.isdecimal():
+        return letter.source
+    if plan.source.kind == "kafka":  # a record that was published from a file is known by its place there
+        counts_rows = name.removesuffix(".gz").removesuffix(".zst").endswith(".csv")
+    else:
+        counts_rows = plan.source.is_finished and plan.source.format != "ndjson"
+    return f"{name} row {number}" if counts_rows else letter.source

@@ -9,6 +9,7 @@ import pytest
 
 from relight.base.errors import ProjectError
 from relight.streams.envelope import DeadLetter, Event
+from relight.streams.plan import shown_place
 from relight.streams.refusals import Counts
 from relight.transports import files
 from relight.transports.errors import InputError
@@ -140,6 +141,41 @@ def test_grouped_file(tmp_path: Path) -> None:
     letters = [record for record in found if isinstance(record, DeadLetter)]
     assert sorted((letter.code, letter.position) for letter in letters) == [("missing-group", 5), ("ragged-row", 4)]
     assert (counts.rows, counts.events, counts.dead) == (5, 2, {"missing-group": 1, "ragged-row": 1})
+
+
+def test_a_row_of_csv_is_shown_as_a_row(tmp_path: Path) -> None:
+    """A letter's place is shown as a row where header, blank lines and quoted line ends are no rows; ids stay as they are."""
+    at, row = "2026-03-01T09:00:00Z", "session_started,u1"
+    text = f'timestamp,event,userId,note\n{at},{row},"two\nlines"\n\n{at},{row},x\nnever,{row},x\n'
+    (tmp_path / "x.csv").write_text(text, encoding="utf-8")
+    plan = plan_of(source={"file": "x.csv", "format": "csv"}, id=None)
+    *events, letter = open_finished(plan, tmp_path)
+    assert [event.id for event in events if isinstance(event, Event)] == ["x.csv:1", "x.csv:2"]
+    assert isinstance(letter, DeadLetter)
+    assert (letter.source, shown_place(letter, {plan.name: plan})) == ("x.csv:3", "x.csv row 3")
+
+
+@pytest.mark.parametrize(
+    ("source", "came_from", "shown"),
+    [
+        ({"file": "x.ndjson"}, "x.ndjson:3", "x.ndjson:3"),
+        ({"file": "d/x.csv", "format": "csv"}, "d/x.csv:3", "d/x.csv row 3"),
+        ({"file": "x.txt", "format": "fixed", "widths": {"a": 2}}, "x.txt:3", "x.txt row 3"),
+        ({"file": "x.csv", "format": "csv", "follow": True}, "x.csv:3", "x.csv:3"),
+        ({"file": "x.csv", "format": "csv"}, "somewhere", "somewhere"),
+        ({"kafka": "shop"}, "d/x.csv.gz:3", "d/x.csv.gz row 3"),
+        ({"kafka": "shop"}, "x.ndjson:3", "x.ndjson:3"),
+        ({"kafka": "shop.csv"}, "shop.csv:0:3", "shop.csv:0:3"),
+    ],
+)
+def test_a_line_is_shown_as_a_line(source: dict[str, Any], came_from: str, shown: str) -> None:
+    """Only a number that counts the rows of a recorded file is told as a row; one of lines, or of a lost stream, is not."""
+    plan = plan_of(source=source)
+    letter = DeadLetter(
+        stream=plan.name, position=3, source=came_from, code="not-json", reason="", raw=b"", ingest_time=0
+    )
+    assert shown_place(letter, {plan.name: plan}) == shown
+    assert shown_place(letter, {}) == came_from
 
 
 MAP = """

@@ -134,6 +134,7 @@ def test_a_sentence_keeps_its_places(language: str) -> None:
         ("bad-value", 'property total is "free", expected a number', 'total özelliği: "free"; beklenen bir sayı'),
         ("bad-value", "trait plan is an object, expected one of a, b", "plan özelliği: bir nesne; beklenen şunlardan biri: a, b"),
         ("not-an-object", "the record is a list of 1, expected a JSON object", "kayıt: 1 öğeli bir liste; beklenen bir JSON nesnesi"),
+        ("row-place", "data/tickets.csv row 3", "data/tickets.csv, kayıt 3"),
         ("missing-customer", "the record has no customer", "kayıtta customer yok"),
         (
             "bad-time",

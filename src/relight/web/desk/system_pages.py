@@ -9,6 +9,7 @@ from relight.engine.customer_past import AsksElsewhere
 from relight.engine.inbox import taken_position
 from relight.engine.sending_brake import read_brakes
 from relight.messages.life import MessageState
+from relight.streams.plan import shown_place
 from relight.web.desk.facts import Page, Table
 from relight.web.desk.times import zoned_or_none
 
@@ -56,7 +57,7 @@ def system(desk: Desk, newest: int | None) -> Page:
                 {
                     "number": one.number,
                     "stream": one.letter.stream,
-                    "source": one.letter.source,
+                    "source": shown_place(one.letter, desk.loaded.streams),
                     "code": one.letter.code,
                     "reason": one.letter.reason,
                 }

@@ -58,7 +58,7 @@ STREAMS = StreamCounts(
     late=41,
     dead=(
         DeadGroup(stream="app", code="not-json", count=7, example="data/app.ndjson:8812: expected a value, found '}'"),
-        DeadGroup(stream="shop", code="bad-time", count=3, example="data/shop.csv:1207: '2026-02-30' is not a date"),
+        DeadGroup(stream="shop", code="bad-time", count=3, example="data/shop.csv row 1207: '2026-02-30' is not a date"),
     ),
 )  # fmt: skip
 
