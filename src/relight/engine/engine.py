@@ -30,7 +30,7 @@ from relight.engine.work import Work
 from relight.rules.world import World
 from relight.stores.crash import crash_point
 from relight.stores.erasure_key import ERASED_PREFIX
-from relight.stores.interface import Batch, Store
+from relight.stores.interface import Batch, Store, refuse_conflicts
 from relight.stores.listing import Tally
 from relight.streams.envelope import Control, DeadLetter, Event, Rank
 from relight.streams.ids import is_same_body
@@ -317,10 +317,7 @@ class Engine:
         appended = self.store.append(batch)
         if appended.last_position != self._position:
             raise FaultError(f"the log ends at {appended.last_position}, the engine at {self._position}")
-        if appended.conflicts:
-            row = appended.conflicts[0]
-            first = f"{row.rule} {row.customer} {row.occurrence}"
-            raise FaultError(f"{len(appended.conflicts)} rows contradict the ledger, first {first}")
+        refuse_conflicts(appended.conflicts)
         self.progress.count(work, until)
         self.profiles.trim()
 

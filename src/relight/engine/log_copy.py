@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
 from relight.base.errors import ServiceError, StoreError
@@ -26,13 +27,54 @@ _LOG = logging.getLogger("relight.worker")
 ReadPacks = Callable[[int, int], list[tuple[int, bytes]]]
 
 
-class LogCopy:
-    """The partitions of a log topic by customer, as far as they were asked for."""
+class TopicReading(ABC):
+    """The partitions of a log topic, each read once from its beginning, as far as it takes."""
 
     def __init__(self, read: ReadPacks, partitions: int, *, wanted: Callable[[Packed], bool] | None = None) -> None:
         """Read nothing yet; wanted: tells which records are kept, None for all."""
         self._read, self._partitions, self._wanted = read, partitions, wanted
         self._queues: dict[int, PackQueue] = {}
+
+    def _follow(self, partition: int, until: int) -> None:
+        """Read a partition until its time has come to an instant (µs)."""
+        queue = self._queues.get(partition)
+        if queue is None:
+            _LOG.info("reading partition %d from its beginning: what happened to a customer is asked for", partition)
+            queue = self._queues[partition] = PackQueue(wanted=self._wanted)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while queue.reached < until:
+            messages = self._read(partition, queue.next)
+            if messages and messages[0][0] > queue.next:
+                raise StoreError(
+                    f"messages {queue.next} to {messages[0][0] - 1} of partition {partition} are gone",
+                    help_text="set retention.ms=-1 on the log topic, which `relight topics check` asks for",
+                )
+            for offset, value in messages:
+                queue.add(offset, value)
+                self._keep([(place, one) for place, one in queue.take_due() if not isinstance(one, DeadLetter)])
+            if messages:
+                deadline = time.monotonic() + PATIENCE_SECONDS
+            elif time.monotonic() > deadline:
+                raise ServiceError(
+                    f"partition {partition} of the log does not come to {iso_utc(until)}, as others did",
+                    help_text="look whether a router runs",
+                )
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._queues.clear()
+
+    @abstractmethod
+    def _keep(self, records: list[tuple[LogPlace, Record]]) -> None:
+        """Keep records of one partition, which come in log order."""
+
+
+class LogCopy(TopicReading):
+    """The partitions of a log topic by customer, as far as they were asked for."""
+
+    def __init__(self, read: ReadPacks, partitions: int, *, wanted: Callable[[Packed], bool] | None = None) -> None:
+        """See TopicReading."""
+        super().__init__(read, partitions, wanted=wanted)
         self._logs: OwnLogs | None = None
 
     def own_log(self, customer: str, *, before: Moment) -> Iterator[tuple[Record, Moment]]:
@@ -65,38 +107,12 @@ class LogCopy:
             self._logs = OwnLogs()
         return self._logs
 
-    def _follow(self, partition: int, until: int) -> None:
-        """Read a partition until its time has come to an instant (µs)."""
-        queue = self._queues.get(partition)
-        if queue is None:
-            _LOG.info("reading partition %d from its beginning: what happened to a customer is asked for", partition)
-            queue = self._queues[partition] = PackQueue(wanted=self._wanted)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while queue.reached < until:
-            messages = self._read(partition, queue.next)
-            if messages and messages[0][0] > queue.next:
-                raise StoreError(
-                    f"messages {queue.next} to {messages[0][0] - 1} of partition {partition} are gone",
-                    help_text="set retention.ms=-1 on the log topic, which `relight topics check` asks for",
-                )
-            for offset, value in messages:
-                queue.add(offset, value)
-                self._keep([(place, one) for place, one in queue.take_due() if not isinstance(one, DeadLetter)])
-            if messages:
-                deadline = time.monotonic() + PATIENCE_SECONDS
-            elif time.monotonic() > deadline:
-                raise ServiceError(
-                    f"partition {partition} of the log does not come to {iso_utc(until)}, as others did",
-                    help_text="look whether a router runs",
-                )
-
     def _keep(self, records: list[tuple[LogPlace, Record]]) -> None:
-        """Keep records of one partition, which come in log order."""
         self._own_logs().add((one, place[4], place[5]) for place, one in records)
 
     def close(self) -> None:
-        """Forget everything."""
+        """See TopicReading."""
+        super().close()
         if self._logs is not None:
             self._logs.close()
-        self._queues.clear()
         self._logs = None

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from relight.base.errors import FaultError
 from relight.messages.ledger import LedgerRow, OutboxMessage
 from relight.messages.life import MessageCause, MessageState
 from relight.stores.listing import Listing, Tally
@@ -51,6 +52,13 @@ class Appended:
     rows_known: int = 0
     #: Those of them that say something else than the row that stands; the first wins.
     conflicts: tuple[LedgerRow, ...] = ()
+
+
+def refuse_conflicts(rows: Sequence[LedgerRow]) -> None:
+    """Raise FaultError where rows contradict the ledger: what was decided again must be what was decided."""
+    if rows:
+        first = f"{rows[0].rule} {rows[0].customer} {rows[0].occurrence}"
+        raise FaultError(f"{len(rows)} rows contradict the ledger, first {first}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,12 @@ from itertools import chain
 
 import msgspec
 
-from relight.base.errors import FaultError, StoreError
+from relight.base.errors import StoreError
 from relight.base.instants import INSTANT_MIN
 from relight.messages.ledger import LedgerRow
 from relight.stores.checkpoint_blobs import Book, Writing
 from relight.stores.identity_hash import customer_hash, event_hash
-from relight.stores.interface import Appended, Batch, EventIdentity, Profile
+from relight.stores.interface import Appended, Batch, EventIdentity, Profile, refuse_conflicts
 from relight.stores.memory import MemoryStore
 from relight.stores.postgres_partition import PartitionSink
 from relight.stores.record_codec import encode_record
@@ -133,10 +133,7 @@ class PartitionStore(MemoryStore):
             _, conflicts = self._write(self._gathered, self.offset)
         finally:
             self._gathered = None
-        if conflicts:
-            row = conflicts[0]
-            message = f"{len(conflicts)} rows contradict the ledger, first {row.rule} {row.customer} {row.occurrence}"
-            raise FaultError(message)
+        refuse_conflicts(conflicts)
 
     def _write(self, batches: Sequence[Batch], offset: int) -> tuple[int, tuple[LedgerRow, ...]]:
         reached = max((one.reached for one in batches if one.reached is not None), default=INSTANT_MIN)

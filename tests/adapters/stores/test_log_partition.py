@@ -15,7 +15,7 @@ import pytest
 from relight.base.instants import DAY, HOUR, SECOND
 from relight.engine.engine import Engine
 from relight.engine.housing import Housing
-from relight.engine.log_copy import LogCopy
+from relight.engine.log_copy import LogCopy, TopicReading
 from relight.engine.log_history import LogHistory
 from relight.engine.log_partition import LogPartition
 from relight.engine.whole_log import WholeLog
@@ -181,7 +181,7 @@ class Workers:
         self.draw, self.topic, self.connection = draw, topic, connection
         self.plans, self.key = plans, key
         self.blobs: dict[bytes, bytes] = {}
-        self.copies: list[LogCopy] = []
+        self.copies: list[TopicReading] = []
 
     def open(self, number: int) -> tuple[LogPartition, PartitionStore]:
         store = PartitionStore(PartitionSink.claim(self.connection, number, "w"))
