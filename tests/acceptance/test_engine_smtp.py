@@ -35,7 +35,7 @@ WELCOME = "trigger: {event: used}\nreentry: every\nsend: hello\n"
 RECEIPT = "trigger: {event: ordered}\nclass: transactional\nreentry: every\nsend: hello\n"
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: aiosmtpd lists a handler's members, and `__weakref__` of such a class cannot be read on Python 3.11.2
 class Mailbox:
     """A server that answers by the name before the @, as often as it is told."""
 
