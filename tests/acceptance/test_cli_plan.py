@@ -75,6 +75,25 @@ def test_a_plan_says_what_would_change_whom_and_how_much(project: Path) -> None:
     assert ledger_of(project) == before
 
 
+def test_a_plan_lists_the_people_it_counts(project: Path) -> None:
+    """`--people N` names who is past the new threshold, with the deadline and the rule, no more than N; `--json` too."""
+    _lower(project)
+    told = relight_json("plan", "--people", "2", cwd=project)
+    [passed] = [one for one in told["people"] if one["touch"] == "passed"]
+    assert (passed["rule"], len(passed["people"])) == ("winback_30d", 2)
+    assert passed["total"] == told["touched"]["winback_30d"]["passed"] > 2
+    said = relight("plan", "--people", "2", cwd=project).stdout
+    for person in passed["people"]:
+        at = dt.datetime.fromisoformat(person["at"]).astimezone(dt.timezone(dt.timedelta(hours=3)))
+        assert f"    {person['customer']}  past it since {at:%Y-%m-%d %H:%M:%S}" in said
+        events = relight("explain", person["customer"], "winback_30d", cwd=project).stdout
+        assert person["customer"] in events
+    rest = passed["total"] - 2
+    assert f"    and {rest:,} more; `relight plan --people {passed['total']}` lists them all\n" in said
+    assert "people" not in relight_json("plan", cwd=project)
+    assert "not in the range" in relight("plan", "--people", "100001", cwd=project, code=64).stderr
+
+
 def test_a_plan_knows_a_rule_by_another_name(project: Path) -> None:
     """E4: a renamed file is another rule, and `plan` says that it does what the removed one did."""
     (project / "rules/winback_30d.yaml").rename(project / "rules/come_back.yaml")

@@ -10,8 +10,10 @@ import click
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, say, say_json
 from relight.cli.plan_file import write_plan_file
+from relight.cli.plan_people import people_as_json, people_lines
 from relight.cli.planning import Planned, make_plan
 from relight.cli.project import open_project, project_options, relative
+from relight.simulate.forecast.touched_list import PEOPLE_LISTED_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +40,13 @@ _COLORS = {"+": "green", "-": "red", "~": "yellow", "!": "yellow"}
     help="Save it, for `relight apply FILE`.",
 )
 @click.option("--days", type=click.IntRange(1, 400), default=30, show_default=True, help="Recorded days to forecast.")
+@click.option(
+    "--people",
+    "listed",
+    type=click.IntRange(1, PEOPLE_LISTED_MAX),
+    metavar="N",
+    help="List the customers that each edit touches, at most N for a rule and what becomes of them.",
+)
 @click.option("--detailed-exitcode", is_flag=True, help="Leave with 2 where changes are pending.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @project_options
@@ -45,6 +54,7 @@ def command(
     *,
     out: Path | None,
     days: int,
+    listed: int | None,
     detailed_exitcode: bool,
     as_json: bool,
     project: Path | None,
@@ -56,13 +66,16 @@ def command(
     the last days that were recorded, decided again under these rules, with caps, quiet hours and holdouts. Works beside
     a running engine and changes nothing. Leaves with 1 where a test fails or the forecast exceeds `plan.budget`.
     """
-    planned = make_plan(open_project(project, environment), environment, days)
+    planned = make_plan(open_project(project, environment), environment, days, listed=listed or 0)
     if out is not None and not planned.is_refused:
         write_plan_file(out, planned, environment)
     if as_json:
-        say_json("plan", planned_as_json(planned) | {"saved": None if out is None or planned.is_refused else str(out)})
+        body = planned_as_json(planned) | {"saved": None if out is None or planned.is_refused else str(out)}
+        say_json("plan", body if listed is None else body | {"people": people_as_json(planned.touched)})
     else:
         say_plan(planned)
+        for line in () if listed is None else people_lines(planned.touched, planned.project.plan.policy.zone):
+            say(line)
         _say_end(planned, out)
     if planned.is_refused:
         return ExitCode.PROBLEMS

@@ -60,8 +60,11 @@ class Planned:
         return bool(self.over) or (self.tests is not None and self.tests.failed > 0)
 
 
-def make_plan(found: Project, environment: str | None, days: int) -> Planned:
-    """Return what applying a folder would do. days: how many recorded days the forecast takes."""
+def make_plan(found: Project, environment: str | None, days: int, *, listed: int = 0) -> Planned:
+    """Return what applying a folder would do.
+
+    days: how many recorded days the forecast takes. listed: most people that are named for each rule and touch.
+    """
     tests, seconds = _run_tests(found, environment)
     if not has_store(found):
         return Planned(
@@ -77,7 +80,7 @@ def make_plan(found: Project, environment: str | None, days: int) -> Planned:
         )  # fmt: skip
         if planned.is_pending and not planned.is_refused and base and planned.reached is not None:
             planned.log_begins = next((record.ingest_time for _, record in store.read_log(limit=1)), None)
-            _look_at_people(planned, store)
+            _look_at_people(planned, store, listed)
             _look_ahead(planned, store, days)
     return planned
 
@@ -141,7 +144,7 @@ def _plans(planned: Planned, store: Store) -> list[Plan]:
     return known_plans(store, planned.project.plan)
 
 
-def _look_at_people(planned: Planned, store: Store) -> None:
+def _look_at_people(planned: Planned, store: Store, listed: int) -> None:
     from relight.cli.progress import Progress
     from relight.simulate.forecast.difference import rules_changed
     from relight.simulate.forecast.touched import engine_beside, touched_people
@@ -158,7 +161,7 @@ def _look_at_people(planned: Planned, store: Store) -> None:
         else:
             engine = replay_log(plans, (r for _, r in store.read_log()), reached=planned.reached)
         began = time.monotonic()
-        planned.touched = touched_people(engine, planned.project.plan, rules, reached=planned.reached)
+        planned.touched = touched_people(engine, planned.project.plan, rules, reached=planned.reached, listed=listed)
         planned.apply_seconds = time.monotonic() - began
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from relight.base.instants import DAY, HOUR
 from relight.engine.engine import Engine
-from relight.simulate.forecast.touched import Touched, touched_people
+from relight.simulate.forecast.touched import Touched, TouchedPeople, touched_people
+from relight.simulate.forecast.touched_list import PeopleList, Touch, TouchedPerson
 from relight.stores.memory import MemoryStore
 from relight.streams.envelope import Event
 from tests.support.story import make_plan
@@ -23,8 +24,8 @@ def came(number: int, name: str, at: int, customer: str) -> Event:
     )
 
 
-def touched(before: str, after: str | None) -> Touched:
-    """Return what an edit of the only rule does: carts of c0 to c5 on day 6, sessions of s0 to s2 on day 1."""
+def touched(before: str, after: str | None, *, listed: int = 0) -> TouchedPeople:
+    """Return what an edit of the rule `r` does: carts of c0 to c5 on day 6, sessions of s0 to s2 on day 1."""
     engine = Engine(MemoryStore())
     engine.follow_plan(make_plan({"r": before, "x": "{trigger: {event: asked}, send: third}"}), T0)
     carts, silent = [f"c{n}" for n in range(6)], [f"s{n}" for n in range(3)]
@@ -32,7 +33,7 @@ def touched(before: str, after: str | None) -> Touched:
     engine.take([came(20 + n, "session", T0 + DAY + n, one) for n, one in enumerate(silent)])
     engine.take([came(10 + n, "cart", T0 + 6 * DAY + n, one) for n, one in enumerate(carts)], reached=EDIT)
     rules = {"x": "{trigger: {event: asked}, send: third}", **({} if after is None else {"r": after})}
-    return touched_people(engine, make_plan(rules), ["r"], reached=EDIT).rules["r"]
+    return touched_people(engine, make_plan(rules), ["r"], reached=EDIT, listed=listed)
 
 
 def steps(text: str) -> str:
@@ -68,7 +69,44 @@ def test_a_plan_says_how_many_people_an_edit_touches(before: str, after: str | N
     """E4, E5: those inside, those whom a removed wait mails at once, those between an old and a new threshold; and those
     who wait at a step without an id whose place another has taken.
     """
-    assert touched(before, after) == expected
+    assert touched(before, after).rules["r"] == expected
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_everybody_who_is_counted_is_listed(before: str, after: str | None, expected: Touched) -> None:
+    """The list holds, under each word, as many as the count beside it says; who leaves or moves is not `inside` twice."""
+    found = {
+        touch: [one.customer for one in people]
+        for touch, people, _ in touched(before, after, listed=9).people.found("r")
+    }
+    for touch in set(Touch) - {Touch.INSIDE}:
+        assert len(found.pop(touch, ())) == getattr(expected, touch.value)
+    elsewhere = expected.leave + expected.moved + expected.shifted + expected.at_once
+    assert len(found.pop(Touch.INSIDE, ())) == expected.inside - elsewhere
+
+
+def test_the_list_tells_the_instant_and_the_step() -> None:
+    """Of people in a step when they entered it; of those past a threshold their deadline; of those who had it the old one."""
+    [(touch, people, total)] = touched(steps(WAIT), None, listed=2).people.found("r")
+    first = [TouchedPerson(customer=f"c{n}", instant=T0 + 6 * DAY + n, step="wait:0") for n in range(2)]
+    assert (touch, people, total) == (Touch.LEAVE, first, 6)
+    [(touch, people, _)] = touched(silence(20), silence(5), listed=1).people.found("r")
+    assert (touch, people) == (Touch.PASSED, [TouchedPerson(customer="s0", instant=T0 + 6 * DAY)])
+    [(touch, people, _)] = touched(silence(5), silence(20), listed=1).people.found("r")
+    assert (touch, people) == (Touch.SPENT, [TouchedPerson(customer="s0", instant=T0 + 6 * DAY)])
+    [(touch, people, _)] = touched(silence(20), silence(5, ", backfill: {ramp: 1 day}"), listed=9).people.found("r")
+    assert touch is Touch.TAKEN
+    assert all(EDIT <= one.instant <= EDIT + DAY for one in people)
+
+
+def test_a_list_keeps_no_more_than_was_asked_for() -> None:
+    """People are the first by id, whatever the order in which they are found; all are counted."""
+    found = PeopleList(most=3)
+    for number in (5, 1, 9, 8, 0, 7, 2, 6, 4, 3):
+        found.add("r", Touch.PASSED, TouchedPerson(customer=f"c{number}", instant=number))
+        assert all(len(kept) < 2 * found.most for kept in found._kept.values())
+    [(_, people, total)] = found.found("r")
+    assert ([one.customer for one in people], total) == (["c0", "c1", "c2"], 10)
 
 
 def test_the_silent_are_so_for_eight_days() -> None:

@@ -20,6 +20,7 @@ from relight.engine.engine import Engine
 from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import InactiveTrigger
 from relight.simulate.forecast.onlooker import onlooker
+from relight.simulate.forecast.touched_list import PeopleList, Touch, TouchedPerson
 from relight.streams.code_events import CODES_CUSTOMER
 from relight.streams.envelope import Control
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from relight.rules.plan import Plan, Rule, Step
     from relight.stores.interface import Store
 
-#: (rule, occurrence) -> (step, waits for its minute).
-_Inside = dict[tuple[str, str], tuple[str | None, bool]]
+#: (rule, occurrence) -> (step, waits for its minute, when it entered the step).
+_Inside = dict[tuple[str, str], tuple[str | None, bool, int]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +67,8 @@ class TouchedPeople:
     thresholds: dict[str, list[tuple[str, str, str, str]]] = field(default_factory=dict)
     #: rule -> ids of thresholds that no new one takes over.
     lost: dict[str, list[str]] = field(default_factory=dict)
+    #: Who they are, as far as it was asked for.
+    people: PeopleList = field(default_factory=lambda: PeopleList(most=0))
 
 
 def engine_beside(store: Store, plans: Iterable[Plan]) -> Engine:
@@ -78,30 +81,32 @@ def engine_beside(store: Store, plans: Iterable[Plan]) -> Engine:
     return engine
 
 
-def touched_people(engine: Engine, new: Plan, rules: Iterable[str], *, reached: int) -> TouchedPeople:
+def touched_people(engine: Engine, new: Plan, rules: Iterable[str], *, reached: int, listed: int = 0) -> TouchedPeople:
     """Return whom a plan touches that comes into force where an engine's time stands.
 
-    engine: in memory; it is used up. rules: ids of the rules that are edited; reached: how far time has come (µs).
+    engine: in memory; it is used up. rules: ids of the rules that are edited; reached: how far time has come (µs);
+    listed: most people that are named for each rule and touch.
     """
     wanted = frozenset(rules)
     before = {customer: _inside(profile, wanted) for customer, profile in _profiles(engine)}
     old_waits = _waits(engine, wanted)
-    found = TouchedPeople(customers=len(before.keys() - {CODES_CUSTOMER}), rules={rule: Touched() for rule in wanted})
+    found = TouchedPeople(
+        customers=len(before.keys() - {CODES_CUSTOMER}), rules={rule: Touched() for rule in wanted},
+        people=PeopleList(most=listed),
+    )  # fmt: skip
     found.refolds = engine.plan is not None and needs_history(engine.plan, new)
     shifted = {} if engine.plan is None else {name: shifted_steps(engine.plan, new, name) for name in wanted}
-    for inside in before.values():
-        for (name, _), (step, _) in inside.items():
-            found.rules[name].shifted += step in shifted.get(name, ())
     effects = _apply(engine, new, reached)
     _match_thresholds(found, old_waits, _waits(engine, wanted))
     left = {(row.customer, row.rule, row.occurrence) for row in effects.rows if row.reason == Reason.RULE_REMOVED}
     sent = {(row.customer, row.rule, row.occurrence) for row in effects.rows if row.state is RowState.PENDING}
     for customer, profile in _profiles(engine):
-        _count_entries(found, before.get(customer, {}), _inside(profile, wanted), _Gone(customer, left, sent))
+        gone = _Gone(customer=customer, left=left, sent=sent, shifted=shifted)
+        _count_entries(found, before.get(customer, {}), _inside(profile, wanted), gone)
         turn = Turn(world=engine.world, state=engine.world.states[-1], profile=profile, effects=Effects())
         for rule in (new.rules[name] for name in wanted if name in new.rules):
-            _count_silences(found.rules[rule.id], turn, rule)
-            found.rules[rule.id].taken += _is_taken(turn, rule)
+            _count_silences(found, turn, rule)
+            _count_taken(found, turn, rule)
     return found
 
 
@@ -142,68 +147,85 @@ def _profiles(engine: Engine) -> list[tuple[str, Profile]]:
 
 def _inside(profile: Profile, rules: frozenset[str]) -> _Inside:
     return {
-        (entry.rule, entry.occurrence): (entry.step, entry.candidate is not None)
+        (entry.rule, entry.occurrence): (entry.step, entry.candidate is not None, entry.entered)
         for entry in profile.entries
         if entry.rule in rules
     }
 
 
 # ---------------------------------------------------------------- entries
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Gone:
-    """What the rows say of one customer's entries."""
+    """What the rows say of one customer's entries, and which steps stand for others."""
 
     customer: str
     left: set[tuple[str, str, str]]
     sent: set[tuple[str, str, str]]
+    #: rule -> ids of steps whose place another has taken.
+    shifted: Mapping[str, frozenset[str]]
 
 
 def _count_entries(found: TouchedPeople, before: _Inside, after: _Inside, gone: _Gone) -> None:
-    for (rule, occurrence), (step, waited) in before.items():
+    for (rule, occurrence), (step, waited, entered) in before.items():
         told = found.rules[rule]
         told.inside += 1
+        is_shifted = step in gone.shifted.get(rule, ())
+        told.shifted += is_shifted
         key = (gone.customer, rule, occurrence)
         now = after.get((rule, occurrence))
+        touch = Touch.SHIFTED if is_shifted else Touch.INSIDE
         if key in gone.left:
             told.leave += 1
+            touch = Touch.LEAVE
         elif key in gone.sent or (now is not None and now[1] and not waited):
             told.at_once += 1
+            touch = Touch.AT_ONCE
         elif now is not None and now[0] != step:
             told.moved += 1
+            touch = Touch.MOVED
+        found.people.add(rule, touch, TouchedPerson(customer=gone.customer, instant=entered, step=step or ""))
 
 
 # ---------------------------------------------------------------- silences
-def _count_silences(told: Touched, turn: Turn, rule: Rule) -> None:
+def _count_silences(found: TouchedPeople, turn: Turn, rule: Rule) -> None:
     if not isinstance(rule.trigger, InactiveTrigger):
         return
+    customer = turn.profile.customer
     for silence in passed_silences(turn, rule):
         reading = turn.reading()
         reading.threshold = silence.length
         if rule.backfill is None and (rule.audience is None or rule.audience.evaluate(reading) is True):
-            told.passed += 1
+            found.rules[rule.id].passed += 1
+            found.people.add(rule.id, Touch.PASSED, TouchedPerson(customer=customer, instant=silence.deadline))
             break
-    told.spent += _is_spent(turn, rule)
+    spent = _spent_at(turn, rule)
+    if spent is not None:
+        found.rules[rule.id].spent += 1
+        found.people.add(rule.id, Touch.SPENT, TouchedPerson(customer=customer, instant=spent))
 
 
-def _is_taken(turn: Turn, rule: Rule) -> bool:
-    """Return whether a backfill takes the customer if nothing changes until then; the profile is used up."""
-    if not any(found.id == rule.id for found, _ in backfill_deadlines(turn)):
-        return False
+def _count_taken(found: TouchedPeople, turn: Turn, rule: Rule) -> None:
+    """Count a customer whom a backfill takes if nothing changes until then; the profile is used up."""
+    at = next((at for one, at in backfill_deadlines(turn) if one.id == rule.id), None)
+    if at is None:
+        return
     judge_backfill(turn, rule)
-    return any(row.rule == rule.id and row.state is RowState.ENTERED for row in turn.effects.rows)
+    if any(row.rule == rule.id and row.state is RowState.ENTERED for row in turn.effects.rows):
+        found.rules[rule.id].taken += 1
+        found.people.add(rule.id, Touch.TAKEN, TouchedPerson(customer=turn.profile.customer, instant=at))
 
 
-def _is_spent(turn: Turn, rule: Rule) -> bool:
-    """Return whether the open silence had its message, and is not yet as long as the threshold is now (R2)."""
+def _spent_at(turn: Turn, rule: Rule) -> int | None:
+    """Return when the open silence was judged that is not yet as long as the threshold is now (R2; µs), else None."""
     for wait in turn.state.silences:
         starts = turn.profile.starts.get(wait.activity)
         if wait.rule.id != rule.id or not starts:
             continue
         start = starts[-1].event_time
-        due = due_of(turn, wait.threshold, start)
-        if f"{rule.id}\x1fsilence:{start}:{wait.id}" in turn.profile.judged and (due or INSTANT_MAX) > turn.now:
-            return True
-    return False
+        judged = turn.profile.judged.get(f"{rule.id}\x1fsilence:{start}:{wait.id}")
+        if judged is not None and (due_of(turn, wait.threshold, start) or INSTANT_MAX) > turn.now:
+            return judged
+    return None
 
 
 def _waits(engine: Engine, rules: frozenset[str]) -> dict[str, list[tuple[str, str]]]:
