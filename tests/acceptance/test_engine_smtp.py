@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP as SERVER
 
 from relight.base.errors import ProjectError
 from relight.base.instants import DAY, HOUR, MINUTE, SECOND
+from relight.cli.doctor_delivery import look_at_last_answers
 from relight.config.loader import LoadedProject, load_project
 from relight.config.secret import Secret
 from relight.config.settings import DeliverySettings, SmtpSettings
@@ -284,3 +285,28 @@ def test_a_password_over_a_plain_connection_is_refused() -> None:
     smtp = SmtpSettings(host="127.0.0.1", port=25, user="desk", password=Secret("p"), security="none")
     with pytest.raises(ProjectError, match="plain connection"):
         open_delivery(DeliverySettings(smtp=smtp), Path())
+
+
+def test_doctor_says_what_the_server_answered(make_desk: Callable[..., Desk], mailbox: Mailbox) -> None:
+    """While nothing was tried there is nothing to say; then the answer that most of those that wait got last."""
+    desk = make_desk("ada", "bo", "full", delivery=", rate: 100 per second")
+    mailbox.is_busy = True
+    desk.run()
+    store = SqliteStore.open(desk.folder / "data/relight.db")
+    try:
+        assert list(look_at_last_answers(store)) == [
+            (
+                "warn",
+                "outbox: not taken at the last try, 3: rcpt: 451 4.3.2 busy",
+                "each is tried again; look at who answered",
+            )
+        ]
+        mailbox.is_busy = False
+        desk.now += HOUR
+        store.close()
+        desk.run()
+        store = SqliteStore.open(desk.folder / "data/relight.db")
+        (one,) = look_at_last_answers(store)
+        assert one[1].endswith(", 1: rcpt: 452 4.2.2 mailbox full")
+    finally:
+        store.close()

@@ -17,7 +17,7 @@ import click
 from relight import __version__
 from relight.base.errors import RelightError
 from relight.cli.doctor_accounts import look_at_accounts
-from relight.cli.doctor_delivery import look_at_sendgrid
+from relight.cli.doctor_delivery import look_at_last_answers, look_at_sendgrid
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, marked, say, say_json
 from relight.cli.project import find_folder, project_options, read_project
@@ -203,6 +203,8 @@ def _outbox(store: Store, settings: Settings) -> Iterator[Check]:
     # A provider's report moves a mail on: without these words it would seem that nothing had left.
     reported = "".join(f", {counts[one]:,} {one}" for one in ("delivered", "bounced", "complained") if counts.get(one))
     yield Check(mark="ok", text=f"outbox: {wait:,} waiting, {counts.get('accepted', 0):,} accepted{reported}")
+    for mark, text, fix in look_at_last_answers(store):
+        yield Check(mark=mark, text=text, fix=fix)
     stop = read_stop(store)
     if stop is not None:
         yield Check(mark="FAIL", text=told(stop), fix="relight release")

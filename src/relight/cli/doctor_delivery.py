@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from relight.messages.life import MessageCause, MessageState
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from relight.config.settings import SendgridSettings
+    from relight.stores.interface import Store
 
 #: Seconds that SendGrid may take to answer.
 SENDGRID_SECONDS = 10
 #: What a key needs.
 NEEDED_SCOPE = "mail.send"
+#: Waiting messages whose last answer is looked at, the first ones.
+LAST_ANSWERS_MAX = 100
 
 
 def look_at_sendgrid(grid: SendgridSettings) -> tuple[str, str, str]:
@@ -62,3 +70,16 @@ def _judge(url: str, status: int, body: bytes, *, is_sandbox: bool) -> tuple[str
             "take out `sandbox: true`",
         )
     return "ok", f"SendGrid {url}: the key may send", ""
+
+
+def look_at_last_answers(store: Store) -> Iterator[tuple[str, str, str]]:
+    """Yield (mark, text, fix) of the answer that most messages that wait got last; nothing where none was tried."""
+    told: Counter[str] = Counter()
+    for status in store.messages(state=MessageState.PENDING, limit=LAST_ANSWERS_MAX):
+        key = status.message.occurrence_key
+        answers = [one for one in store.attempts_of(status.message.customer) if one.occurrence_key == key]
+        if answers and answers[-1].cause is MessageCause.RETRY:
+            told[answers[-1].text] += 1
+    for text, count in told.most_common(1):
+        whose = f"{count:,} of the {LAST_ANSWERS_MAX:,} first" if told.total() == LAST_ANSWERS_MAX else f"{count:,}"
+        yield "warn", f"outbox: not taken at the last try, {whose}: {text}", "each is tried again; look at who answered"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from relight.base.instants import MINUTE, SECOND
+from relight.base.instants import HOUR, SECOND
 
-#: Attempts of one message; then it is rejected with `retries_exhausted`.
-ATTEMPTS_MAX = 12
+#: Attempts of one message; then it is rejected with `retries_exhausted`. About three days, as long as a message is
+#: worth sending where its rule does not say `expires`; RFC 5321 4.5.4.1 asks for as much, and for hours between them.
+ATTEMPTS_MAX = 48
 #: Ceiling of the first wait (µs).
 BACKOFF_FIRST = 10 * SECOND
 #: Ceiling of every wait (µs).
-BACKOFF_MAX = 30 * MINUTE
+BACKOFF_MAX = 4 * HOUR
 
 
 def backoff(attempt: int, uniform: float) -> int:

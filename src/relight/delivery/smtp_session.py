@@ -8,6 +8,7 @@ accepted, 4xx retry, 5xx rejected.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ BODY_SECONDS_MAX = 120.0
 _OK, _START_INPUT, SHUTTING_DOWN = 250, 354, 421
 #: Replies to MAIL or AUTH that say our settings are wrong (RFC 4954 6).
 _CONFIGURATION_CODES = frozenset({530, 534, 535, 538})
+_SYSTEM_STATUS = re.compile(r"4\d\d 4\.3\.\d")
 
 
 class Phase(IntEnum):
@@ -183,11 +185,17 @@ def _dot_stuffed(content: bytes) -> bytes:
 
 
 def concern_of(phase: Phase, error: Exception) -> Concern:
-    """Return whom an error in a phase is about: nobody gets in, one recipient is refused, or it cannot be told."""
+    """Return whom an error in a phase is about: nobody gets in, one recipient is refused, or it cannot be told.
+
+    A server whose own system is in trouble may say so to each recipient: enhanced code 4.3.x, "mail system status"
+    (RFC 3463 3.4).
+    """
     if phase < Phase.MAIL:
         return Concern.PROVIDER
     is_answer = isinstance(error, RefusedError) and error.code != SHUTTING_DOWN
-    return Concern.MESSAGE if is_answer and phase is not Phase.MAIL else Concern.EITHER
+    if not is_answer or phase is Phase.MAIL or _SYSTEM_STATUS.match(str(error)):
+        return Concern.EITHER
+    return Concern.MESSAGE
 
 
 def judge(phase: Phase, error: Exception) -> tuple[Outcome, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relight.base.instants import MINUTE, SECOND
+from relight.base.instants import DAY, HOUR, SECOND
 from relight.delivery.addresses import address_hash, needs_smtputf8, normalise_address
 from relight.delivery.backoff import ATTEMPTS_MAX, BACKOFF_FIRST, BACKOFF_MAX, backoff, may_try_again
 
@@ -50,10 +50,11 @@ def test_smtputf8_is_asked_for_only_where_needed() -> None:
 
 
 def test_waits_grow_and_are_spread() -> None:
-    """Full jitter: the wait lies in [0, ceiling), the ceiling doubles to half an hour."""
+    """Full jitter: the wait lies in [0, ceiling), the ceiling doubles to four hours; all attempts together take three days or so."""
     assert [backoff(n, 0.5) for n in (1, 2, 3)] == [BACKOFF_FIRST // 2, BACKOFF_FIRST, 2 * BACKOFF_FIRST]
     assert backoff(1, 0.0) == 0
-    assert backoff(50, 0.999999) <= BACKOFF_MAX == 30 * MINUTE
+    assert backoff(50, 0.999999) <= BACKOFF_MAX == 4 * HOUR
+    assert 2.5 * DAY < sum(backoff(n, 0.5) for n in range(1, ATTEMPTS_MAX)) < 4 * DAY
     assert BACKOFF_FIRST == 10 * SECOND
     assert [may_try_again(n) for n in (ATTEMPTS_MAX - 1, ATTEMPTS_MAX)] == [True, False]
     for attempt, uniform in ((0, 0.5), (1, 1.0), (1, -0.1)):

@@ -14,6 +14,7 @@ import pytest
 from aiosmtpd.smtp import SMTP as SERVER
 
 from relight.delivery import Outcome
+from relight.delivery.outgoing import Concern
 from relight.delivery.smtp import SmtpTransport
 from relight.delivery.smtp_session import SmtpSettings
 from tests.adapters.delivery.mail_kit import message, scripted
@@ -56,6 +57,30 @@ ENDINGS = {
     "answer DATA 554 no": (Outcome.REJECTED, 0),
     "answer DATA 250 what": (Outcome.RETRY, 0),
 }
+
+
+@pytest.mark.parametrize(
+    ("ending", "concern"),
+    [
+        ("answer RCPT 452 4.2.2 mailbox full", Concern.MESSAGE),
+        ("answer RCPT 450 busy", Concern.MESSAGE),
+        ("answer RCPT 451 4.3.2 out of order", Concern.EITHER),
+        ("answer DATA 452 4.3.1 disk full", Concern.EITHER),
+        ("answer MAIL 452 4.2.2 mailbox full", Concern.EITHER),
+        ("answer RCPT 421 closing", Concern.EITHER),
+    ],
+)
+def test_a_servers_own_trouble_is_not_the_recipients(ending: str, concern: Concern) -> None:
+    """4.3.x is the state of the mail system (RFC 3463 3.4), whenever it is said: everybody waits, not one message."""
+
+    async def run() -> None:
+        async with scripted(ending) as (_, port):
+            sender = transport(port)
+            (found,) = await sender.deliver([message()])
+            assert (found.outcome, found.concern) == (Outcome.RETRY, concern)
+            await sender.close()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
