@@ -35,7 +35,7 @@ from relight.messages.addresses import address_hash
 from relight.messages.identity import occurrence_digest
 from relight.messages.ledger import LedgerRow, OutboxMessage
 from relight.messages.reasons import RowState
-from relight.stores.interface import Batch
+from relight.stores.interface import Batch, LetterEnd
 from relight.stores.record_codec import encode_row, message_place, row_place, seal
 from relight.stores.sqlite import SqliteStore
 from relight.stores.sqlite_schema import MIGRATIONS
@@ -109,7 +109,7 @@ def make(folder: Path, customers: int, rows: int) -> None:
         ingest_time=BEGIN,
     )
     store.append(Batch(dead=[letter] * DEAD_LETTERS))
-    store.mark_replayed(range(1, DEAD_LETTERS - 10), BEGIN)
+    store.end_letters(range(1, DEAD_LETTERS - 10), BEGIN, LetterEnd.REPLAYED)
     store.save_checkpoints((), position=store.last_position())
     store.close()
     _fill(path, sorted(project.plan.rules), customers, rows, project.plan.version)

@@ -155,7 +155,7 @@ def state_of(folder: Path, key: str) -> MessageState:
 
 def test_the_running_engine_reads_dead_letters_again(folder: Path) -> None:
     """V2: `dead-letters replay` works while the engine runs: it reads them itself, what can be read becomes events once,
-    what cannot stays.
+    what cannot stays, until `dead-letters dismiss`, which the engine carries out, too.
     """
     stream = folder / "streams/app.yaml"
     whole = stream.read_text()
@@ -170,6 +170,8 @@ def test_the_running_engine_reads_dead_letters_again(folder: Path) -> None:
         done = relight("dead-letters", "replay", cwd=folder, code=1, env=ENV)
         assert "the running engine has read 4 dead letters again, 1 still cannot be read" in done.stdout
         assert "app.ndjson:5" in done.stdout
+        assert relight("dead-letters", "dismiss", "5", cwd=folder, env=ENV).stdout.startswith("1 dead letter dismissed")
+        assert relight("dead-letters", "list", cwd=folder, env=ENV).stdout == "no dead letters\n"
         engine.stop()
     with closing(store_of(folder)) as store:
         assert len([record for _, record in store.read_log() if not isinstance(record, Control)]) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -150,7 +151,6 @@ def test_reading_letters_again_puts_nothing_in_force_that_waits(new_project: Pat
         assert "The folder's streams are not in force yet: `relight apply` first" in done.stderr
         assert "1 still cannot be read" in done.stdout
         assert [c["name"] for c in relight_json("plan", cwd=project)["changes"] if c["name"] == "winback_30d"]
-        assert relight_json("run", cwd=project)["version"] == first
         return done.stderr
 
     one, two = (str(found["number"]) for found in relight_json("dead-letters", "list", cwd=project)["letters"])
@@ -159,6 +159,54 @@ def test_reading_letters_again_puts_nothing_in_force_that_waits(new_project: Pat
     assert relight_json("dead-letters", "replay", one, cwd=project)["replayed"] == 1
     relight("rollback", "--yes", cwd=project)
     assert "It was rolled back" in replay_that_waits(two)
+    assert relight_json("run", cwd=project)["version"] == first
+
+
+def test_a_letter_that_was_mended_in_its_file_ends(new_project: Path, tmp_path: Path) -> None:
+    """V2: where a file is read again from its beginning and holds a letter's bytes no more, it is no longer listed: mended
+    or taken out. What is still there waits on, and one that comes back is another letter.
+    """
+    project = copy_project(new_project, tmp_path / "shop")
+    file = project / "events.ndjson"
+    whole = file.read_text(encoding="utf-8")
+    bad = '{"id": "g%d", "event": "order_placed", "customer": "b00001", "at": "%s"}\n'
+    file.write_text(whole + "".join(bad % (n, "yesterday") for n in (1, 2, 3)), encoding="utf-8")
+    assert relight_json("run", cwd=project)["dead_letters"] == 3
+    file.write_text(whole + bad % (1, "2026-06-20T10:00:00Z") + bad % (3, "yesterday"), encoding="utf-8")
+    told = relight_json("run", cwd=project)
+    assert (told["events"], told["caught_up"], told["dead_letters"]) == (1, 1, 0)
+    assert [one["raw"] for one in relight_json("dead-letters", "list", cwd=project)["letters"]] == [
+        (bad % (3, "yesterday")).strip()
+    ]
+    everything = relight("dead-letters", "list", "--all", cwd=project).stdout
+    assert everything.count("(mended since, or taken out of its file)") == 2
+    assert "ended    " in relight("dead-letters", "show", "1", cwd=project).stdout
+    file.write_text(whole + "".join(bad % (n, "yesterday") for n in (1, 2, 3)), encoding="utf-8")
+    relight("run", cwd=project)
+    assert len(relight_json("dead-letters", "list", cwd=project)["letters"]) == 3
+
+
+def test_a_letter_can_be_dismissed(new_project: Path, tmp_path: Path) -> None:
+    """V2: what was given again in another way is dismissed by hand: not listed, not counted, not read again, kept, and a
+    line of the audit log.
+    """
+    project = copy_project(new_project, tmp_path / "shop")
+    with (project / "events.ndjson").open("a", encoding="utf-8") as file:
+        file.write("{broken\n{broken, too\n")
+    relight("run", cwd=project)
+    assert "; where nothing is to follow: … dismiss 1\n" in relight("dead-letters", "list", cwd=project).stdout
+    assert relight("dead-letters", "dismiss", "1", cwd=project).stdout.startswith("1 dead letter dismissed; ")
+    assert [one["number"] for one in relight_json("dead-letters", "list", cwd=project)["letters"]] == [2]
+    assert relight_json("dead-letters", "replay", cwd=project, code=1)["left"] == 1
+    first, _ = relight_json("dead-letters", "list", "--all", cwd=project)["letters"]
+    assert (first["end"], first["raw"]) == ("dismissed", "{broken")
+    assert relight_json("dead-letters", "dismiss", "1", "2", cwd=project)["dismissed"] == [2]
+    assert relight("dead-letters", "list", cwd=project).stdout == "no dead letters\n"
+    lines = [json.loads(line) for line in (project / "data/audit.ndjson").read_text(encoding="utf-8").splitlines()]
+    assert [(one["order"], one["subject"], one["by"]) for one in lines] == [
+        ("dismiss", "1", "command line"), ("dismiss", "2", "command line"),
+    ]  # fmt: skip
+    assert "there is no dead letter 9" in relight("dead-letters", "dismiss", "9", cwd=project, code=64).stderr
 
 
 def test_the_place_of_a_csv_record_is_its_row(new_project: Path, tmp_path: Path) -> None:

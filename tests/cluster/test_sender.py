@@ -123,7 +123,7 @@ def test_commands_are_carried_out(tmp_path: Path, broker: KafkaBroker, postgres:
         ]
         again = store.dead_letter(letter.number)
         assert again is not None
-        assert again.replayed_at is not None
+        assert again.ended_at is not None
 
 
 def test_the_volume_guard_pauses_the_workers(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:

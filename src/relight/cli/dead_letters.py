@@ -1,6 +1,6 @@
 """`relight dead-letters`.
 
-The records that could not be read, why, and reading them again once the stream was mended (V2).
+The records that could not be read, why, and reading them again once the stream was mended (V2), or dismissing them.
 """
 
 from __future__ import annotations
@@ -28,18 +28,24 @@ if TYPE_CHECKING:
 LISTED_DEFAULT = 50
 #: Characters of a record's bytes that `show` prints.
 SHOWN_CHARACTERS = 4_000
+#: How a letter ended, in words.
+_ENDS = {
+    "replayed": "read again",
+    "gone": "mended since, or taken out of its file",
+    "dismissed": "dismissed",
+}
 #: Letters of one transaction of a replay.
 REPLAY_BATCH = 500
 
 
-@click.group("dead-letters", short_help="List, show and replay records that could not be read.")
+@click.group("dead-letters", short_help="List, show, replay and dismiss records that could not be read.")
 def command() -> None:
-    """List, show and replay records that could not be read."""
+    """List, show, replay and dismiss records that could not be read."""
 
 
 @command.command("list", short_help="Say which records could not be read, and why.")
 @click.option("--stream", metavar="NAME", help="Only this stream's.")
-@click.option("--all", "everything", is_flag=True, help="Also those that were read again since.")
+@click.option("--all", "everything", is_flag=True, help="Also those that ended, with how.")
 @click.option(
     "--limit", type=click.IntRange(1), default=LISTED_DEFAULT, show_default=True, help="Most letters to list."
 )
@@ -48,14 +54,18 @@ def command() -> None:
 def list_letters(
     *, stream: str | None, everything: bool, limit: int, as_json: bool, project: Path | None, environment: str | None
 ) -> None:
-    """Say which records could not be read, and why."""
+    """Say which records could not be read, and why.
+
+    One ends, and is listed with --all only, when it was read again with success; when its file, read again from the
+    beginning, has no such record any more, because it or its stream was mended; or when somebody dismissed it.
+    """
     from relight.cli.history import reading
     from relight.streams.plan import shown_place
 
     found = open_project(project, environment)
     _known_stream(found, stream)
     with reading(found) as store:
-        letters = [one for one in store.dead_letters(stream=stream) if everything or one.replayed_at is None]
+        letters = [one for one in store.dead_letters(stream=stream) if everything or one.ended_at is None]
     if as_json:
         told = [_as_json(one, found.loaded.streams) for one in letters[:limit]]
         say_json("dead-letters", {"count": len(letters), "letters": told})
@@ -64,14 +74,22 @@ def list_letters(
         say("no dead letters")
         return
     rows = [
-        (str(one.number), shown_place(one.letter, found.loaded.streams), one.letter.code, one.letter.reason)
+        (
+            str(one.number),
+            shown_place(one.letter, found.loaded.streams),
+            one.letter.code,
+            one.letter.reason if one.end is None else f"{one.letter.reason} ({_ENDS[one.end.value]})",
+        )
         for one in letters[:limit]
     ]
     for line in table(rows, right=frozenset({0})):
         say(line)
     if len(letters) > limit:
         say(f"… and {len(letters) - limit:,} more; --limit shows more of them")
-    say(f"Try: relight dead-letters show {letters[0].number}; when the stream is mended: relight dead-letters replay")
+    waiting = next((one.number for one in letters if one.ended_at is None), None)
+    if waiting is not None:
+        mended = "when the stream is mended: relight dead-letters replay"
+        say(f"Try: relight dead-letters show {waiting}; {mended}; where nothing is to follow: … dismiss {waiting}")
     streams = sorted({one.letter.stream for one in letters})
     say(f"{count_of(len(letters), 'dead letter')} of {count_of(len(streams), 'stream')}: {', '.join(streams)}")
 
@@ -102,8 +120,8 @@ def show_letter(*, number: int, as_json: bool, project: Path | None, environment
     )
     say(f"source   {shown_place(letter, found.loaded.streams)}")
     say(f"arrived  {format_instant(letter.ingest_time, zone)}" if letter.ingest_time > 0 else "arrived  unknown")
-    if one.replayed_at is not None:
-        say(f"replayed {format_instant(one.replayed_at, zone)}")
+    if one.ended_at is not None and one.end is not None:
+        say(f"ended    {format_instant(one.ended_at, zone)}: {_ENDS[one.end.value]}")
     text = letter.raw.decode("utf-8", "backslashreplace")
     shown = text if text.isprintable() else "\n".join(repr(line)[1:-1] for line in text.split("\n"))
     say(f"record   {shown[:SHOWN_CHARACTERS]}" + ("…" if len(shown) > SHOWN_CHARACTERS else ""))
@@ -140,11 +158,35 @@ def replay_letters(
     return ExitCode.PROBLEMS if left else ExitCode.FINE
 
 
+@command.command("dismiss", short_help="Let nothing become of dead letters any more.")
+@click.argument("numbers", type=int, nargs=-1, metavar="NUMBER…", required=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@project_options
+def dismiss_letters(*, numbers: tuple[int, ...], as_json: bool, project: Path | None, environment: str | None) -> None:
+    """Let nothing become of dead letters any more: the record was given again in another way, or is not wanted.
+
+    They are no longer listed, counted or read again. Their bytes are kept (`list --all`, `show`), and the audit log
+    beside the store gets a line for each.
+    """
+    from relight.cli.history import reading
+    from relight.cli.letter_dismissal import dismiss
+
+    found = open_project(project, environment)
+    with reading(found) as store:
+        wanted = [one.number for one in _wanted(store, numbers, None)]
+    dismiss(found, wanted)
+    if as_json:
+        say_json("dead-letters-dismiss", {"dismissed": wanted})
+        return
+    say(f"{count_of(len(wanted), 'dead letter')} dismissed; `relight dead-letters list --all` shows them still")
+
+
 def _replay_there(project: Project, numbers: tuple[int, ...], stream: str | None, *, as_json: bool) -> int:
     """Have the running engine read dead letters again, and say what it could read."""
     from relight.cli.history import reading
     from relight.cli.run import wall_clock
     from relight.engine.operator_commands import ReplayOrder, replay_entry
+    from relight.stores.interface import LetterEnd
     from relight.streams.plan import shown_place
 
     with reading(project) as store:
@@ -155,7 +197,7 @@ def _replay_there(project: Project, numbers: tuple[int, ...], stream: str | None
             raise ServiceError("the engine has not answered yet", help_text="the order stands in its inbox")
     with reading(project) as store:
         found = [store.dead_letter(number) for number in wanted]
-    left = [one for one in found if one is not None and one.replayed_at is None]
+    left = [one for one in found if one is not None and one.end is not LetterEnd.REPLAYED]
     if as_json:
         say_json("dead-letters-replay", {"ok": not left, "replayed": len(wanted) - len(left), "left": len(left)})
         return ExitCode.PROBLEMS if left else ExitCode.FINE
@@ -174,6 +216,7 @@ def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> t
     from relight.engine.engine import Engine
     from relight.engine.operator_commands import read_letters_again
     from relight.engine.plan_versions import keep_plan, known_plans
+    from relight.stores.interface import LetterEnd
     from relight.stores.opening import open_store
 
     if not project.has_store:
@@ -199,7 +242,7 @@ def _replay(project: Project, numbers: tuple[int, ...], stream: str | None) -> t
             part = letters[start : start + REPLAY_BATCH]
             again = read_letters_again(part, loaded.streams, project.folder, now)
             engine.take(again.records, reached=now)
-            store.mark_replayed(again.good, wall_clock())
+            store.end_letters(again.good, wall_clock(), LetterEnd.REPLAYED)
             taken, events, left = taken + len(again.good), events + len(again.records), left + again.bad
         engine.checkpoint()
         return taken, left, events
@@ -229,13 +272,13 @@ def _decided_by(project: Project, engine: Engine, store: Store) -> LoadedProject
 
 def _wanted(store: Store, numbers: tuple[int, ...], stream: str | None) -> list[StoredLetter]:
     if not numbers:
-        return [one for one in store.dead_letters(stream=stream) if one.replayed_at is None]
+        return [one for one in store.dead_letters(stream=stream) if one.ended_at is None]
     found = []
     for number in numbers:
         one = store.dead_letter(number)
         if one is None:
             raise UsageError(f"there is no dead letter {number}", help_text="`relight dead-letters list` numbers them")
-        if one.replayed_at is None:
+        if one.ended_at is None:
             found.append(one)
     return found
 
@@ -262,5 +305,6 @@ def _as_json(one: StoredLetter, streams: Mapping[str, StreamPlan]) -> dict[str, 
         "reason": letter.reason,
         "raw": letter.raw.decode("utf-8", "backslashreplace"),
         "arrived": iso_utc(letter.ingest_time) if letter.ingest_time > 0 else None,
-        "replayed": None if one.replayed_at is None else iso_utc(one.replayed_at),
+        "ended": None if one.ended_at is None else iso_utc(one.ended_at),
+        "end": None if one.end is None else one.end.value,
     }

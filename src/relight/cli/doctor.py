@@ -198,7 +198,7 @@ def _outbox(store: Store, settings: Settings) -> Iterator[Check]:
     from relight.engine.volume_guard import read_stop, told
 
     counts = {state.value: n for state, n in store.message_counts().items()}
-    dead = sum(1 for one in store.dead_letters() if one.replayed_at is None)
+    dead = sum(1 for one in store.dead_letters() if one.ended_at is None)
     wait = counts.get("pending", 0) + counts.get("sending", 0)
     # A provider's report moves a mail on: without these words it would seem that nothing had left.
     reported = "".join(f", {counts[one]:,} {one}" for one in ("delivered", "bounced", "complained") if counts.get(one))

@@ -113,11 +113,11 @@ def _streams(project: Project, store: Store, log: LogFigures, duplicates: int) -
 
 
 def dead_groups(store: Store, streams: Mapping[str, StreamPlan]) -> tuple[DeadGroup, ...]:
-    """Return the dead letters that were not replayed, by stream and code, the most frequent first."""
+    """Return the dead letters that wait for somebody, by stream and code, the most frequent first."""
     counts: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], str] = {}
     for kept in store.dead_letters():
-        if kept.replayed_at is None:
+        if kept.ended_at is None:
             key = (kept.letter.stream, kept.letter.code)
             counts[key] += 1
             examples.setdefault(key, f"{shown_place(kept.letter, streams)}: {kept.letter.reason}")

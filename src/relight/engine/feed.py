@@ -16,7 +16,7 @@ from relight.base.ids import digest, hash_bytes
 from relight.base.instants import INSTANT_MIN
 from relight.engine.catching_up import CatchingUp
 from relight.engine.cycles import keep_batch, rare_collections
-from relight.stores.interface import Batch
+from relight.stores.interface import Batch, LetterEnd
 from relight.streams.brake import BrakeState
 from relight.streams.envelope import Control, DeadLetter, Event
 from relight.streams.plan import shown_place
@@ -160,8 +160,9 @@ def _pass_over(feed: Feed, store: Store) -> tuple[Iterator[Event | DeadLetter], 
     if reached is None or not (has_shifted or place):
         return records, total
     feed.catching_up = CatchingUp(
-        store=store, streams=feed.streams, place=reached if has_shifted else int(place or 0), reached=reached
-    )
+        store=store, streams=feed.streams, place=reached if has_shifted else int(place or 0), reached=reached,
+        is_whole=has_shifted,
+    )  # fmt: skip
     if not has_shifted:
         return records, total  # it was stopped in the middle of it
     feed.taken, feed.counts = 0, {name: Counts() for name in feed.counts}
@@ -225,6 +226,7 @@ def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
         keep_batch()
     else:
         if feed.catching_up is not None:
+            engine.store.end_letters(feed.catching_up.gone(), last, LetterEnd.GONE)
             feed.catching_up.place = INSTANT_MIN  # everything is caught up with
     if agree is not None:
         last = agree(last)

@@ -1,4 +1,4 @@
-"""What an operator orders through the inbox: an unknown message is settled, dead letters are read again.
+"""What an operator orders through the inbox: an unknown message is settled, dead letters are read again or dismissed.
 
 Each may be carried out twice, after a crash before its records were durable, and comes to the same.
 """
@@ -14,7 +14,7 @@ import msgspec
 from relight.base.errors import RejectError
 from relight.messages.life import MessageCause, MessageState
 from relight.stores.inbox_interface import InboxKind, NewEntry
-from relight.stores.interface import Settlement
+from relight.stores.interface import LetterEnd, Settlement
 from relight.streams.envelope import DeadLetter, Event
 from relight.streams.plan import shown_place
 from relight.transports.records import RecordReader
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _Order = TypeVar("_Order")
 
 #: Names of the commands in the inbox.
-SETTLE, REPLAY = "settle", "dead-letters-replay"
+SETTLE, REPLAY, DISMISS = "settle", "dead-letters-replay", "dead-letters-dismiss"
 #: An operator's word on a message whose fate is unknown -> what moves it (S2).
 WORDS: Final[Mapping[str, MessageCause]] = {
     "accepted": MessageCause.PROVIDER_ACCEPTED,
@@ -52,6 +52,12 @@ class ReplayOrder(msgspec.Struct, frozen=True, kw_only=True):
     numbers: list[int]
 
 
+class DismissOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Of which dead letters nothing is to become."""
+
+    numbers: list[int]
+
+
 def settle_entry(order: SettleOrder, received: int) -> NewEntry:
     """Return the inbox entry of an operator's word on a message."""
     return NewEntry(kind=InboxKind.COMMAND, name=SETTLE, body=msgspec.json.encode(order), received=received)
@@ -60,6 +66,11 @@ def settle_entry(order: SettleOrder, received: int) -> NewEntry:
 def replay_entry(order: ReplayOrder, received: int) -> NewEntry:
     """Return the inbox entry that has dead letters read again."""
     return NewEntry(kind=InboxKind.COMMAND, name=REPLAY, body=msgspec.json.encode(order), received=received)
+
+
+def dismiss_entry(order: DismissOrder, received: int) -> NewEntry:
+    """Return the inbox entry that dismisses dead letters."""
+    return NewEntry(kind=InboxKind.COMMAND, name=DISMISS, body=msgspec.json.encode(order), received=received)
 
 
 def operator_commands(store: Store, streams: Mapping[str, StreamPlan], folder: Path) -> dict[str, CommandHandler]:
@@ -82,10 +93,14 @@ def operator_commands(store: Store, streams: Mapping[str, StreamPlan], folder: P
         order = _read(entry, ReplayOrder)
         letters = [one for number in order.numbers if (one := store.dead_letter(number)) is not None]
         again = read_letters_again(letters, streams, folder, now)
-        store.mark_replayed(again.good, now)
+        store.end_letters(again.good, now, LetterEnd.REPLAYED)
         return again.records
 
-    return {SETTLE: settle, REPLAY: replay}
+    def dismiss(entry: InboxEntry, now: int) -> Sequence[InboxRecord]:
+        store.end_letters(_read(entry, DismissOrder).numbers, now, LetterEnd.DISMISSED)
+        return []
+
+    return {SETTLE: settle, REPLAY: replay, DISMISS: dismiss}
 
 
 class Again(msgspec.Struct, frozen=True, kw_only=True):

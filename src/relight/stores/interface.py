@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from relight.base.errors import FaultError
@@ -165,14 +166,27 @@ class MessageStatus:
     lease_until: int | None
 
 
+class LetterEnd(StrEnum):
+    """How a dead letter came to its end."""
+
+    #: Its bytes were read again with success.
+    REPLAYED = "replayed"
+    #: Its file was read again from the beginning, and no record with these bytes was refused: it or its stream was
+    #: mended, or it was taken out.
+    GONE = "gone"
+    #: Somebody said that nothing is to become of it.
+    DISMISSED = "dismissed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLetter:
     """A dead letter as it is kept."""
 
     number: int
     letter: DeadLetter
-    #: When it was read again with success, µs; None until then.
-    replayed_at: int | None
+    #: When it ended and how, µs; None while it waits for somebody.
+    ended_at: int | None = None
+    end: LetterEnd | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,13 +361,13 @@ class Store(Listing, Protocol):
         """Yield dead letters, oldest first."""
 
     def waiting_letters(self, limit: int) -> list[StoredLetter]:
-        """Return the newest dead letters that were not read again with success, newest first."""
+        """Return the newest dead letters that wait for somebody, newest first."""
 
     def dead_letter(self, number: int) -> StoredLetter | None:
         """Return one dead letter."""
 
-    def mark_replayed(self, numbers: Iterable[int], at: int) -> None:
-        """Note that dead letters were read again with success."""
+    def end_letters(self, numbers: Iterable[int], at: int, end: LetterEnd) -> None:
+        """Note how dead letters ended, and when (µs); one that had ended keeps its end."""
 
     def note(self, name: str) -> str | None:
         """Return a note."""

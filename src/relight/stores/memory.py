@@ -35,6 +35,7 @@ from relight.stores.interface import (
     Claim,
     Claimed,
     EventIdentity,
+    LetterEnd,
     LogEntry,
     LookAgain,
     MessageStatus,
@@ -92,7 +93,7 @@ class MemoryStore(MemoryCodes, MemoryListing):
                 self._wait(parcel)
         for letter in batch.dead:
             number = len(self._letters) + 1
-            self._letters[number] = StoredLetter(number=number, letter=letter, replayed_at=None)
+            self._letters[number] = StoredLetter(number=number, letter=letter)
         for tally in batch.tallies:
             key = (tally.rule, tally.reason, tally.day)
             self._tallies[key] = self._tallies.get(key, 0) + tally.count
@@ -335,16 +336,16 @@ class MemoryStore(MemoryCodes, MemoryListing):
         return islice((one for one in list(self._letters.values()) if stream in {None, one.letter.stream}), limit)
 
     def waiting_letters(self, limit: int) -> list[StoredLetter]:
-        return list(islice((one for one in reversed(self._letters.values()) if one.replayed_at is None), limit))
+        return list(islice((one for one in reversed(self._letters.values()) if one.ended_at is None), limit))
 
     def dead_letter(self, number: int) -> StoredLetter | None:
         return self._letters.get(number)
 
-    def mark_replayed(self, numbers: Iterable[int], at: int) -> None:
+    def end_letters(self, numbers: Iterable[int], at: int, end: LetterEnd) -> None:
         for number in numbers:
             kept = self._letters.get(number)
-            if kept is not None:
-                self._letters[number] = StoredLetter(number=number, letter=kept.letter, replayed_at=at)
+            if kept is not None and kept.ended_at is None:
+                self._letters[number] = StoredLetter(number=number, letter=kept.letter, ended_at=at, end=end)
 
     def note(self, name: str) -> str | None:
         return self._notes.get(name)

@@ -24,6 +24,7 @@ from relight.stores.interface import (
     Claim,
     Claimed,
     EventIdentity,
+    LetterEnd,
     LookAgain,
     MessageStatus,
     Profile,
@@ -347,16 +348,18 @@ class PostgresStore(PostgresCodes, PostgresListing, PostgresErasure):
 
     def waiting_letters(self, limit: int) -> list[StoredLetter]:
         with self._connection.reading() as cursor:
-            return postgres_ledger.read_letters(cursor, "WHERE replayed_at IS NULL", (), limit, newest=True)
+            return postgres_ledger.read_letters(cursor, "WHERE ended_at IS NULL", (), limit, newest=True)
 
     def dead_letter(self, number: int) -> StoredLetter | None:
         with self._connection.reading() as cursor:
             return next(iter(postgres_ledger.read_letters(cursor, "WHERE number = %s", (number,), 1)), None)
 
-    def mark_replayed(self, numbers: Iterable[int], at: int) -> None:
+    def end_letters(self, numbers: Iterable[int], at: int, end: LetterEnd) -> None:
         with self._connection.transaction("before_note_commit", "after_note_commit") as cursor:
             cursor.execute(
-                "UPDATE dead_letters SET replayed_at = %s WHERE number = ANY(%b::bigint[])", (at, list(numbers))
+                "UPDATE dead_letters SET ended_at = %s, ending = %s"
+                " WHERE number = ANY(%b::bigint[]) AND ended_at IS NULL",
+                (at, end.value, list(numbers)),
             )
 
     def note(self, name: str) -> str | None:

@@ -12,7 +12,7 @@ import msgspec
 from relight.messages.addresses import LIFTED, UNSUBSCRIBED
 from relight.messages.ledger import LedgerRow
 from relight.rules.world import SOFT_BOUNCES
-from relight.stores.interface import StoredLetter, Suppression
+from relight.stores.interface import LetterEnd, StoredLetter, Suppression
 from relight.stores.listing import Tally
 from relight.stores.postgres_connection import Cursor
 from relight.stores.record_codec import encode_row, open_row, open_sealed, row_place, seal
@@ -108,16 +108,17 @@ def read_letters(
     """Return the dead letters of a WHERE clause, oldest or newest first."""
     order = "number DESC" if newest else "number"
     rows = cursor.execute(
-        f"SELECT number, stream, body, crc, replayed_at FROM dead_letters {where} ORDER BY {order} LIMIT %s",  # noqa: S608  # callers' constants
+        f"SELECT number, stream, body, crc, ended_at, ending FROM dead_letters {where} ORDER BY {order} LIMIT %s",  # noqa: S608  # callers' constants
         (*values, limit),
     ).fetchall()
     return [
         StoredLetter(
             number=number,
             letter=_LETTER.decode(open_sealed(_letter_place(stream), body, crc)),
-            replayed_at=replayed_at,
+            ended_at=ended_at,
+            end=None if ending is None else LetterEnd(ending),
         )
-        for number, stream, body, crc, replayed_at in rows
+        for number, stream, body, crc, ended_at, ending in rows
     ]
 
 

@@ -195,6 +195,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ),
         "CREATE INDEX made_records_order ON made_records (at, who, what)",
     ),
+    (
+        # How a dead letter ended; until then the only end was that it was read again.
+        "ALTER TABLE dead_letters RENAME COLUMN replayed_at TO ended_at",
+        "ALTER TABLE dead_letters ADD COLUMN ending text",
+        "UPDATE dead_letters SET ending = 'replayed' WHERE ended_at IS NOT NULL",
+    ),
 )
 #: Version this program writes.
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -28,6 +28,7 @@ from relight.stores.interface import (
     Claim,
     Claimed,
     EventIdentity,
+    LetterEnd,
     LookAgain,
     MessageStatus,
     Profile,
@@ -361,16 +362,17 @@ class SqliteStore(SqliteCodes, SqliteListing, SqliteErasure):
 
     def waiting_letters(self, limit: int) -> list[StoredLetter]:
         with self._connection.reading() as cursor:
-            return sqlite_ledger.read_letters(cursor, "WHERE replayed_at IS NULL", (), limit, newest=True)
+            return sqlite_ledger.read_letters(cursor, "WHERE ended_at IS NULL", (), limit, newest=True)
 
     def dead_letter(self, number: int) -> StoredLetter | None:
         with self._connection.reading() as cursor:
             return next(iter(sqlite_ledger.read_letters(cursor, "WHERE number = ?", (number,), 1)), None)
 
-    def mark_replayed(self, numbers: Iterable[int], at: int) -> None:
+    def end_letters(self, numbers: Iterable[int], at: int, end: LetterEnd) -> None:
         with self._connection.transaction("before_note_commit", "after_note_commit") as cursor:
             cursor.executemany(
-                "UPDATE dead_letters SET replayed_at = ? WHERE number = ?", [(at, number) for number in numbers]
+                "UPDATE dead_letters SET ended_at = ?, ending = ? WHERE number = ? AND ended_at IS NULL",
+                [(at, end.value, number) for number in numbers],
             )
 
     def note(self, name: str) -> str | None:

@@ -13,7 +13,7 @@ import msgspec
 from relight.messages.addresses import LIFTED, UNSUBSCRIBED
 from relight.messages.ledger import LedgerRow
 from relight.rules.world import SOFT_BOUNCES
-from relight.stores.interface import StoredLetter, Suppression
+from relight.stores.interface import LetterEnd, StoredLetter, Suppression
 from relight.stores.listing import Tally
 from relight.stores.record_codec import encode_row, open_row, open_sealed, row_place, seal
 from relight.streams.envelope import DeadLetter
@@ -95,16 +95,17 @@ def read_letters(
     """Return the dead letters of a WHERE clause, oldest or newest first."""
     order = "number DESC" if newest else "number"
     rows = cursor.execute(
-        f"SELECT number, stream, body, crc, replayed_at FROM dead_letters {where} ORDER BY {order} LIMIT ?",  # noqa: S608  # callers' constants
+        f"SELECT number, stream, body, crc, ended_at, ending FROM dead_letters {where} ORDER BY {order} LIMIT ?",  # noqa: S608  # callers' constants
         (*values, -1 if limit is None else limit),
     ).fetchall()
     return [
         StoredLetter(
             number=number,
             letter=_LETTER.decode(open_sealed(_letter_place(stream), body, crc)),
-            replayed_at=replayed_at,
+            ended_at=ended_at,
+            end=None if ending is None else LetterEnd(ending),
         )
-        for number, stream, body, crc, replayed_at in rows
+        for number, stream, body, crc, ended_at, ending in rows
     ]
 
 

@@ -158,6 +158,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX attempts_customer ON attempts (customer)",
         "CREATE INDEX dead_letters_waiting ON dead_letters (number) WHERE replayed_at IS NULL",
     ),
+    (
+        # How a dead letter ended; until then the only end was that it was read again.
+        "ALTER TABLE dead_letters RENAME COLUMN replayed_at TO ended_at",
+        "ALTER TABLE dead_letters ADD COLUMN ending TEXT",
+        "UPDATE dead_letters SET ending = 'replayed' WHERE ended_at IS NOT NULL",
+    ),
 )
 #: Tables whose rows are sealed as a whole and checked at open: the name of a row, and what its `crc` is of.
 SEALED_TABLES = {

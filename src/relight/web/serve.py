@@ -17,13 +17,13 @@ import uvicorn
 from relight.base.errors import ProjectError, ServiceError
 from relight.delivery.sendgrid_events import load_keys
 from relight.engine.asking import open_to_ask
+from relight.stores.audit import audit_path
 from relight.stores.opening import SQLITE_DEFAULT, inbox_name, open_inbox, open_store
 from relight.stores.write_keys import WriteKeys, keys_path
 from relight.web.app import make_app
 from relight.web.desk.desk import Desk
 from relight.web.desk.everybody import Everybody
 from relight.web.desk.figures import Figures
-from relight.web.desk.orders import AUDIT_FILE
 from relight.web.desk.routes import desk_routes
 from relight.web.desk.tested import RuleTests
 from relight.web.inbox_writer import InboxWriter
@@ -104,7 +104,7 @@ def _desk(project: LoadedProject, folder: Path, ask_store: Callable[[], Store], 
         plan=plan,
         settings=settings,
         folder=folder,
-        audit=(folder / (settings.store.sqlite or SQLITE_DEFAULT)).parent / AUDIT_FILE,
+        audit=audit_path(settings.store, folder),
         open_store=ask_store,
         inbox=inbox,
         clock=wall_clock,

@@ -21,6 +21,7 @@ from relight.rules.world import SOFT_BOUNCES, SOFT_SUPPRESSED_SPAN
 from relight.stores.interface import (
     Batch,
     Claim,
+    LetterEnd,
     PoolCount,
     Profile,
     Refusal,
@@ -423,16 +424,18 @@ class StoreConformance(abc.ABC):
         assert list(store.customers()) == ["", "ada"]
         assert (store.checkpoint_position(), store.checkpoint_meta()) == (8, {"timers": b"u"})
 
-    def test_dead_letters_are_kept_until_replayed(self, store: Store) -> None:
-        """Dead letters come back with their bytes, by stream, and say when they were replayed."""
+    def test_dead_letters_say_how_they_ended(self, store: Store) -> None:
+        """Dead letters come back with their bytes, by stream, and say when and how they ended; an end is the last word."""
         letters = [make_letter(1), make_letter(2, "web"), make_letter(3)]
         store.append(Batch(dead=letters))
         assert [one.letter for one in store.dead_letters()] == letters
         assert [one.number for one in store.dead_letters(stream="app", limit=1)] == [1]
-        store.mark_replayed([2, 77], T0)
-        replayed = store.dead_letter(2)
-        assert replayed is not None
-        assert (replayed.letter, replayed.replayed_at) == (letters[1], T0)
+        store.end_letters([2, 77], T0, LetterEnd.REPLAYED)
+        store.end_letters([3, 2], T0 + 1, LetterEnd.DISMISSED)
+        assert [(one.letter, one.ended_at, one.end) for one in store.dead_letters()] == [
+            (letters[0], None, None), (letters[1], T0, LetterEnd.REPLAYED), (letters[2], T0 + 1, LetterEnd.DISMISSED),
+        ]  # fmt: skip
+        assert [one.number for one in store.waiting_letters(9)] == [1]
         assert store.dead_letter(77) is None
 
     def test_notes(self, store: Store) -> None:

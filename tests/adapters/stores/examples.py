@@ -13,8 +13,14 @@ from relight.streams.envelope import Control, DeadLetter, Event, Record
 
 T0 = 1_750_000_000_000_000
 MINUTE = 60_000_000
+#: What makes a file of one that was written before dead letters said how they ended.
+WITHOUT_ENDS = (
+    "ALTER TABLE dead_letters DROP COLUMN ending",
+    "ALTER TABLE dead_letters RENAME COLUMN ended_at TO replayed_at",
+)
 #: What makes a file of one that was written before pages were served from counts of messages and totals of rows.
 WITHOUT_LISTING = (
+    *WITHOUT_ENDS,
     "DROP TRIGGER outbox_added",
     "DROP TRIGGER outbox_moved",
     "DROP TRIGGER outbox_removed",

@@ -17,7 +17,7 @@ import pytest
 
 from relight.base.errors import RelightError, StoreError
 from relight.messages.life import MessageState
-from relight.stores.interface import Batch, Profile
+from relight.stores.interface import Batch, LetterEnd, Profile
 from relight.stores.listing import MessageCount
 from relight.stores.sqlite import SqliteStore
 from relight.stores.sqlite_schema import MIGRATIONS
@@ -25,6 +25,7 @@ from tests.adapters.stores.conftest import OpenStore
 from tests.adapters.stores.examples import (
     MINUTE,
     T0,
+    WITHOUT_ENDS,
     WITHOUT_LISTING,
     batch_of,
     make_event,
@@ -279,6 +280,24 @@ def test_an_older_store_learns_its_counts(tmp_path: Path) -> None:
     store.append(Batch(rows=[make_row(3)]))
     assert sum(one.count for one in store.row_counts()) == 3
     assert [one.count for one in store.row_totals()] == [3]
+    store.close()
+
+
+def test_an_older_store_learns_how_its_letters_ended(tmp_path: Path) -> None:
+    """A dead letter that an earlier version read again ended so; one that waits waits on."""
+    path = tmp_path / "relight.db"
+    store = SqliteStore.open(path)
+    store.append(Batch(dead=[make_letter(1), make_letter(2)]))
+    store.end_letters([1], T0, LetterEnd.DISMISSED)
+    store.close()
+    before = next(n for n, one in enumerate(MIGRATIONS) if any("COLUMN ending" in text for text in one))
+    with closing(sqlite3.connect(path)) as sql:
+        for statement in (*WITHOUT_ENDS, f"PRAGMA user_version = {before}"):
+            sql.execute(statement)
+        sql.commit()
+    store = SqliteStore.open(path)
+    assert [(one.ended_at, one.end) for one in store.dead_letters()] == [(T0, LetterEnd.REPLAYED), (None, None)]
+    assert [one.number for one in store.waiting_letters(9)] == [2]
     store.close()
 
 

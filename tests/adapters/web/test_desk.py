@@ -526,6 +526,16 @@ def test_a_test_mail_is_sent_by_hand(locked: Pages) -> None:
     assert "team@shop.example" not in audit
 
 
+def test_a_dead_letter_is_dismissed_by_hand(locked: Pages) -> None:
+    """Asked for twice, through the inbox, with a line of the audit log."""
+    asked, told = ordered(locked, "/desk/rules/welcome", "dismiss", subject="7")
+    assert "Dismiss dead letter 7?" in asked
+    assert 'role="status"' in told
+    assert [entry.name for entry in locked.inbox()][-1] == "dead-letters-dismiss"
+    audit = (locked.folder / "data/audit.ndjson").read_text()
+    assert '"order": "dismiss", "subject": "7", "by": "desk"' in audit
+
+
 @pytest.mark.parametrize(
     ("order", "subject"),
     [
@@ -534,6 +544,7 @@ def test_a_test_mail_is_sent_by_hand(locked: Pages) -> None:
         ("pause", "none"),
         ("replay", "x"),
         ("replay", ""),
+        ("dismiss", "x"),
         ("erase_all", "a"),
     ],
 )

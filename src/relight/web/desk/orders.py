@@ -1,24 +1,22 @@
 """The few words that the desk may say, each asked for twice and noted in the audit log.
 
-Pause, resume, read a dead letter again and erase go through the durable inbox; the engine carries them out. A test mail
-leaves from here, by the project's own way out.
+Pause, resume, read a dead letter again, dismiss it and erase go through the durable inbox; the engine carries them out.
+A test mail leaves from here, by the project's own way out.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from relight.base.instants import iso_utc
-from relight.base.masking import mask_addresses
 from relight.delivery.addresses import normalise_address
 from relight.engine.erasing import EraseOrder, erase_entry
 from relight.engine.inbox import ERASE
-from relight.engine.operator_commands import ReplayOrder, replay_entry
+from relight.engine.operator_commands import DismissOrder, ReplayOrder, dismiss_entry, replay_entry
 from relight.engine.trial import FIXTURES, fixture_mails, send_trial
 from relight.messages.addresses import address_hash
+from relight.stores.audit import write_audit
 from relight.stores.inbox_words import Word, word_entry
 from relight.templates import Rendered
 
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from relight.stores.interface import Store
     from relight.web.desk.desk import Desk
 
-#: Name of the audit log beside the store.
-AUDIT_FILE = "audit.ndjson"
 #: Characters of an order's subject, and of an address.
 SUBJECT_CHARACTERS_MAX = 1_000
 
@@ -87,6 +83,10 @@ def _resume(subject: str, now: int) -> NewEntry:
 
 def _replay(subject: str, now: int) -> NewEntry:
     return replay_entry(ReplayOrder(numbers=[int(subject)]), now)
+
+
+def _dismiss(subject: str, now: int) -> NewEntry:
+    return dismiss_entry(DismissOrder(numbers=[int(subject)]), now)
 
 
 def _erase(subject: str, now: int) -> NewEntry:
@@ -152,6 +152,9 @@ ORDERS: Mapping[str, Order] = {
             name="resume", question="ask_resume", is_sound=_is_rule_or_all, give=_through_inbox(_resume), back=_to_rule
         ),
         Order(name="replay", question="ask_replay", is_sound=_is_number, give=_through_inbox(_replay), back=_to_system),
+        Order(
+            name="dismiss", question="ask_dismiss", is_sound=_is_number, give=_through_inbox(_dismiss), back=_to_system
+        ),
         Order(name="erase", question="ask_erase", is_sound=_is_customer, give=_through_inbox(_erase), back=_to_search),
         Order(name="send-test", question="ask_send_test", is_sound=_is_trial, give=_send_test, back=_to_rule),
     )
@@ -166,10 +169,6 @@ def is_sound(desk: Desk, order: Order, said: Said) -> bool:
 
 
 def note_order(desk: Desk, order: Order, said: Said) -> None:
-    """Write an order into the audit log, before it is given: addresses masked, and who was erased left out."""
-    subject = "a customer" if order.name == ERASE else mask_addresses(said.subject)
-    line = {"at": iso_utc(desk.clock()), "order": order.name, "subject": subject, "by": "desk"}
-    if said.to:
-        line["to"] = mask_addresses(said.to)
-    with desk.audit.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    """Write an order into the audit log, before it is given; who was erased is left out."""
+    subject = "a customer" if order.name == ERASE else said.subject
+    write_audit(desk.audit, at=desk.clock(), order=order.name, subject=subject, by="desk", to=said.to)
