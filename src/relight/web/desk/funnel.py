@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -25,12 +26,13 @@ _NOT_TAKEN = tuple(state for state in MessageState if state not in ACCEPTED_STAT
 def funnel(
     rule: str, counts: RuleCounts, messages: Mapping[MessageState, int], effect: RuleEffect | None
 ) -> list[dict[str, object]]:
-    """Return the steps from the trigger to the goal; each has what was kept back since the one before.
+    """Return the steps from the trigger to the goal; each has what became of the others since the one before.
 
     messages: how many of the rule's messages are in each state. A link leads to the people; None where nobody can be
     listed. `unit` says what a step counts: an occurrence can send several messages, and a goal is a person's.
     """
-    gate = {reason: counts.gate.get(reason, 0) for reason in TOLD_ALWAYS} | dict(counts.gate.most_common())
+    others = counts.gate + counts.ended + Counter({Reason.HOLDOUT.value: counts.held_out})
+    gate = {reason: others.get(reason, 0) for reason in TOLD_ALWAYS} | dict(others.most_common())
     before = [
         _reason(rule, reason, count, rowless=counts.rowless[reason]) for reason, count in counts.before.most_common()
     ]
@@ -53,8 +55,8 @@ def funnel(
     return steps
 
 
-def _step(step: str, unit: str, count: int, people: str, kept_back: list[dict[str, object]]) -> dict[str, object]:
-    return {"step": step, "unit": unit, "count": count, "people": people, "kept_back": kept_back}
+def _step(step: str, unit: str, count: int, people: str, others: list[dict[str, object]]) -> dict[str, object]:
+    return {"step": step, "unit": unit, "count": count, "people": people, "others": others}
 
 
 def _reason(rule: str, reason: str, count: int, *, rowless: int = 0) -> dict[str, object]:

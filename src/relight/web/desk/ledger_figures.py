@@ -31,8 +31,10 @@ class RuleCounts:
     #: Reason -> how often it kept an occurrence from becoming an entry; those that have no row are in `rowless`.
     before: Counter[str] = field(default_factory=Counter)
     rowless: Counter[str] = field(default_factory=Counter)
-    #: Reason -> how often it kept a message back; held out is one.
+    #: Reason -> how often the gate kept a message back for it; a ghost is none of them.
     gate: Counter[str] = field(default_factory=Counter)
+    #: Reason -> how often an entry ended with it (E2): nothing was kept back, they left.
+    ended: Counter[str] = field(default_factory=Counter)
     #: Ordinal of a day, of those that were asked for -> messages.
     days: Counter[int] = field(default_factory=Counter)
     #: The last day with a message, None for none ever.
@@ -40,12 +42,12 @@ class RuleCounts:
 
     @property
     def reasons(self) -> Counter[str]:
-        """Every reason with how often."""
+        """Every reason with how often something was kept back for it."""
         return self.before + self.gate
 
     @property
-    def not_sent(self) -> int:
-        """How often there was a reason not to send."""
+    def kept_back(self) -> int:
+        """How often something was suppressed: an occurrence before its entry, or a message at the gate."""
         return self.reasons.total()
 
     @property
@@ -92,11 +94,12 @@ def _count(rule: RuleCounts, one: RowCount) -> None:
             rule.last_day = max(one.day, rule.last_day or one.day)
         case RowState.HELD_OUT:
             rule.held_out += one.count
-            rule.gate["holdout"] += one.count
         case RowState.SUPPRESSED if not one.step:
             rule.before[one.reason] += one.count
-        case _ if one.reason:
+        case RowState.SUPPRESSED:
             rule.gate[one.reason] += one.count
+        case _ if one.reason:
+            rule.ended[one.reason] += one.count
         case _:
             pass
 

@@ -46,7 +46,7 @@ def overview(desk: Desk) -> Page:
         "messages_30_days": sum(rule.sent_month for rule in rules.values()),
         "messages": sum(rule.sent for rule in rules.values()),
         "held_out": sum(rule.held_out for rule in rules.values()),
-        "not_sent": sum(rule.not_sent for rule in rules.values()),
+        "kept_back": sum(rule.kept_back for rule in rules.values()),
         "reasons": [{"reason": name, "count": count} for name, count in reasons.most_common()],
         "outbox": states,
         "measures": [_measure_facts(one) for one in shown],

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 #: Lines of a rule's file that its page shows.
 SOURCE_LINES_MAX = 400
+#: State of a step's row -> where it is counted.
+_COLUMNS = {
+    RowState.PENDING.value: "sent",
+    RowState.HELD_OUT.value: "held_out",
+    RowState.SUPPRESSED.value: "kept_back",
+}
 #: People of a step on one page.
 PEOPLE_A_PAGE = 50
 
@@ -49,6 +55,7 @@ def rule(desk: Desk, name: str) -> Page | None:
     facts = {
         **rule_facts(found, counts, effect, is_paused=is_paused(found, paused)),
         "funnel": steps_of_funnel,
+        "kept_back_before": counts.before.total(),
         "reasons": [{"reason": reason, "count": count} for reason, count in counts.reasons.most_common()],
         "steps": steps,
         "effect": None if effect is None else _effect_facts(effect),
@@ -83,13 +90,13 @@ def rule(desk: Desk, name: str) -> Page | None:
 
 
 def _steps(store: Store, found: Rule) -> list[dict[str, object]]:
-    """Return each step's messages, ghosts and refusals, in the order in which they are written."""
+    """Return each step's messages, ghosts and what was kept back, in the order in which they are written."""
     steps: dict[str, dict[str, int]] = {}
     for one in store.row_totals():
         if one.rule == found.id and one.step:
-            kept = steps.setdefault(one.step, {"sent": 0, "held_out": 0, "not_sent": 0})
-            key = {RowState.PENDING.value: "sent", RowState.HELD_OUT.value: "held_out"}.get(one.state, "not_sent")
-            kept[key] += one.count
+            kept = steps.setdefault(one.step, {"sent": 0, "held_out": 0, "kept_back": 0})
+            if one.state in _COLUMNS:
+                kept[_COLUMNS[one.state]] += one.count
     order = {step.id: number for number, step in enumerate(_as_written(found))}
     listed = sorted(steps.items(), key=lambda one: (order.get(one[0], len(order)), one[0]))
     return [{"step": step, **_written(found, step), **counts} for step, counts in listed]

@@ -23,7 +23,7 @@ SORTS: Final[Mapping[str, Callable[[Mapping[str, Any]], tuple[object, ...]]]] = 
     "name": lambda one: (str(one["name"]).casefold(),),
     "sent": lambda one: (-one["sent_30_days"], -one["sent"], one["rule"]),
     "held_out": lambda one: (-one["held_out"], one["rule"]),
-    "not_sent": lambda one: (-one["not_sent"], one["rule"]),
+    "kept_back": lambda one: (-one["kept_back"], one["rule"]),
     "uplift": lambda one: (one["uplift"] is None, -(one["uplift"] or 0), one["rule"]),
     "last": lambda one: (-(one["last_day"] or 0), one["rule"]),
 })  # fmt: skip
@@ -63,7 +63,7 @@ def rules(desk: Desk, sort: str = "") -> Page:
         for one in desk.loaded.problems
     ]
     columns = (
-        "rule", "name", "class", "state", "sent_7_days", "sent_30_days", "held_out", "not_sent", "uplift", "low",
+        "rule", "name", "class", "state", "sent_7_days", "sent_30_days", "held_out", "kept_back", "uplift", "low",
         "high", "place",
     )  # fmt: skip
     return Page(
@@ -90,7 +90,7 @@ def rule_facts(rule: Rule, counts: RuleCounts, effect: RuleEffect | None, *, is_
         "sent_7_days": counts.sent_week,
         "sent_30_days": counts.sent_month,
         "held_out": counts.held_out,
-        "not_sent": counts.not_sent,
+        "kept_back": counts.kept_back,
         "last_day": counts.last_day,
         "uplift": None if effect is None else effect.comparison.uplift,
         "low": None if interval is None else interval.low,

@@ -31,7 +31,7 @@ ENGLISH: Final = {
     "messages_30_days": "Messages in 30 days",
     "messages_all": "Messages in all",
     "held_out": "Held out",
-    "not_sent": "Kept back",
+    "kept_back": "Kept back",
     "outbox": "Messages by where they are",
     "state": "State",
     "count": "Count",
@@ -52,7 +52,9 @@ ENGLISH: Final = {
     "paused": "paused",
     "funnel": "From the trigger to the goal",
     "step": "Step",
-    "kept_back": "Kept back before it",
+    "became": "What became of the others",
+    "before_entry": "before the first step",
+    "in_all": "in all",
     "reasons": "Why not",
     "reason": "Reason",
     "source": "The rule as it is written",
@@ -282,7 +284,14 @@ ENGLISH: Final = {
     "change_by": "{by} since {period}",
     "held_out_note": "sent nothing by lot, to compare with",
     "share": "Share",
-    "reasons_note": "{count} times there was a reason not to send; somebody may be counted more than once.",
+    "reasons_note": (
+        "{count} times so far something was kept back, in all rules, also in those that are gone: before an entry or at"
+        " the gate. Held out is counted on its own; somebody may be counted more than once."
+    ),
+    "kept_back_note": (
+        "Kept back: an occurrence before its entry, or a message at the gate, with its reason. Who was held out, who"
+        " left by an exit or a goal, and what a provider refused are not among them."
+    ),
     "no_messages": "No message yet.",
     "based_on": "of {count}",
     "measure": "Measure",

@@ -31,7 +31,7 @@ TURKISH: Final = {
     "messages_30_days": "30 günde ileti",
     "messages_all": "Toplam ileti",
     "held_out": "Ayrı tutulan",
-    "not_sent": "Alıkonan",
+    "kept_back": "Alıkonan",
     "outbox": "İletilerin bulunduğu yer",
     "state": "Durum",
     "count": "Sayı",
@@ -52,7 +52,9 @@ TURKISH: Final = {
     "paused": "durduruldu",
     "funnel": "Tetikten hedefe",
     "step": "Adım",
-    "kept_back": "Öncesinde alıkonan",
+    "became": "Ötekilere ne oldu",
+    "before_entry": "ilk adımdan önce",
+    "in_all": "toplam",
     "reasons": "Neden gitmedi",
     "reason": "Neden",
     "source": "Kuralın yazılışı",
@@ -282,7 +284,14 @@ TURKISH: Final = {
     "change_by": "{period} dönemine göre {by}",
     "held_out_note": "karşılaştırmak için kurayla iletisiz",
     "share": "Pay",
-    "reasons_note": "{count} kez göndermemek için bir neden vardı; bir kişi birden çok sayılmış olabilir.",
+    "reasons_note": (
+        "Bugüne dek, artık olmayanlar da içinde tüm kurallarda {count} kez bir şey alıkondu: girişten önce ya da"
+        " kapıda. Ayrı tutulanlar ayrıca sayılır; bir kişi birden çok sayılmış olabilir."
+    ),
+    "kept_back_note": (
+        "Alıkonan: girişinden önce bir tetiklenme ya da kapıda bir ileti, nedeniyle birlikte. Ayrı tutulanlar, çıkışla"
+        " ya da hedefle ayrılanlar ve sağlayıcının geri çevirdikleri bunların içinde değildir."
+    ),
     "no_messages": "Henüz ileti yok.",
     "based_on": "{count} üzerinden",
     "measure": "Ölçü",
