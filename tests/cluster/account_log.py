@@ -44,6 +44,7 @@ PROJECT = {
           active: count(session, 3 days) > 0
           asleep: members(active) == 0
           led: members(plan == "pro") >= 2
+          buyers: members(orders >= 4) >= 2
         """,
     "rules/quiet.yaml": "{trigger: {inactive: [3 days, 9 days], activity: [session]}, send: note}",
     "rules/ordered.yaml": "{trigger: {event: order}, reentry: every, priority: 70, send: note}",
@@ -69,6 +70,10 @@ PROJECT = {
         {trigger: {event: asked}, reentry: every, steps: [{wait: 1 hour}, {set: {trait: plan, to: pro}}]}
         """,
     "rules/led.yaml": "{trigger: {enters: led}, send: note}",
+    # What each day brings of all people of all companies.
+    "config/measures.yaml": "sources: {order: order}",
+    "rules/buyers.yaml": "{trigger: {enters: buyers}, send: note}",
+    "rules/keen.yaml": "{trigger: {event: cart}, audience: orders >= 3, reentry: every, send: note}",
     "config/default.yaml": """
         project: {name: companies, zone: UTC, locale: en, currency: EUR}
         sender:

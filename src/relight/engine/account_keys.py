@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import UsageError
 from relight.engine.accounts import shared_accounts
-from relight.engine.daily import wanted_by
 from relight.engine.plan_versions import told_versions
 from relight.rules.plan import AccountKey
 
@@ -62,7 +61,6 @@ def note_keys(
     """
     before = _noted(store, plan)
     keys = before | keys_of(plan)
-    refuse_measures(plan, keys if kafka.partitions > 1 else frozenset())
     if keys != before and kafka.partitions > 1:
         running, instants = workers(), {reached for _, _, _, reached, _ in store.partitions()}
         if running or len(instants) > 1:
@@ -81,19 +79,6 @@ def refuse_other_keys(store: Store, plan: Plan, kafka: KafkaSettings) -> None:
             _TOGETHER,
             help_text="let the workers decide what is there (`relight lag`), stop them, and start the router on this"
             " folder, then the workers",
-        )
-
-
-def refuse_measures(plan: Plan, keys: AccountKeys) -> None:
-    """Raise UsageError for rules that read measures where people of other partitions are decided on, too.
-
-    keys: those in force, or of the plan itself. What a day brings is made for the people of one partition's records.
-    """
-    if keys and wanted_by(plan):
-        raise UsageError(
-            f"rules read the measures {', '.join(sorted(wanted_by(plan)))}, and people of one account are decided on"
-            " together over partitions, where nobody makes measures of them",
-            help_text="kafka: {partitions: 1}, or run this project on one machine (`relight run`)",
         )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from relight.base.errors import ProjectError, ServiceError, UsageError
 from relight.base.instants import SECOND
 from relight.config.loader import LoadedProject, load_project
-from relight.engine.account_keys import keys_in_force, keys_of, refuse_measures, refuse_set_accounts
+from relight.engine.account_keys import keys_in_force, keys_of, refuse_set_accounts
 from relight.engine.cycles import collect_rarely
 from relight.engine.housing import Housing
 from relight.engine.log_copy import LogCopy
@@ -24,7 +24,7 @@ from relight.engine.log_history import LogHistory
 from relight.engine.log_partition import LogPartition
 from relight.engine.plan_versions import keep_plan, project_of_version
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT
-from relight.engine.whole_log import WholeLog
+from relight.engine.whole_log import DaysOfEverybody, WholeLog
 from relight.stores.crash import crash_point
 from relight.stores.partition import PartitionStore
 from relight.transports.faust_worker import make_app
@@ -51,6 +51,9 @@ class DaysOfPartitions(Protocol):
 
     def maker_of(self, partition: int) -> DayMaker:
         """Return who makes the days of one partition."""
+
+    def of_everybody(self) -> DaysOfEverybody:
+        """Return who makes the days of all partitions."""
 
 
 #: (the log by customer, the project of a plan version, number of partitions) -> who makes days.
@@ -80,8 +83,9 @@ class ClusterWorker:
         self._plan, self._kafka, self._keys = plan, kafka, keys_in_force(self._store, plan, kafka)
         read = PackReader(kafka, settings.project)
         copy = LogCopy(read, kafka.partitions)
-        self._whole = WholeLog(read, kafka.partitions, self._keys) if self._keys else None
-        self._past, self._days = LogHistory(self._whole or copy), make_days(copy, self._project_of, kafka.partitions)
+        self._days = make_days(copy, self._project_of, kafka.partitions)
+        self._whole = WholeLog(read, kafka.partitions, self._keys, self._days.of_everybody()) if self._keys else None
+        self._past = LogHistory(self._whole or copy)
         self._partitions: dict[int, LogPartition] = {}
         self._stores: dict[int, PartitionStore] = {}
         self._saved: dict[int, int] = {}
@@ -164,7 +168,6 @@ class ClusterWorker:
         assert plan is not None
         if self._kafka.partitions > 1 and not keys_of(plan) <= self._keys:
             raise ServiceError(f"plan {version} decides people of one account together, and no router has noted it")
-        refuse_measures(plan, self._keys)
         return plan
 
     def _project_of(self, version: str) -> LoadedProject:
@@ -207,7 +210,6 @@ def needs_of_cluster(project: LoadedProject) -> tuple[Plan, Settings, KafkaSetti
             help_text='store: {postgres: "${DATABASE_URL}"}',
         )
     refuse_set_accounts(project.plan, settings.kafka)
-    refuse_measures(project.plan, keys_of(project.plan) if settings.kafka.partitions > 1 else frozenset())
     for name, stream in project.streams.items():
         if stream.source.kind != "kafka":
             raise UsageError(

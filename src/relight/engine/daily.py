@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: What the engine takes.
 Taken: TypeAlias = Event | Control | DeadLetter
+#: A plan of the log: the instant of its record (µs), and its version.
+Told: TypeAlias = tuple[int, str]
 #: Records of a beginning in one batch.
 DAY_RECORDS_MAX = 5_000
 

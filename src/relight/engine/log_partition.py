@@ -60,8 +60,12 @@ class LogPartition:
         self._make_days_for(self.engine.plan)
 
     def house(self, housing: Housing) -> None:
-        """Decide on those whom a housing says instead of those in the partition; before the first message."""
+        """Decide on those whom a housing says instead of those in the partition; before the first message.
+
+        What days bring stands among its records.
+        """
         self.engine.housing = self._housing = housing
+        self.engine.days = None
 
     @property
     def next(self) -> int:
@@ -85,7 +89,12 @@ class LogPartition:
 
     def _make_days_for(self, plan: Plan | None) -> None:
         """Let days begin with what a plan reads of measures; raises FaultError where nobody was given to make it."""
-        if plan is not None and self.engine.days is None and (days := days_of(plan, self._day_maker)) is not None:
+        if (
+            self._housing is None
+            and plan is not None
+            and self.engine.days is None
+            and (days := days_of(plan, self._day_maker)) is not None
+        ):
             if not wanted_by(plan):
                 return
             # With an instant that is durable, every beginning up to it is.

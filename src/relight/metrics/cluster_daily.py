@@ -19,6 +19,7 @@ from relight.base.instants import INSTANT_MIN, day_start, to_local
 from relight.engine.daily import first_midnight, wanted_by
 from relight.metrics.customer_values import CustomerMeasures, Value
 from relight.metrics.daily import missed_target, period_end
+from relight.metrics.whole_daily import WholeDays
 from relight.streams.envelope import Control, Event
 from relight.streams.target_events import TARGET_CUSTOMER, TARGET_MISSED, TARGET_STREAM
 from relight.transports.log_pack import partition_of
@@ -68,6 +69,10 @@ class ClusterMeasures:
             self._mine.add(partition)
             self._kept.clear()
         return PartitionDays(self, partition)
+
+    def of_everybody(self) -> WholeDays:
+        """Return who makes the days of all partitions."""
+        return WholeDays(self.plan_of, self.log_until)
 
     def plan_of(self, version: str) -> Plan:
         """Return the plan of a version."""

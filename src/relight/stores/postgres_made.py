@@ -62,11 +62,17 @@ def _place(at: int) -> str:
 def read_made(cursor: Cursor, customer: str, until: int) -> list[Record]:
     """Return what was made of a customer up to an instant (µs, inclusive), in order; StoreError for damage."""
     rows = cursor.execute(
-        "SELECT at, is_control, body, crc FROM made_records WHERE who = %s AND at <= %s ORDER BY at",
+        "SELECT at, is_control, body, crc FROM made_records WHERE who = %s AND at <= %s ORDER BY at, what",
         (customer_hash(customer), until),
     ).fetchall()
     found = [_open(*row) for row in rows]
-    return [record for record in found if record.customer == customer]  # hashes may agree where customers differ
+    own = [record for record in found if record.customer == customer]  # hashes may agree where customers differ
+    return sorted(own, key=_day_first)
+
+
+def _day_first(record: Record) -> tuple[int, bool]:
+    """What a day brings comes before what is told of an account at its first instant."""
+    return record.ingest_time, not (isinstance(record, Control) and record.kind == "measures")
 
 
 def read_all_made(connection: Connection, since: int, until: int) -> Iterator[Record]:

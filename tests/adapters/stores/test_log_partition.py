@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from copy import deepcopy
 from decimal import Decimal
@@ -26,7 +26,7 @@ from relight.stores.partition import PartitionStore
 from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_connection import Connection
 from relight.stores.postgres_partition import PartitionSink
-from relight.streams.envelope import Control, Event, order_key
+from relight.streams.envelope import Control, Event, Record, order_key
 from relight.transports.log_pack import (
     CONTROL_SOURCE,
     PACK_VERSION,
@@ -167,6 +167,13 @@ def alone(
     return engine.store
 
 
+class NoDays:
+    """Days that bring nothing: no plan here reads measures."""
+
+    def come_to(self, _plans: object, _until: int) -> Iterable[list[Record]]:
+        return ()
+
+
 class Workers:
     """Partitions that are taken over, decided on in any steps, saved now and then, and killed."""
 
@@ -186,7 +193,7 @@ class Workers:
     def open(self, number: int) -> tuple[LogPartition, PartitionStore]:
         store = PartitionStore(PartitionSink.claim(self.connection, number, "w"))
         store.load({k: v for k, v in self.blobs.items() if k.startswith(f"{number}/".encode())})
-        whole = None if self.key is None else WholeLog(self._read, PARTITIONS, frozenset({self.key}))
+        whole = None if self.key is None else WholeLog(self._read, PARTITIONS, frozenset({self.key}), NoDays())
         copy = whole or LogCopy(self._read, PARTITIONS)
         self.copies.append(copy)
         log = LogPartition(

@@ -12,12 +12,15 @@ import pytest
 from relight.base.errors import FaultError
 from relight.cli.project import day_maker_of
 from relight.config.loader import LoadedProject, load_project
+from relight.engine.account_keys import AccountKeys
 from relight.engine.daily import days_of
 from relight.engine.engine import Engine
 from relight.engine.feed import Feed
+from relight.engine.housing import Housing
 from relight.engine.log_copy import LogCopy
 from relight.engine.log_history import LogHistory
 from relight.engine.log_partition import LogPartition
+from relight.engine.whole_log import WholeLog
 from relight.messages.ledger import LedgerRow
 from relight.metrics.cluster_daily import ClusterMeasures
 from relight.rules.plan import Plan
@@ -132,19 +135,31 @@ def topic_of(draw: random.Random, log: list[Record]) -> list[list[bytes]]:
 
 
 class Workers:
-    """Partitions that are taken over, decided on in any steps, saved now and then, and killed."""
+    """Partitions that are taken over, decided on in any steps, saved now and then, and killed.
+
+    keys: what names accounts whose people are decided on together.
+    """
 
     def __init__(
-        self, draw: random.Random, shops: list[LoadedProject], topic: list[list[bytes]], connection: Connection
+        self,
+        draw: random.Random,
+        shops: list[LoadedProject],
+        topic: list[list[bytes]],
+        connection: Connection,
+        keys: AccountKeys = frozenset(),
     ) -> None:
-        self.draw, self.topic, self.connection = draw, topic, connection
+        self.draw, self.topic, self.connection, self.keys = draw, topic, connection, keys
         self.projects = {shop.plan.version: shop for shop in shops if shop.plan is not None}
         self.blobs: dict[bytes, bytes] = {}
         self._begin()
 
     def _begin(self) -> None:
-        self.copy = LogCopy(lambda p, first: list(enumerate(self.topic[p][first : first + 3], first)), PARTITIONS)
+        def read(partition: int, first: int) -> list[tuple[int, bytes]]:
+            return list(enumerate(self.topic[partition][first : first + 3], first))
+
+        self.copy = LogCopy(read, PARTITIONS)
         self.days = ClusterMeasures(self.copy, self.projects.__getitem__, PARTITIONS)
+        self.whole = WholeLog(read, PARTITIONS, self.keys, self.days.of_everybody()) if self.keys else None
 
     def open(self, number: int) -> tuple[LogPartition, PartitionStore]:
         store = PartitionStore(PartitionSink.claim(self.connection, number, "w"))
@@ -152,11 +167,13 @@ class Workers:
         log = LogPartition(
             store,
             plan_of=lambda version: plan_of(self.projects[version]),
-            past=LogHistory(self.copy),
+            past=LogHistory(self.whole or self.copy),
             mails_expire=True,
             cached_profiles=9,
             day_maker=self.days.maker_of(number),
         )
+        if self.whole is not None:
+            log.house(Housing(self.whole, number, PARTITIONS))
         return log, store
 
     def run(self) -> None:
@@ -179,10 +196,15 @@ class Workers:
                 self.blobs |= dict([*written.parts, written.head])
             elif chance < 0.3 and kills < KILLS_MAX:
                 kills += 1
-                self.copy.close()
+                self.close()
                 self._begin()
                 logs = {n: self.open(n) for n in logs}
-        self.copy.close()
+        self.close()
+
+    def close(self) -> None:
+        for reading in (self.copy, self.whole):
+            if reading is not None:
+                reading.close()
 
 
 def plan_of(shop: LoadedProject) -> Plan:
@@ -238,4 +260,4 @@ def test_who_reads_measures_needs_somebody_to_make_them(postgres: PostgresServer
             log.add(offset, value)
         with pytest.raises(FaultError, match="nobody was given to make them"):
             log.decide()
-        workers.copy.close()
+        workers.close()
