@@ -609,3 +609,35 @@ def test_rules_that_are_not_in_force_are_told_as_such(tmp_path: Path) -> None:
         told = json.loads(found.ask("/desk/system.json").text)
         assert (told["plan"], told["not_in_force"]) == (told["folder"], None)
         assert "not in force" not in found.ask("/desk/rules/quiet?lang=en", accept="text/html").text
+
+
+def test_a_rule_is_shown_as_it_is_in_force_and_the_folder_as_a_difference(tmp_path: Path) -> None:
+    """Where the folder writes a rule otherwise, its page shows the file in force and beneath it the folder's difference; one
+    that is new is told as not in force; one that is the same in both is shown once.
+    """
+    folder = project_with_mail(tmp_path / "small")
+    rule = folder / "rules/quiet.yaml"
+    whole = rule.read_text()
+    (folder / "rules/same.yaml").write_text(whole)
+    run_once(folder)
+    rule.write_text("owner: Deniz\n" + whole)
+    (folder / "rules/newer.yaml").write_text(whole)
+    with serving(folder) as found:
+        told = json.loads(found.ask("/desk/rules/quiet.json").text)
+        page = found.ask("/desk/rules/quiet?lang=en", accept="text/html").text
+        source = page.partition('<h2 id="source">')[2]
+        in_force, _, changed = source.partition("<h3>What the folder that the desk read says instead")
+        assert told["differs_from_force"] is True
+        assert f"As it is in force, version {told['not_in_force']['in_force'][:8]}" in in_force
+        assert "owner: Deniz" not in in_force
+        assert all(html.escape(line) in in_force for line in whole.splitlines())
+        assert '<ins><code><span aria-label="only in the folder">+</span> owner: Deniz</code></ins>' in changed
+        assert "<del>" not in changed
+        lines = re.findall(r'id="L(\d+)"', source)
+        assert lines == [str(number) for number in range(1, len(rule.read_text().splitlines()) + 1)]
+        newer = found.ask("/desk/rules/newer?lang=tr", accept="text/html").text
+        assert texts.TEXTS["tr"]["source_new"].format(version=told["not_in_force"]["in_force"][:8]) in newer
+        assert newer.count("<ins>") == len(whole.splitlines())
+        same = found.ask("/desk/rules/same?lang=en", accept="text/html").text
+        assert "As it is in force" not in same
+        assert "<ins>" not in same

@@ -16,6 +16,7 @@ from relight.web.desk.funnel import funnel, people_link
 from relight.web.desk.ledger_figures import RuleCounts
 from relight.web.desk.preview import sample_subject
 from relight.web.desk.rule_pages import CHART_DAYS, counts_of, is_paused, rule_facts
+from relight.web.desk.rule_source import rule_source
 from relight.web.desk.times import zoned
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from relight.stores.interface import Store
     from relight.web.desk.desk import Desk
 
-#: Lines of a rule's file that its page shows.
-SOURCE_LINES_MAX = 400
 #: State of a step's row -> where it is counted.
 _COLUMNS = {
     RowState.PENDING.value: "sent",
@@ -51,6 +50,7 @@ def rule(desk: Desk, name: str) -> Page | None:
 
     counts, today, paused, steps, messages = desk.ask(read)
     effect = desk.figures.latest().effects.get(name)
+    source = rule_source(desk, found)
     steps_of_funnel = funnel(name, counts, messages, effect)
     facts = {
         **rule_facts(found, counts, effect, is_paused=is_paused(found, paused)),
@@ -63,6 +63,7 @@ def rule(desk: Desk, name: str) -> Page | None:
         "definition": "" if effect is None else effect.definition,
         "tests": _tests(desk, name),
         "not_in_force": desk.not_in_force(),
+        "differs_from_force": bool(source.difference),
     }
     days = range(today - CHART_DAYS + 1, today + 1)
     daily = {name: {day: count for day, count in counts.days.items() if day in days}}
@@ -74,7 +75,7 @@ def rule(desk: Desk, name: str) -> Page | None:
         table=Table(columns=("step", "count"), rows=rows),  # type: ignore[arg-type]  # texts and numbers
         drawn={
             "chart": day_chart("daily", daily, days=days, order=[name]),
-            "source": _source(desk, found),
+            "source": source,
             "can_pause": not found.paused,
             "is_paused": is_paused(found, paused),
             "templates": _templates(found),
@@ -146,11 +147,6 @@ def _tests(desk: Desk, name: str) -> dict[str, object]:
 def _templates(found: Rule) -> list[str]:
     named = (step.template for step in _as_written(found) if step.webhook is None)
     return list(dict.fromkeys(template for template in named if template is not None))
-
-
-def _source(desk: Desk, found: Rule) -> list[tuple[int, str]]:
-    text = desk.loaded.sources.get(found.place.file, "")
-    return list(enumerate(text.splitlines()[:SOURCE_LINES_MAX], 1))
 
 
 def people(desk: Desk, name: str, step: str, start: int) -> Page | None:
