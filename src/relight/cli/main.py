@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Say why a customer got a message, or why not."),
     "metrics": ("metrics", "Say whether customers stay, and what each rule did."),
     "preview": ("preview", "Render a rule's mail without sending it."),
-    "dead-letters": ("dead_letters", "List, show and replay records that could not be read."),
+    "dead-letters": ("dead_letters", "List, show, replay and dismiss records that could not be read."),
     "keys": ("keys", "Make, list and revoke write keys for events over HTTP."),
     "pause": ("pause", "Stop a rule, or everything, until it is resumed."),
     "resume": ("resume", "Let a paused rule, or everything, go on."),
@@ -159,7 +159,9 @@ def run_and_exit(command: click.Command, arguments: Sequence[str] | None = None,
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.FINE
     except click.ClickException as error:
-        error.show()
+        from relight.cli.usage import tell_usage
+
+        tell_usage(error)
         code = error.exit_code
     except Exception as error:  # noqa: BLE001 - the last place that can turn a fault into a report
         from relight.cli.faults import report
