@@ -82,7 +82,7 @@ engine: {cache: CACHE, checkpoint_every: 1000 days}
 """
 
 #: Events that rules on places read.
-PLACES = 100
+PLACES_MAX = 100
 _DEFINITIONS = "segments:\n  regular: count(order_placed, 30 days) >= 3\n"
 
 _BODY = """\
@@ -144,25 +144,31 @@ class Size:
     days: int = 30
     #: Everybody signed up before.
     known: bool = False
-    #: Their events are of a hundred places that rules may name, each as likely as the others.
-    places: bool = False
+    #: Their events are of so many places that rules may name, each as likely as the others; 0: of other kinds.
+    places: int = 0
 
 
-def write_project(
-    folder: Path, *, follow: bool = False, cache: str = "800 MB", rules: int = 20, kind: str = "mixed"
+def write_project(  # noqa: PLR0913 - a world, by keyword
+    folder: Path,
+    *,
+    follow: bool = False,
+    cache: str = "800 MB",
+    rules: int = 20,
+    kind: str = "mixed",
+    places: int = PLACES_MAX,
 ) -> Path:
     """Write a project folder with that many rules and return it.
 
-    kind: `mixed`, the twenty kinds of mixed_rules.yaml again and again; `spread`, each rule on one of a hundred places
-    that only one event in a hundred names.
+    kind: `mixed`, the twenty kinds of mixed_rules.yaml again and again; `spread`, each rule on one of
+    `places`, each of which only that part of the events names.
     """
-    more = "".join(f"  place_{n}: {{properties: {{seconds: integer}}, activity: false}}\n" for n in range(PLACES))
+    more = "".join(f"  place_{n}: {{properties: {{seconds: integer}}, activity: false}}\n" for n in range(places))
     stream = _STREAM.format(follow=", follow: true" if follow else "", more=more if kind == "spread" else "")
     files = {"streams/app.yaml": stream, "config/default.yaml": _CONFIG.replace("CACHE", cache)}
     files["rules/definitions.yaml"] = _DEFINITIONS
     patterns = (Path(__file__).parent / f"{kind}_rules.yaml").read_text(encoding="utf-8").split("---\n")
     for number in range(rules):
-        text = patterns[number % len(patterns)].replace("NUMBER", str(number)).replace("PLACE", str(number % PLACES))
+        text = patterns[number % len(patterns)].replace("NUMBER", str(number)).replace("PLACE", str(number % places))
         files[f"rules/rule_{number:04d}.yaml"] = text
     files["templates/layouts/mail.html"] = _LAYOUT
     for name, text in TEMPLATES.items():
@@ -213,7 +219,7 @@ def event_lines(size: Size, *, seed: int = 7, begin: int = BEGIN) -> Iterator[st
                 yield f'{head}signed_up","source":"{SOURCES[int(draw.random() * len(SOURCES))]}"}}\n'
             else:
                 name = (
-                    f"place_{int(draw.random() * PLACES)}"
+                    f"place_{int(draw.random() * size.places)}"
                     if size.places
                     else draw.choices(names, cum_weights=weights)[0]
                 )
