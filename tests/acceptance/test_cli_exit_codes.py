@@ -106,6 +106,16 @@ def test_no_project_is_78(new_project: Path, tmp_path: Path) -> None:
     relight("check", str(project), cwd=tmp_path, code=78)
 
 
+def test_check_reads_the_project_that_is_named(new_project: Path, tmp_path: Path) -> None:
+    """Without a path `check` means the project every other command means: --project, RELIGHT_PROJECT, the one around."""
+    other = copy_project(new_project, tmp_path / "other", with_store=False)
+    edit(other / "rules/welcome.yaml", "trigger:", "triger:")
+    assert "triger" in relight("check", "--project", str(other), cwd=new_project, code=1).stdout
+    assert "triger" in relight("check", cwd=new_project, env={"RELIGHT_PROJECT": str(other)}, code=1).stdout
+    relight("check", cwd=new_project)
+    relight("check", "rules/welcome.yaml", cwd=new_project, env={"RELIGHT_PROJECT": str(other)})
+
+
 def test_json_is_one_object(run_project: Path) -> None:
     """`--json` prints one object that names its schema; progress stays on stderr."""
     done = relight("replay", "--json", cwd=run_project)

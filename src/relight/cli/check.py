@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from relight.cli.exit_codes import ExitCode
 from relight.cli.faults import NoProjectError
 from relight.cli.output import say
-from relight.cli.project import CONFIG_FILE, find_folder, refuse_missing, without_cycle_search
+from relight.cli.project import CONFIG_FILE, find_folder, project_options, refuse_missing, without_cycle_search
 
 if TYPE_CHECKING:
     from relight.base.problems import Problem
@@ -44,6 +44,8 @@ class _Found:
 class _Looking:
     """How to look."""
 
+    #: The folder to look at where no path is given; None: the one around us.
+    project: Path | None
     environment: str | None
     #: Answers are kept in the project's folder, and taken from there.
     keeps: bool
@@ -54,10 +56,17 @@ class _Looking:
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to print.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--environment", "-e", envvar="RELIGHT_ENVIRONMENT", metavar="NAME", help="Overlay config/NAME.yaml.")
 @click.option("--no-cache", is_flag=True, help="Check everything anew, and keep nothing in .relight_cache/.")
+@project_options
 def command(
-    *, paths: tuple[Path, ...], strict: bool, form: str, as_json: bool, environment: str | None, no_cache: bool
+    *,
+    paths: tuple[Path, ...],
+    strict: bool,
+    form: str,
+    as_json: bool,
+    no_cache: bool,
+    project: Path | None,
+    environment: str | None,
 ) -> int:
     """Read a project and report every problem at once.
 
@@ -66,7 +75,7 @@ def command(
     check says the same without reading it anew.
     """
     with without_cycle_search():
-        looking = _Looking(environment=environment, keeps=not no_cache)
+        looking = _Looking(project=project, environment=environment, keeps=not no_cache)
         code = _check_and_say(paths, looking, strict=strict, form="json" if as_json else form)
         # Python ends soon, and would look for cycles among all of this once more.
         gc.freeze()
@@ -125,7 +134,7 @@ def _summary(found: _Found, problems: list[Problem], seconds: float) -> str:
 def _check_all(paths: tuple[Path, ...], looking: _Looking) -> _Found:
     found = _Found(problems=[], sources={})
     if not paths:
-        _add_project(found, find_folder(None), looking, only=None)
+        _add_project(found, find_folder(looking.project), looking, only=None)
         return found
     inside: dict[Path, list[Path]] = {}
     for path in paths:
