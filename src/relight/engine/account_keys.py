@@ -80,17 +80,3 @@ def refuse_other_keys(store: Store, plan: Plan, kafka: KafkaSettings) -> None:
             help_text="let the workers decide what is there (`relight lag`), stop them, and start the router on this"
             " folder, then the workers",
         )
-
-
-def refuse_set_accounts(plan: Plan, kafka: KafkaSettings) -> None:
-    """Raise UsageError for a rule that puts people into accounts: who decides on them is known from records alone."""
-    key = shared_accounts(plan) if kafka.partitions > 1 else None
-    if key is None or key.trait is None:
-        return
-    for rule in plan.rules.values():
-        if any(step.trait == key.trait for step in rule.program.steps.values()):
-            raise UsageError(
-                f"rule '{rule.id}' sets the trait '{key.trait}', which names accounts, and workers know who belongs to"
-                " one from events",
-                help_text="run this project on one machine (`relight run`), or let an event set the trait",
-            )

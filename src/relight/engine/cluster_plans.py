@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from relight.base.errors import RejectError, UsageError
-from relight.engine.account_keys import note_keys, refuse_other_keys, refuse_set_accounts
+from relight.engine.account_keys import note_keys, refuse_other_keys
 from relight.engine.plan_commands import APPLY, accept_order, keep_order
 from relight.engine.plan_versions import note_told, told_versions
 from relight.streams.envelope import Control
@@ -49,7 +49,6 @@ def _settle_accounts(store: PostgresStore, project: LoadedProject, plan: Plan) -
     assert project.settings is not None
     assert project.settings.kafka is not None
     try:
-        refuse_set_accounts(plan, project.settings.kafka)
         refuse_other_keys(store, plan, project.settings.kafka)
         note_keys(store, plan, project.settings.kafka)
     except UsageError as error:

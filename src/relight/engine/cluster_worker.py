@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from relight.base.errors import ProjectError, ServiceError, UsageError
 from relight.base.instants import SECOND
 from relight.config.loader import LoadedProject, load_project
-from relight.engine.account_keys import keys_in_force, keys_of, refuse_set_accounts
+from relight.engine.account_keys import keys_in_force, keys_of
 from relight.engine.cycles import collect_rarely
 from relight.engine.housing import Housing
 from relight.engine.log_copy import LogCopy
@@ -209,7 +209,6 @@ def needs_of_cluster(project: LoadedProject) -> tuple[Plan, Settings, KafkaSetti
             "on Kafka the ledger is in PostgreSQL, and the config names another store",
             help_text='store: {postgres: "${DATABASE_URL}"}',
         )
-    refuse_set_accounts(project.plan, settings.kafka)
     for name, stream in project.streams.items():
         if stream.source.kind != "kafka":
             raise UsageError(

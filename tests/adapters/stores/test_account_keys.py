@@ -9,7 +9,7 @@ import pytest
 
 from relight.base.errors import UsageError
 from relight.config.settings import KafkaSettings
-from relight.engine.account_keys import keys_in_force, note_keys, refuse_other_keys, refuse_set_accounts
+from relight.engine.account_keys import keys_in_force, note_keys, refuse_other_keys
 from relight.engine.plan_versions import note_told
 from relight.rules.plan import AccountKey, Plan
 from relight.stores.interface import Batch, Profile
@@ -23,7 +23,6 @@ from tests.unit.engine.test_accounts import TOGETHER
 
 FIELD, TRAIT = AccountKey(trait=None), AccountKey(trait="plan")
 SEND = {"quiet": "{trigger: {inactive: 3 days, activity: [session]}, send: hello}"}
-SET = SEND | {"leads": "{trigger: {event: order}, steps: [{set: {trait: plan, to: pro}}]}"}
 
 
 def capped(key: AccountKey, rules: dict[str, str] | None = None) -> Plan:
@@ -86,14 +85,6 @@ def test_another_key_asks_for_workers_that_stand_still(store: PostgresStore, url
     note_keys(store, plan, cluster(2))
     refuse_other_keys(store, plan, cluster(2))
     assert keys_in_force(store, ALONE, cluster(2)) == {FIELD}
-
-
-def test_no_rule_puts_people_into_accounts() -> None:
-    """Where people are decided is known from records alone: a rule that sets the trait is refused, another trait is not."""
-    with pytest.raises(UsageError, match="rule 'leads' sets the trait 'plan'"):
-        refuse_set_accounts(capped(TRAIT, SET), cluster(12))
-    refuse_set_accounts(capped(TRAIT, SET), cluster(1))
-    refuse_set_accounts(capped(FIELD, SET), cluster(12))
 
 
 def test_a_checkpoint_of_another_key_does_not_count(url: str) -> None:
