@@ -9,9 +9,10 @@ import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,42 @@ def test_the_whole_log_is_decided_again(asked: tuple[Cluster, Path]) -> None:
     assert f"{rows} rows equal, 0 missing" in cluster.relight("replay")
     simulated = cluster.relight("simulate", "--from-store", "--json")
     assert json.loads(simulated)["messages"] == sum(row.state.value == "pending" for row in cluster.ledger())
+
+
+def test_plan_counts_the_people_of_a_cluster(asked: tuple[Cluster, Path]) -> None:
+    """E4, I10: whom an edit touches, by name as well, and the forecast of all days are one machine's; the one mail more is
+    that of the customer whose merge the embedded engine was not told.
+    """
+    cluster, here = asked
+    alone, told = plan_of_edits(here, partial(one_machine, here)), plan_of_edits(cluster.folder, cluster.relight)
+    assert told["touched"] == alone["touched"]
+    assert (told["customers"], told["refolds"]) == (alone["customers"], alone["refolds"])
+    assert told["customers"] == len(PEOPLE) + 1
+    assert told["touched"]["quiet"]["spent"] == 1
+    merged = sum(row.state.value == "pending" for row in cluster.ledger())
+    assert told["forecast"]["now"]["messages"] == merged == alone["forecast"]["now"]["messages"] + 1
+    assert told["forecast"]["new"]["messages"] == alone["forecast"]["new"]["messages"] + 1
+    for version in ("now", "new"):
+        rules = [one["forecast"][version]["rules"] for one in (told, alone)]
+        assert rules[0].pop("often")["people"] == rules[1].pop("often")["people"] + 1
+        assert rules[0] == rules[1]
+    assert "more" in told["forecast"]["new"]["rules"]
+
+
+def plan_of_edits(folder: Path, tell: Callable[..., str]) -> dict[str, Any]:
+    """Return what `plan` says of a folder with three edits, which are taken back."""
+    edits = {
+        "quiet": QUIET.replace("7 days", "12 days"),
+        "thanks": RULES["thanks"].replace("send: hello", "steps: [{wait: 1 day}, {send: hello}]"),
+        "more": "trigger: {event: ordered}\nreentry: every\nclass: transactional\nsend: hello\n",
+    }
+    for name, text in edits.items():
+        (folder / f"rules/{name}.yaml").write_text(text)
+    told = json.loads(tell("plan", "--days", "30", "--people", "9", "--json"))
+    for name in edits:
+        file = folder / f"rules/{name}.yaml"
+        file.write_text(RULES[name]) if name in RULES else file.unlink()
+    return dict(told)
 
 
 def test_pages_know_a_cluster(asked: tuple[Cluster, Path]) -> None:

@@ -93,10 +93,10 @@ def has_store(found: Project) -> bool:
 @contextmanager
 def _frozen_store(found: Project) -> Iterator[Store]:
     """Give the store in one state, where it can be had; one that cannot is read once, from its beginning."""
-    from relight.cli.history import reading
-    from relight.stores.sqlite import SqliteStore
+    from relight.cli.history import asking
+    from relight.stores.interface import Freezes
 
-    with reading(found) as store, store.frozen() if isinstance(store, SqliteStore) else nullcontext():
+    with asking(found) as store, store.frozen() if isinstance(store, Freezes) else nullcontext():
         yield store
 
 
@@ -184,7 +184,7 @@ def _look_ahead(planned: Planned, store: Store, days: int) -> None:
     old = next((plan for plan in plans if plan.version == planned.base), None)
     if old is None:
         raise UsageError(f"the store follows version {planned.base}, which it does not keep")
-    with Progress("Forecasting", total=2 * store.last_position(), unit="records") as progress:
+    with Progress("Forecasting", total=2 * store.last_position() or None, unit="records") as progress:
         done = 0
 
         def show(engine: Engine) -> None:

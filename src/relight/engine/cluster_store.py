@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from operator import attrgetter
@@ -52,6 +53,8 @@ class ClusterStore(PostgresStore):
     _reader: PackReader | None = None
     #: Number of the last record of the log, when it was read to its end -> the instant that was (µs), plan in force.
     _ends: dict[int, tuple[int, str]]
+    #: Instant at which time stands for who reads (µs); None: it goes on.
+    _stands_at: int | None = None
     _past: Past | None = None
     _past_of: str = ""
     _past_reached: int = INSTANT_MIN
@@ -86,8 +89,19 @@ class ClusterStore(PostgresStore):
         return (customer for (customer,) in rows)
 
     # -- the log ---------------------------------------------------------------------------------------------------
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the block see the log as far as it is decided now, whatever workers decide meanwhile."""
+        self._stands_at = self.reached() or INSTANT_MIN
+        try:
+            yield
+        finally:
+            self._stands_at = None
+
     def reached(self) -> int | None:
         """Return the instant that every partition has come to; None before that."""
+        if self._stands_at is not None:
+            return self._stands_at if self._stands_at > INSTANT_MIN else None
         found = [reached for *_, reached, _ in self.partitions()]
         least = min(found, default=INSTANT_MIN)
         return None if least == INSTANT_MIN or len(found) < self._kafka.partitions else least

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from relight.base.errors import FaultError
 from relight.messages.ledger import LedgerRow, OutboxMessage
@@ -207,6 +207,14 @@ class Profile:
     #: Position of the last record it includes.
     position: int
     blob: bytes
+
+
+@runtime_checkable
+class Freezes(Protocol):
+    """A store that can stand still for who reads it more than once."""
+
+    def frozen(self) -> AbstractContextManager[None]:
+        """Let the block see one state of the store, whatever is written meanwhile."""
 
 
 class Store(Listing, Protocol):
