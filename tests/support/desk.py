@@ -24,6 +24,15 @@ goal: {event: order_placed, attribution: 20 days}
 steps: [{send: welcome}, {wait: 300 days}]
 """
 
+#: A board, a funnel and a target that the project calls by names of its own, one of them in English alone.
+TITLED = """  own:
+    title: {en: What is ours, tr: Bize ait olan}
+    shows: [first_order, {funnel: begun}, {funnel: plain}, {target: first_poll}]
+funnels:
+  begun: {title: {en: Begun with us, tr: Bizimle başlayan}, steps: [signed_up, order_placed]}
+  plain: {title: Two orders, steps: [signed_up, order_placed]}
+"""
+
 
 def desk_project(
     folder: Path, *, token: bool = False, hostile: str = "", more: Sequence[Mapping[str, object]] = ()
@@ -40,6 +49,12 @@ def desk_project(
         )
     )
     (folder / "rules/first_hello.yaml").write_text(CARE)
+    measures = folder / "config/measures.yaml"
+    text = measures.read_text().replace(
+        "  first_order: {from", "  first_order: {title: {en: Days to the first order, tr: İlk siparişe dek}, from"
+    )
+    poll = "targets:\n  first_poll: {title: {en: The first poll, tr: İlk anket}, done: false}\n"
+    measures.write_text(text.replace("targets:\n", poll) + TITLED)
     rows = [
         {"id": "h1", "event": "identify", "customer": hostile or "evil", "first_name": hostile, "at": "2026-03-02T08:00:00Z"},
         {"id": "h2", "event": "order_placed", "customer": hostile or "evil", "order_id": hostile, "title": hostile,

@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, Tag
 
 from relight.config.measure_kinds import PeriodName
+from relight.config.titles import TitleField
 from relight.rules.field_kinds import ElapsedField, LooseText, NameField, Names, PatternField, ShareField
-from relight.rules.file_model import MAPPING, SCALAR, FileModel, by_shape
+from relight.rules.file_model import LIST, MAPPING, SCALAR, FileModel, by_shape
 
 
 class SourcesModel(FileModel):
@@ -61,6 +62,9 @@ class EffortModel(FileModel):
     noun: ClassVar[str] = "an effort"
     from_: PatternField = Field(alias="from", description="Where it begins.")
     to: PatternField = Field(description="Where it ends: the first such event after the beginning.")
+    title: TitleField | None = Field(
+        default=None, description="What pages call it: a text, or one a language `{en: First board, tr: İlk pano}`."
+    )
     by: NameField | None = Field(
         default=None, description="The property that both events share: `ticket_id`; the customer alone if left out."
     )
@@ -87,6 +91,9 @@ class FunnelModel(FileModel):
             by_shape(),
         ]
     ] = Field(min_length=1, description="The events in order, or mappings with `event` and `within`.")
+    title: TitleField | None = Field(
+        default=None, description="What pages call it: a text, or one a language `{en: Trial, tr: Deneme}`."
+    )
     anchor: Literal["first", "last", "any"] = Field(
         default="first",
         description="Which of somebody's events of the first step the later ones follow and are measured from; with"
@@ -106,6 +113,9 @@ class TargetModel(FileModel):
         default=None, alias="from", description="Where the way began, for the bar; 0 if left out."
     )
     per: PeriodName | None = Field(default=None, description="The period it is for; the file's if left out.")
+    title: TitleField | None = Field(
+        default=None, description="What pages call what is no measure: a text, or one a language."
+    )
     owner: LooseText | None = Field(default=None, description="Who answers for it.")
 
 
@@ -121,6 +131,22 @@ class BoardItemModel(FileModel):
     target: NameField | None = Field(default=None, description="A target with its bar.")
     funnel: NameField | None = Field(default=None, description="A funnel.")
     rule: NameField | None = Field(default=None, description="The effect of a rule.")
+
+
+BoardItems = list[
+    Annotated[
+        Annotated[NameField, Tag(SCALAR)] | Annotated[BoardItemModel, Tag(MAPPING)],
+        by_shape(),
+    ]
+]
+
+
+class BoardModel(FileModel):
+    """A board with a title of its own."""
+
+    noun: ClassVar[str] = "a board"
+    title: TitleField = Field(description="What pages call it: a text, or one a language `{en: Trial, tr: Deneme}`.")
+    shows: BoardItems = Field(description="What it shows, in order.")
 
 
 class MeasuresModel(FileModel):
@@ -141,10 +167,5 @@ class MeasuresModel(FileModel):
     targets: dict[NameField, TargetModel] = Field(default_factory=dict, description="What each measure should reach.")
     boards: dict[
         NameField,
-        list[
-            Annotated[
-                Annotated[NameField, Tag(SCALAR)] | Annotated[BoardItemModel, Tag(MAPPING)],
-                by_shape(),
-            ]
-        ],
-    ] = Field(default_factory=dict, description="Pages by name, with what they show.")
+        Annotated[Annotated[BoardItems, Tag(LIST)] | Annotated[BoardModel, Tag(MAPPING)], by_shape()],
+    ] = Field(default_factory=dict, description="Pages by name, with what they show: a list, or `title` and `shows`.")

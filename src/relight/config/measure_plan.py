@@ -113,6 +113,10 @@ class MeasurePlan:
     funnels: Mapping[str, Funnel] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
     boards: Mapping[str, tuple[BoardItem, ...]] = field(default_factory=dict)
+    #: (`effort`, `funnel`, `target` or `board`, name) -> language -> title, "" for the others; as far as it is written.
+    titles: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    #: Language of the project, for mails to its team.
+    locale: str = "en"
     zone: str = "UTC"
     currency: str = "EUR"
     #: What segments are compiled from, for `--by segment`.
@@ -120,6 +124,11 @@ class MeasurePlan:
     schema: Schema = field(default_factory=Schema)
     #: The largest allowed lateness of the streams (µs).
     lateness: int = LATENESS_DEFAULT.elapsed
+
+    def title_of(self, kind: str, name: str, language: str = "") -> str:
+        """Return what pages call an effort, funnel, target or board: its title, else its name as words."""
+        titles = self.titles.get((kind, name), {})
+        return titles.get(language) or titles.get("") or name.replace("_", " ").capitalize()
 
     def missing(self, name: str) -> str | None:
         """Return what the file must say before a measure can be computed, None where it can."""

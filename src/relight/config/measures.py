@@ -13,6 +13,7 @@ from relight.base.instants import DAY
 from relight.base.kinds import NUMBER_KINDS, TEXT_KINDS
 from relight.base.suggest import suggest_words
 from relight.config.measure_kinds import CUSTOMER_MEASURES, MEASURES, Unit
+from relight.config.measure_models import BoardModel
 from relight.config.measure_plan import (
     BoardItem,
     Effort,
@@ -23,6 +24,7 @@ from relight.config.measure_plan import (
     Source,
     Target,
 )
+from relight.config.titles import titles_of
 from relight.rules.conditions.types import Type
 from relight.rules.plan import EventMatch
 from relight.rules.texts import Path, Texts, report_unknown
@@ -90,9 +92,10 @@ class _Compiler:
 
     def __init__(self, model: MeasuresModel, texts: Texts, around: Around) -> None:
         self.model, self.texts, self.around = model, texts, around
-        self.zone, self.currency = ("UTC", "EUR")
+        self.zone, self.currency, self.locale = ("UTC", "EUR", "en")
         if around.config is not None:
-            self.zone, self.currency = around.config.project.zone, around.config.project.currency
+            project = around.config.project
+            self.zone, self.currency, self.locale = project.zone, project.currency, project.locale
 
     def compile(self) -> MeasurePlan:
         model, found = self.model, self.model.sources
@@ -112,12 +115,26 @@ class _Compiler:
             scales=self._scales(),
             efforts=self._efforts(),
             funnels=self._funnels(),
+            titles=self._titles(),
+            locale=self.locale,
             zone=self.zone,
             currency=self.currency,
             schema=self.around.schema,
         )
         targets = {name: self._target(name, one, plan) for name, one in model.targets.items()}
         return replace(plan, targets=targets, boards=self._boards(plan, targets))
+
+    def _titles(self) -> dict[tuple[str, str], dict[str, str]]:
+        model = self.model
+        written: dict[str, Mapping[str, object]] = {
+            "effort": model.efforts, "funnel": model.funnels, "target": model.targets, "board": model.boards,
+        }  # fmt: skip
+        return {
+            (kind, name): titles
+            for kind, named in written.items()
+            for name, one in named.items()
+            if (titles := titles_of(getattr(one, "title", None)))
+        }
 
     # ------------------------------------------------------------ sources
     def _sources(self) -> dict[str, Source]:
@@ -273,10 +290,11 @@ class _Compiler:
 
     def _boards(self, plan: MeasurePlan, targets: Mapping[str, Target]) -> dict[str, tuple[BoardItem, ...]]:
         boards: dict[str, tuple[BoardItem, ...]] = {}
-        for board, items in self.model.boards.items():
+        for board, written in self.model.boards.items():
             found: list[BoardItem] = []
-            for position, one in enumerate(items):
-                path: Path = ("boards", board, position)
+            above: Path = ("boards", board, "shows") if isinstance(written, BoardModel) else ("boards", board)
+            for position, one in enumerate(written.shows if isinstance(written, BoardModel) else written):
+                path: Path = (*above, position)
                 if isinstance(one, str):
                     self._known_measure(one, plan, path)
                     found.append(BoardItem(kind="measure", name=one))

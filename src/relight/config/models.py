@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, Tag, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from relight.config.adapter_models import DeliveryModel, EngineModel, KafkaModel, StoreModel, WebModel
 from relight.config.secret import Secret
+from relight.config.titles import TitleField, titles_of
 from relight.rules.field_kinds import (
     BudgetField,
     CapField,
@@ -25,7 +26,7 @@ from relight.rules.field_kinds import (
     ZoneField,
     refusal,
 )
-from relight.rules.file_model import MAPPING, SCALAR, FileModel, by_shape
+from relight.rules.file_model import FileModel
 
 #: Most caps of one class.
 CAPS_MAX = 20
@@ -60,31 +61,19 @@ class SenderModel(FileModel):
     )
 
 
-class TitlesModel(FileModel):
-    """A title in the languages of the pages."""
-
-    noun: ClassVar[str] = "the titles of a topic"
-    en: LooseText = Field(description="In English, and for everybody whose language is not here.")
-    tr: LooseText | None = Field(default=None, description="In Turkish.")
-
-
 class TopicModel(FileModel):
     """What somebody may want to hear of."""
 
     noun: ClassVar[str] = "a topic"
     default: Literal["opted_out", "opted_in"] = Field(description="What holds for somebody who said nothing.")
-    title: Annotated[Annotated[LooseText, Tag(SCALAR)] | Annotated[TitlesModel, Tag(MAPPING)], by_shape()] | None = (
-        Field(
-            default=None,
-            description="What the preference page calls it: a text, or one a language `{en: News, tr: Haberler}`.",
-        )
+    title: TitleField | None = Field(
+        default=None,
+        description="What the preference page calls it: a text, or one a language `{en: News, tr: Haberler}`.",
     )
 
     def titles(self, name: str) -> dict[str, str]:
         """Return language -> what the pages call the topic of this name; "" for every language that is not there."""
-        if isinstance(self.title, TitlesModel):
-            return {"": self.title.en, **({"tr": self.title.tr} if self.title.tr else {})}
-        return {"": self.title or name.replace("_", " ")}
+        return titles_of(self.title) or {"": name.replace("_", " ")}
 
 
 class ClassModel(FileModel):

@@ -125,7 +125,7 @@ class _Work:
     def measure(self, name: str) -> Measure:
         effort = self.plan.efforts.get(name)
         if effort is not None:
-            kind = _effort_kind(name, definition_of(name, self.plan))
+            kind = _effort_kind(name, self.plan.title_of("effort", name), definition_of(name, self.plan))
             return self._made(kind, effort_points(self.log, effort, self.periods))
         kind = MEASURES[name]
         lacking = missing_text(name, self.plan)
@@ -208,11 +208,11 @@ _POINTS: Mapping[str, Callable[[_Work], Sequence[Point]]] = {
 }
 
 
-def _effort_kind(name: str, definition: str) -> MeasureKind:
+def _effort_kind(name: str, title: str, definition: str) -> MeasureKind:
     return MeasureKind(
         name=name,
         capability="C11",
-        title=name.replace("_", " ").capitalize(),
+        title=title,
         unit=Unit.DAYS,
         more_is_better=False,
         definition=definition,

@@ -78,8 +78,10 @@ def missed_target(log: MeasureLog, target: Target, end: int, now: int) -> Event 
     status = target_status(log.as_of(end), Asked(until=end), target)
     if not status.misses or status.measure is None or status.measure.period is None:
         return None
+    plan = log.plan
     properties = {
-        "title": status.title,
+        # An effort is called as the team's language calls it; the titles of measures are English.
+        "title": plan.title_of("effort", target.name, plan.locale[:2]) if target.name in plan.efforts else status.title,
         "goal": goal_text(target, status.unit, log.plan.currency),
         "value": figure_text(status.value, status.unit, log.plan.currency),
         "owner": target.owner or "nobody",  # an empty one would be missing data for a letter

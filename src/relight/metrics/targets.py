@@ -43,7 +43,7 @@ def target_statuses(log: MeasureLog, asked: Asked) -> list[TargetStatus]:
 def target_status(log: MeasureLog, asked: Asked, target: Target) -> TargetStatus:
     """Return how far one target is, by its own period."""
     if target.done is not None:
-        return _done(target)
+        return _done(target, log.plan.title_of("target", target.name))
     (measure,) = compute_measures(log, Asked(until=asked.until, width=target.per), [target.name])
     value = measure.value if measure.period is not None and measure.period.complete else None
     return TargetStatus(
@@ -57,10 +57,10 @@ def target_status(log: MeasureLog, asked: Asked, target: Target) -> TargetStatus
     )
 
 
-def _done(target: Target) -> TargetStatus:
+def _done(target: Target, title: str) -> TargetStatus:
     return TargetStatus(
         target=target,
-        title=target.name.replace("_", " ").capitalize(),
+        title=title,
         unit=Unit.NUMBER,
         value=None,
         reached=target.done,

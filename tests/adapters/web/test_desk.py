@@ -278,6 +278,33 @@ def test_a_customer_s_why_is_told_in_the_reader_s_language(pages: Pages) -> None
     assert {text for text in words if text in page} == set()
 
 
+def test_titles_are_in_the_language_of_the_page(pages: Pages) -> None:
+    """What a project calls an effort, a funnel, a target and a board is shown in the page's language; one that is written
+    once in every language, one without a title by its name.
+    """
+    page = {
+        (path, language): pages.ask(f"/desk/{path}?lang={language}", accept="text/html").text
+        for path in ("boards/own", "boards", "metrics")
+        for language in ("en", "tr")
+    }
+    english = ("What is ours", "Days to the first order", "Begun with us", "The first poll")
+    turkish = ("Bize ait olan", "İlk siparişe dek", "Bizimle başlayan", "İlk anket")
+    for told, other, language in ((english, turkish, "en"), (turkish, english, "tr")):
+        board = page["boards/own", language]
+        assert f"<h1>{told[0]}</h1>" in board
+        assert f"<title>{told[0]} · " in board
+        for words in (*(f"<h2>{title}</h2>" for title in told[1:]), "<h2>Two orders</h2>"):
+            assert words in board
+        for title in told:
+            assert title in page["boards", language]
+        assert told[1] in page["metrics", language]
+        assert told[3] in page["metrics", language]
+        assert [
+            (path, title) for (path, one), text in page.items() if one == language for title in other if title in text
+        ] == []
+    assert ">Shop</span>" in page["boards", "tr"]
+
+
 @pytest.mark.parametrize("path", ["metrics", "boards/shop", "rules/winback_30d", "overview"])
 def test_figures_are_told_in_the_reader_s_language(pages: Pages, path: str) -> None:
     """Definitions, warnings and what is missing, too: no English sentence is left on a Turkish page."""

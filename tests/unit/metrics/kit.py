@@ -49,9 +49,11 @@ events:
 """
 
 
-def project(measures: str, *, zone: str = "UTC", rules: Mapping[str, str] | None = None) -> LoadedProject:
+def project(
+    measures: str, *, zone: str = "UTC", locale: str = "en", rules: Mapping[str, str] | None = None
+) -> LoadedProject:
     texts = {
-        "config/default.yaml": CONFIG.replace("ZONE", zone),
+        "config/default.yaml": CONFIG.replace("ZONE", zone).replace("locale: en", f"locale: {locale}"),
         "config/measures.yaml": measures,
         "streams/shop.yaml": STREAM,
         **{path if "/" in path else f"rules/{path}.yaml": text for path, text in (rules or {}).items()},

@@ -9,12 +9,12 @@ from relight.cli.project import day_maker_of
 from relight.config.loader import LoadedProject
 from relight.engine.daily import days_of, wanted_by
 from relight.engine.engine import Engine
-from relight.metrics.daily import DailyMeasures
+from relight.metrics.daily import DailyMeasures, missed_target
 from relight.stores.interface import Store
 from relight.stores.memory import MemoryStore
 from relight.streams.envelope import Control, Event
 from relight.streams.target_events import TARGET_CUSTOMER, TARGET_MISSED
-from tests.unit.metrics.kit import at, event, project
+from tests.unit.metrics.kit import at, event, log_of, project
 
 MEASURES = """
 sources: {order: bought, revenue: bought.total}
@@ -77,6 +77,19 @@ def test_a_missed_target_alerts_its_team_once() -> None:
     assert [one.subject for one in messages] == ["Revenue missed its target", *["Orders missed its target"] * 2]
     assert {one.address for one in messages} == {"team@shop.example"}
     assert messages[0].text.strip() == "Deniz: Revenue was 40.50 USD in 2026-01, not at least 100.00 USD a month."
+
+
+def test_the_team_reads_the_title_of_its_language() -> None:
+    """An effort is called in the mail as the project's language calls it, else in English, else by its name."""
+    effort = "{title: {en: Time to an answer, tr: Yanıt süresi}, from: opened, to: solved}"
+    for locale, title in (("tr", "Yanıt süresi"), ("en", "Time to an answer"), ("de", "Time to an answer")):
+        measures = f"efforts: {{answer: {effort}}}\ntargets: {{answer: {{below: 1 day, owner: Deniz}}}}\n"
+        plan = project("sources: {order: bought}\n" + measures, rules=RULES, locale=locale).measures
+        assert plan is not None
+        log = log_of(plan, [event("opened", "a", "2026-01-01"), event("solved", "a", "2026-01-05")])
+        found = missed_target(log, plan.targets["answer"], at("2026-02-01"), at("2026-02-01"))
+        assert found is not None
+        assert found.properties["title"] == title
 
 
 def test_a_second_start_tells_nothing_again() -> None:

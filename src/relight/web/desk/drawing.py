@@ -100,6 +100,19 @@ def language_of(desk: Desk, request: Request) -> str:
     return next((wish[:2].lower() for wish in wishes if wish[:2].lower() in TEXTS), "en")
 
 
+def words_of(desk: Desk, language: str) -> Mapping[str, str]:
+    """Return the texts of the pages, with the titles that the project gave to what is its own."""
+    plan = desk.loaded.measures
+    if plan is None or not plan.titles:
+        return TEXTS[language]
+    # An effort is shown among the measures, whose names it cannot have.
+    own = {
+        f"measure_{name}" if kind == "effort" else f"{kind}:{name}": plan.title_of(kind, name, language)
+        for kind, name in plan.titles
+    }
+    return {**TEXTS[language], **own}
+
+
 def draw_page(desk: Desk, request: Request, page: Page, *, form: str, status: int = 200) -> Response:
     """Return a page in the form that its address ends with: html, json or csv."""
     if form == "json":
@@ -116,13 +129,15 @@ def draw(desk: Desk, request: Request, name: str, names: Mapping[str, object], *
     chart = names.get("chart")
     if isinstance(chart, Chart):
         names = {**names, "chart": in_language(chart, language, TEXTS[language])}
+    words = words_of(desk, language)
+    subject = words.get(str(names.get("titled")), names.get("subject", ""))
     text = _environment().get_template(f"{name}.html").render(
         {
             "page": name,
-            "subject": "",
             **names,
+            "subject": subject,
             "lang": language,
-            "t": TEXTS[language],
+            "t": words,
             "project": desk.settings.project,
             "navigation": NAVIGATION,
             "path": path,

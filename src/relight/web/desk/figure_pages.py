@@ -74,7 +74,10 @@ def boards(desk: Desk) -> Page:
     plan = desk.loaded.measures
     names = [] if plan is None else sorted(plan.boards)
     parts_of = {
-        name: [{"kind": item.kind, "name": item.name, "title": _plain_title(item.name)} for item in plan.boards[name]]
+        name: [
+            {"kind": item.kind, "name": item.name, "title": plan.title_of(item.kind, item.name)}
+            for item in plan.boards[name]
+        ]
         for name in names
         if plan is not None
     }
@@ -83,20 +86,19 @@ def boards(desk: Desk) -> Page:
         name="boards",
         facts={"boards": names},
         table=table,
-        drawn={"parts_of": parts_of, "titles": {name: _plain_title(name) for name in names}},
+        drawn={
+            "parts_of": parts_of,
+            "titles": {name: plan.title_of("board", name) for name in names if plan is not None},
+        },
     )
-
-
-def _plain_title(name: str) -> str:
-    return name.replace("_", " ").capitalize()
 
 
 def board(desk: Desk, name: str) -> Page | None:
     """Return one board; None for a name that is none."""
-    parts = desk.figures.latest().boards.get(name)
-    if parts is None:
+    parts, plan = desk.figures.latest().boards.get(name), desk.loaded.measures
+    if parts is None or plan is None:
         return None
-    listed = [_part_facts(part) for part in parts]
+    listed = [_part_facts(part, plan.title_of(part.kind, part.name)) for part in parts]
     charts = {
         part.name: measure_chart(part.measure) for part in parts if part.measure is not None and part.kind == "chart"
     }
@@ -105,8 +107,14 @@ def board(desk: Desk, name: str) -> Page | None:
         name="board",
         facts={"board": name, "parts": listed},
         table=Table(columns=("kind", "name", "value"), rows=rows),  # type: ignore[arg-type]  # of these values
-        drawn={"charts": charts, "items": listed, "told": told_of(desk), "remarks": _remarks(parts)},
-        subject=_plain_title(name),
+        drawn={
+            "charts": charts,
+            "items": listed,
+            "told": told_of(desk),
+            "remarks": _remarks(parts),
+            "titled": f"board:{name}",
+        },
+        subject=plan.title_of("board", name),
     )
 
 
@@ -231,8 +239,8 @@ def _effect_facts(one: RuleEffect) -> dict[str, object]:
     }
 
 
-def _part_facts(part: BoardPart) -> dict[str, object]:
-    facts: dict[str, object] = {"kind": part.kind, "name": part.name, "title": _plain_title(part.name)}
+def _part_facts(part: BoardPart, title: str) -> dict[str, object]:
+    facts: dict[str, object] = {"kind": part.kind, "name": part.name, "title": title}
     if part.measure is not None:
         facts[part.kind] = _measure_facts(part.measure)
     if part.cohorts is not None:
