@@ -18,6 +18,7 @@ CONTENTS: dict[str, tuple[str, ...]] = {
         "docs/how-to/send-for-real.md",
         "docs/how-to/try-the-whole-way.md",
         "docs/how-to/pause-everything.md",
+        "docs/how-to/hear-of-a-stop.md",
         "docs/how-to/read-why-not.md",
         "docs/how-to/erase-a-customer.md",
     ),

@@ -11,10 +11,12 @@ import pytest
 SECONDS = {
     "acceptance/test_cli_plan.py": 56,
     "faults/test_crash_sweep.py": 50,
+    "acceptance/test_guard_alert.py": 40,
     "recorded/test_examples.py": 46,
     "docs/test_pages.py": 35,
     "cluster/test_equal.py": 31,
     "cluster/test_live.py": 30,
+    "cluster/test_guard.py": 30,
     "cluster/test_questions.py": 30,
     "cluster/test_measures.py": 25,
     "acceptance/test_bench.py": 28,

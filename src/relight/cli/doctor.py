@@ -17,7 +17,7 @@ import click
 from relight import __version__
 from relight.base.errors import RelightError
 from relight.cli.doctor_accounts import look_at_accounts
-from relight.cli.doctor_delivery import look_at_last_answers, look_at_sendgrid
+from relight.cli.doctor_delivery import look_at_guard, look_at_last_answers, look_at_sendgrid
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, marked, say, say_json
 from relight.cli.project import find_folder, project_options, read_project
@@ -61,6 +61,7 @@ def command(*, offline: bool, as_json: bool, project: Path | None, environment: 
             *_inputs(loaded),
             *_store(loaded, loaded.settings, offline=offline),
             *_delivery(folder, loaded.settings, offline=offline),
+            *_guard(loaded, loaded.settings),
             *_cluster(loaded, loaded.settings, offline=offline),
         ]
     checks.append(_browser())
@@ -287,6 +288,11 @@ def _delivery(folder: Path, settings: Settings, *, offline: bool) -> Iterator[Ch
         else:
             mark, text, fix = look_at_sendgrid(delivery.sendgrid)
             yield Check(mark=mark, text=text, fix=fix)
+
+
+def _guard(loaded: LoadedProject, settings: Settings) -> Iterator[Check]:
+    for mark, text, fix in look_at_guard(loaded.plan, settings.delivery):
+        yield Check(mark=mark, text=text, fix=fix)
 
 
 def _smtp(smtp: SmtpSettings, where: str) -> Check:

@@ -12,7 +12,8 @@ from relight.messages.life import MessageCause, MessageState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from relight.config.settings import SendgridSettings
+    from relight.config.settings import DeliverySettings, SendgridSettings
+    from relight.rules.plan import Plan
     from relight.stores.interface import Store
 
 #: Seconds that SendGrid may take to answer.
@@ -21,6 +22,19 @@ SENDGRID_SECONDS = 10
 NEEDED_SCOPE = "mail.send"
 #: Waiting messages whose last answer is looked at, the first ones.
 LAST_ANSWERS_MAX = 100
+
+
+def look_at_guard(plan: Plan | None, delivery: DeliverySettings) -> list[tuple[str, str, str]]:
+    """Return (mark, text, fix): how many messages an hour the volume guard lets through, and who hears of its stop."""
+    from relight.rules.guard_alerts import tells_of_guard
+
+    if plan is None or delivery.per_hour is None:
+        return []
+    text = f"volume guard: {delivery.per_hour:,} messages an hour"
+    tellers = [f"'{rule.id}'" for rule in plan.rules.values() if tells_of_guard(rule)]
+    if not tellers:
+        return [("warn", f"{text}; nobody is told when it stops", "relight check says how a rule tells the team")]
+    return [("ok", f"{text}; {', '.join(tellers)} tells the team when it stops", "")]
 
 
 def look_at_sendgrid(grid: SendgridSettings) -> tuple[str, str, str]:

@@ -23,6 +23,7 @@ from relight.config.links import web_problems
 from relight.config.measure_plan import MeasurePlan
 from relight.config.measures import Around, compile_measures, customer_types, default_measures
 from relight.config.model_problems import read_model
+from relight.config.own_events import declare_own_events
 from relight.config.places import settle_places
 from relight.config.policy import compile_policy, idle_account_problems, names_accounts
 from relight.config.settings import Settings, read_settings
@@ -36,15 +37,13 @@ from relight.customers.layout import LayoutBuilder
 from relight.rules.compile import RuleSource, compile_rules, slack_of
 from relight.rules.conditions import Scope
 from relight.rules.definitions import Definitions, compile_definitions, read_definitions
+from relight.rules.guard_alerts import guard_alert_problems
 from relight.rules.models import DefinitionsModel, RuleModel
 from relight.rules.plan import Plan, Policy
 from relight.rules.texts import Texts
-from relight.streams.brake_events import declare_brake_event
-from relight.streams.code_events import declare_codes_low
 from relight.streams.declaration import StreamModel, StreamPlan, compile_stream, merge_schemas
 from relight.streams.schema import LATENESS_DEFAULT, Schema
 from relight.streams.surveys import declare_answers
-from relight.streams.target_events import declare_missed_targets
 
 #: After these a tree lacks entries, whose absence would be blamed.
 _INCOMPLETE = frozenset({"key-not-text", "merge-key"})
@@ -127,15 +126,8 @@ def load_files(
         schema, more = declare_answers(schema, surveys)
         loading.problems += [*problems, *more]
     measures = _load_measures(loading, schema, config)
-    places = [one.place for one in measures.targets.values() if one.done is None]
-    if schema is not None and places:
-        schema, problems = declare_missed_targets(schema, places[0])
-        loading.problems += problems
-    if schema is not None and config.model is not None and config.node is not None and config.model.codes:
-        schema, problems = declare_codes_low(schema, config.node.place_of(("codes",), key=True))
-        loading.problems += problems
-    if schema is not None and config.model is not None and config.node is not None and config.model.brakes is not None:
-        schema, problems = declare_brake_event(schema, config.node.place_of(("brakes",), key=True))
+    if schema is not None:
+        schema, problems = declare_own_events(schema, config, measures)
         loading.problems += problems
     definitions_model = _load_definitions(loading)
     sources = _load_rules(loading)
@@ -384,6 +376,8 @@ def _compile(
     )
     if config.model is not None and not any(problem.severity == "error" for problem in loading.problems):
         loading.problems += idle_account_problems(plan, place_of)
+        if config.model.volume is not None:
+            loading.problems += guard_alert_problems(rules, place_of(("volume",), key=True))
     measures = replace(measures, definitions=definitions, lateness=lateness)
     return _Made(plan=plan, measures=measures, letters_found=len(reading.facts.letters))
 

@@ -128,7 +128,7 @@ class SunsetModel(FileModel):
 
 
 class VolumeModel(FileModel):
-    """What the volume guard lets through."""
+    """What the volume guard lets through; beyond it, it makes the event `volume_guard` that a rule can alert by."""
 
     noun: ClassVar[str] = "the volume guard"
     per_hour: int = Field(

@@ -7,6 +7,7 @@ from relight.decide.history import live_until, take_record
 from relight.decide.members import told_detail
 from relight.decide.merging import merge_detail, merged_events, own_events
 from relight.decide.rooms import note_room
+from relight.decide.triggers import event_occurrence
 from relight.decide.turn import Turn
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Mail",
     "Turn",
     "decide",
+    "event_occurrence",
     "live_together",
     "live_until",
     "merge_detail",

@@ -59,17 +59,23 @@ def pull_triggers(turn: Turn, event: Event) -> None:
             reading = None
 
 
+def event_occurrence(rule: Rule, event: Event) -> str | None:
+    """Return what happened to a rule by an event that triggers it (R7), None where `per` finds no value in it."""
+    per = rule.reentry.per
+    if rule.reentry.kind is not ReentryKind.PER or per is None:
+        return f"event:{event.stream}/{event.id}"
+    value = event.properties.get(per)
+    return None if value is None else f"per:{value}"
+
+
 def _pull_event(turn: Turn, rule: Rule, event: Event) -> None:
-    occurrence = f"event:{event.stream}/{event.id}"
+    occurrence = event_occurrence(rule, event)
+    if occurrence is None:
+        turn.count(rule, Reason.MISSING_DATA)
+        return
     keyed = rule.reentry.kind is ReentryKind.PER
-    if keyed and rule.reentry.per is not None:
-        value = event.properties.get(rule.reentry.per)
-        if value is None:
-            turn.count(rule, Reason.MISSING_DATA)
-            return
-        occurrence = f"per:{value}"
-        if occurrence in turn.profile.done.get(rule.id, ()):
-            return
+    if keyed and occurrence in turn.profile.done.get(rule.id, ()):
+        return
     rows = len(turn.effects.rows)
     occur(turn, rule, _happening(event, turn.now, occurrence=occurrence, is_event=True, is_keyed=keyed))
     if keyed and len(turn.effects.rows) > rows:

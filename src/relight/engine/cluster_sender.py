@@ -13,6 +13,7 @@ from relight.base.errors import ServiceError
 from relight.engine.cluster_telling import Telling
 from relight.engine.cluster_worker import needs_of_cluster
 from relight.engine.code_pools import PoolWatch, load_codes
+from relight.engine.guard_telling import alert_keys
 from relight.engine.second_look import SecondLook
 from relight.engine.sending import make_dispatcher, open_limits
 from relight.engine.way_out import open_ways
@@ -42,7 +43,7 @@ def run_sender(
     """
     from relight.stores.postgres import PostgresStore
 
-    _, settings, _ = needs_of_cluster(project)
+    plan, settings, _ = needs_of_cluster(project)
     assert settings.store.postgres is not None
     store = PostgresStore.open(settings.store.postgres.reveal(), exclusive=False)
     load_codes(store, project.folder, settings.codes)
@@ -50,6 +51,8 @@ def run_sender(
     owner = f"{socket.gethostname()}-{os.getpid()}"
     dispatcher = make_dispatcher(store, transport, settings, owner=owner, clock=clock, is_stopped=stop.is_set)
     open_limits(dispatcher, settings.delivery, clock())
+    if dispatcher.guard is not None:
+        dispatcher.guard.alert_of, dispatcher.guard.has_others = lambda stop: alert_keys(plan, stop), True
     inbox = open_inbox(settings.store, project.folder)
     telling = Telling(project, inbox, store)
     # What the log knows of consent and pauses was the gate's to see; here it is what the inbox says beyond.

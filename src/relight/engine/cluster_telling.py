@@ -14,6 +14,7 @@ from relight.engine.cluster_inbox import InboxRelay
 from relight.engine.cluster_plans import cluster_plan_commands, note_plans
 from relight.engine.cluster_worker import needs_of_cluster
 from relight.engine.guard_commands import guard_commands
+from relight.engine.guard_telling import news_of_guard
 from relight.engine.operator_commands import operator_commands
 from relight.engine.outcomes import (
     JOURNAL_LINES_MAX,
@@ -23,11 +24,8 @@ from relight.engine.outcomes import (
     suppression_records,
 )
 from relight.engine.provider_words import provider_commands
-from relight.engine.sending import PAUSED_NOTE
 from relight.engine.sending_brake import SendingBrake, read_brakes
 from relight.engine.sending_shares import SendingShares
-from relight.engine.volume_guard import read_stop
-from relight.rules.world import ALL_RULES, VOLUME_GUARD
 from relight.stores.delivery_moves import suppression_of
 from relight.stores.interface import Batch
 from relight.streams.envelope import Control
@@ -83,6 +81,7 @@ class Telling:
         if not had_turn:
             self._brake.shares = SendingShares.open(self._store, self._plan)
             _LOG.info("words and outcomes go to the control topic by this sender")
+        self._follow_guard()  # before a release is read: what a fault left untold is told first
         self._relay.relay(now)
         self._follow_guard()
 
@@ -118,12 +117,10 @@ class Telling:
 
     def _follow_guard(self) -> None:
         """Pause both arms of every rule while the guard has stopped sending; let them go on once released (S5)."""
-        is_stopped, is_told = read_stop(self._store) is not None, self._store.note(PAUSED_NOTE) == "yes"
-        if is_stopped is not is_told:
-            kind = "pause" if is_stopped else "resume"
-            detail: dict[str, object] = {"cause": VOLUME_GUARD} if is_stopped else {}
-            self._tell([Control(kind=kind, ingest_time=self._now, subject=ALL_RULES, detail=detail)])
-            self._store.set_note(PAUSED_NOTE, "yes" if is_stopped else "")
+        news = news_of_guard(self._store, self._plan, at=self._now)
+        if news is not None:
+            self._tell(news.records)
+            news.settle(self._store)
 
     def _follow_brake(self) -> None:
         """Pause classes whose mails are complained about or bounce too often; let them go on once released."""

@@ -125,7 +125,8 @@ class Dispatcher:
                 if await self._may_sleep(now, began):
                     continue
                 break
-            claimed = self.store.claim(now, most, owner=self.owner, lease=self.lease, look=self.look)
+            only = None if self.guard is None else self.guard.only
+            claimed = self.store.claim(now, most, owner=self.owner, lease=self.lease, look=self.look, only=only)
             if not (claimed.ready or claimed.suppressed or claimed.expired):
                 break
             self.empty_pools |= dict.fromkeys(claimed.empty_pools)
@@ -151,10 +152,9 @@ class Dispatcher:
             self.wait_until = self.circuit.open_until
             return 0
         if self.guard is not None:
-            self.guard.look_again(self.store)
-            if self.guard.stop is not None:
+            room = self.guard.may_claim(self.store, now, room)
+            if room == 0:
                 return 0
-            room = min(room, max(1, self.guard.room(now, room)))  # one more, which trips it
         if self.pace is not None:
             room = self.pace.room(now, room)
             self.wait_until = self.pace.next_room(now) if room == 0 else None
@@ -195,7 +195,7 @@ class Dispatcher:
         """Return the claims that may go on; the others are settled: too many in an hour, a domain's turn, a doubt."""
         kept: list[Claim] = []
         back: list[Settlement] = []
-        room = len(claims) if self.guard is None else self.guard.room(now, len(claims))
+        room = len(claims) if self.guard is None else self.guard.fits(now, len(claims))
         for claim in claims:
             slot = None if self.pace is None else self.pace.slot(
                 claim.message.occurrence_key, claim.message.address, now
@@ -211,7 +211,7 @@ class Dispatcher:
                 kept.append(claim)
         if back:
             self.store.settle(back)
-        if self.guard is not None and room < len(claims) and self.guard.stop is None:
+        if self.guard is not None and room < len(claims):
             self.guard.trip(self.store, now)
         return kept
 

@@ -40,6 +40,7 @@ ENGLISH: Final[Mapping[Line, str]] = {
     Line.STOPS_FOR_ADDRESS: "it will not be sent: its address has been suppressed since",
     Line.STOPS_FOR_CONSENT: "it will not be sent: its reader has unsubscribed since",
     Line.STOPS_FOR_PAUSE: "it will not be sent: its rule has been paused since",
+    Line.GUARD_STOPPED: "The volume guard stopped all sending {when} UTC: it leaves after `relight release`.",
     Line.WARM_UP_USED: "The warm-up has let today's {count} mails leave: it leaves {when} UTC at the earliest.",
     Line.CODE: "{text}",
     Line.WITH_NEEDS: "{text}, {needs}",

@@ -1,4 +1,4 @@
-"""What keeps a decided mail from leaving now: words that no engine has read yet, the warm-up's share of the day."""
+"""What keeps a decided mail from leaving now: unread words, the warm-up's share of the day, the volume guard."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from relight.base.instants import DAY
 from relight.engine.explain_lines import Line, Moment, Said, say
 from relight.engine.explain_words import Finding, Mark
+from relight.engine.volume_guard import read_stop
 from relight.messages.addresses import address_hash
 from relight.messages.life import MessageCause, MessageState
 from relight.messages.reasons import Reason
 from relight.rules.plan import MessageClass
 from relight.stores.delivery_moves import is_refused
+from relight.streams.guard_events import GUARD_CUSTOMER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +50,10 @@ def holds_of(
     if until is not None:
         used = say(Line.WARM_UP_USED, count=f"{until[1]:,}", when=Moment(until[0], "UTC"))
         holds = {one.occurrence_key: used for one in waiting if one.channel == "email" and one.scheduled <= now}
+    stop = read_stop(store)
+    if stop is not None:
+        stopped = say(Line.GUARD_STOPPED, when=Moment(stop.at, "UTC"))
+        holds |= {one.occurrence_key: stopped for one in waiting if one.customer != GUARD_CUSTOMER}
     for one in waiting:
         stands = store.suppression(address_hash(one.address)) if one.channel == "email" else None
         if stands is not None and is_refused(one.message_class, stands.scope):

@@ -44,6 +44,7 @@ class Line(StrEnum):
     STOPS_FOR_CONSENT = auto()
     STOPS_FOR_PAUSE = auto()
     WARM_UP_USED = auto()
+    GUARD_STOPPED = auto()
     # ------------------------------------------------ why
     CODE = auto()
     WITH_NEEDS = auto()

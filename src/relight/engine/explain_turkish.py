@@ -43,6 +43,7 @@ TURKISH: Final[Mapping[Line, str]] = {
     Line.STOPS_FOR_ADDRESS: "gönderilmeyecek: adresi bu arada engellendi",
     Line.STOPS_FOR_CONSENT: "gönderilmeyecek: alıcısı bu arada abonelikten çıktı",
     Line.STOPS_FOR_PAUSE: "gönderilmeyecek: kuralı bu arada durduruldu",
+    Line.GUARD_STOPPED: "Hacim koruması {when} UTC anında tüm gönderimi durdurdu: `relight release` sonrası çıkar.",
     Line.WARM_UP_USED: "Isınma bugünün {count} e-postasını gönderdi: en erken {when} UTC çıkar.",
     Line.CODE: "{text}",
     Line.WITH_NEEDS: "{text}, {needs}",

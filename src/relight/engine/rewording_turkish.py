@@ -93,6 +93,14 @@ _PROBLEMS: Final[Mapping[str, _Pairs]] = {
         "nothing asks for the account that somebody belongs to, so 'key' changes nothing",
         "kimin hangi hesaba ait olduğunu soran bir şey yok; 'key' bir şey değiştirmiyor",
     ),),
+    "silent-guard": ((
+        "nobody is told when the volume guard stops all sending",
+        "hacim koruması tüm gönderimi durdurunca kimseye haber verilmiyor",
+    ),),
+    "first-stop-only": ((
+        "this rule tells of the guard's first stop and of no later one",
+        "bu kural korumanın yalnız ilk duruşunu bildirir, sonrakileri bildirmez",
+    ),),
     "opted-in": (("who said nothing is taken to want '{topic}'", "bir şey söylemeyen '{topic}' istiyor sayılır"),),
     "idle-cap": ((
         "'{short}' never decides, because '{long}' is reached first",

@@ -15,6 +15,7 @@ from relight.delivery.files import FilesTransport
 from relight.engine.code_pools import PoolWatch, wants_codes_low
 from relight.engine.dispatch import CONFIGURATION_WAIT, DOUBT_NOTE, Dispatcher
 from relight.engine.feedback import sender_id
+from relight.engine.guard_telling import alert_keys, news_of_guard
 from relight.engine.handing_over import SenderIdentity
 from relight.engine.open_pace import open_pace
 from relight.engine.outcomes import OutcomeInput
@@ -22,9 +23,9 @@ from relight.engine.send_mark import SendMark, open_mark
 from relight.engine.sending_brake import SendingBrake, standing_brakes, wants_brake_event
 from relight.engine.sending_shares import BRAKED_CLASSES, SendingShares, Signal
 from relight.engine.volume_guard import VolumeGuard
-from relight.rules.world import ALL_RULES, VOLUME_GUARD
+from relight.rules.world import ALL_RULES
 from relight.stores.sqlite import SqliteStore
-from relight.streams.envelope import Control
+from relight.streams.envelope import Control, Event
 
 if TYPE_CHECKING:
     from relight.config.settings import DeliverySettings, Settings
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 SLICE_SECONDS = 1.0
 #: Time between two rounds of taking bodies from long settled messages (µs).
 SHED_EVERY = HOUR
-#: Name under which the store keeps that the guard, not an operator, paused everything.
-PAUSED_NOTE = "volume_guard_paused"
 
 
 class Sending:
@@ -92,6 +91,8 @@ class Sending:
         """Open the limits as the store remembers them, and settle what an earlier process was sending."""
         now = self._time(recorded_now)
         open_limits(self.dispatcher, self.delivery, now)
+        if self.dispatcher.guard is not None:
+            self.dispatcher.guard.alert_of = lambda stop: alert_keys(self.engine.plan, stop)
         if not self.is_recorded:
             self._open_mark()
         self.dispatcher.take_over(now)
@@ -109,7 +110,9 @@ class Sending:
         handed = self.dispatcher.drain(now)
         self.outcomes.take()
         self._watch_pools()
-        self._follow_guard()
+        if self._follow_guard() and self.trouble:
+            handed += self.dispatcher.drain(self._time(self.engine.progress.reached))  # the alert of it
+            self.outcomes.take()
         self._follow_brake(now)
         if now - self._shed_at >= SHED_EVERY:
             self.dispatcher.shed(now)
@@ -179,24 +182,28 @@ class Sending:
         if records:
             self.engine.take(records)
 
-    def _follow_guard(self) -> None:
-        """Pause both arms of every rule while the guard has stopped sending, and let them go on once it is released."""
-        guard = self.dispatcher.guard
-        if guard is None or self.engine.plan is None:
-            return
-        guard.look_again(self.store)
-        paused = self.store.note(PAUSED_NOTE) == "yes"
-        if guard.stop is not None and not paused:
-            if not self.engine.world.states[-1].is_paused(ALL_RULES):
-                self.engine.take([self._control("pause")])
-            self.store.set_note(PAUSED_NOTE, "yes")
-        elif guard.stop is None and paused:
-            self.engine.take([self._control("resume")])
-            self.store.set_note(PAUSED_NOTE, "")
+    def _follow_guard(self) -> bool:
+        """Pause both arms of every rule while the guard has stopped sending, and let them go on once it is released.
 
-    def _control(self, kind: str) -> Control:
-        detail: dict[str, object] = {"cause": VOLUME_GUARD} if kind == "pause" else {}
-        return Control(kind=kind, ingest_time=self.engine.progress.reached, subject=ALL_RULES, detail=detail)
+        Returns whether the log learned something; once a stop, also where an earlier process died on the way (S5).
+        """
+        guard, plan = self.dispatcher.guard, self.engine.plan
+        if guard is None or plan is None:
+            return False
+        guard.look_again(self.store)
+        news = news_of_guard(self.store, plan, at=self.engine.progress.reached)
+        if news is None:
+            return False
+        records = [one for one in news.records if not self._is_in_log(one)]
+        if records:
+            self.engine.take(records)
+        news.settle(self.store)
+        return bool(records)
+
+    def _is_in_log(self, record: Control | Event) -> bool:
+        if isinstance(record, Event):
+            return self.store.find_known([(record.stream, record.customer, record.id)]) != [None]
+        return record.kind == "pause" and self.engine.world.states[-1].is_paused(ALL_RULES)
 
 
 def make_dispatcher(  # noqa: PLR0913 - one sender, by keyword

@@ -1,12 +1,13 @@
 """The volume guard (S5): more messages in an hour than the config allows stop all sending until it is released.
 
-Sending stops here at once; both arms of every rule stop by the `pause` record that the run writes into the log. What
-was decided waits in the outbox.
+Sending stops here at once, in every sender of the store; both arms of every rule stop by the `pause` record that
+`guard_telling` makes for the log. What was decided waits in the outbox; the alert of the stop alone leaves.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ GUARD_NOTE = "volume_guard"
 RELEASED_NOTE = "volume_guard_released"
 #: Time over which messages are counted (µs).
 GUARD_SPAN = HOUR
+#: Time within which a message that another sender hands over is in the delivery journal (µs).
+RECOUNTED_SPAN = 2 * MINUTE
 
 
 class GuardStop(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,20 @@ class GuardStop(msgspec.Struct, frozen=True, kw_only=True):
     #: Messages of the hour before.
     count: int
     per_hour: int
+    #: Messages that were due and wait for the release.
+    waiting: int = 0
+    #: When the stop before it was released (µs), 0 for the first: recorded time may stand still between two stops.
+    released: int = 0
+
+    @property
+    def id(self) -> str:
+        """What tells this stop from any other of the store."""
+        return f"{self.released}/{self.at}"
+
+
+def no_alert(_stop: GuardStop) -> Sequence[str]:
+    """Return that nothing tells of a stop."""
+    return ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +59,10 @@ class VolumeGuard:
     per_hour: int
     #: The stop that stands, None while messages may leave.
     stop: GuardStop | None = None
+    #: The keys of the messages that tell the team of a stop: they alone leave while it stands.
+    alert_of: Callable[[GuardStop], Sequence[str]] = no_alert
+    #: Other senders take from the same store; what they hand over counts as well.
+    has_others: bool = False
     _minutes: Counter[int] = field(default_factory=Counter)
 
     @classmethod
@@ -51,6 +72,24 @@ class VolumeGuard:
         released = int(store.note(RELEASED_NOTE) or 0)
         guard._minutes.update(dict(store.handed_over(max(now - GUARD_SPAN, released))))
         return guard
+
+    @property
+    def only(self) -> Sequence[str] | None:
+        """The keys of what alone may be claimed: while it has stopped, of the alert; None for anything."""
+        return None if self.stop is None else self.alert_of(self.stop)
+
+    def may_claim(self, store: Store, now: int, most: int) -> int:
+        """Return how many messages to claim at `now` (µs), at most `most`: one beyond the limit, which stops."""
+        self.look_again(store)
+        if self.stop is not None:
+            return min(most, len(self.alert_of(self.stop)))
+        if self.has_others:
+            self.count_others(store, now)
+        return min(most, max(1, self.room(now, most)))
+
+    def fits(self, now: int, claimed: int) -> int:
+        """Return how many of so many claimed messages may leave: all, where the guard had stopped before the claim."""
+        return claimed if self.stop is not None else self.room(now, claimed)
 
     def room(self, now: int, most: int) -> int:
         """Return how many messages may leave at `now` (µs), at most `most`."""
@@ -63,21 +102,35 @@ class VolumeGuard:
             del self._minutes[minute]
         return self._minutes.total()
 
+    def count_others(self, store: Store, now: int) -> None:
+        """Count what other senders of the store have handed over by now; what is older was counted before."""
+        released = int(store.note(RELEASED_NOTE) or 0)
+        since = max(now - now % MINUTE - RECOUNTED_SPAN, released)
+        for minute in [one for one in self._minutes if one + MINUTE > since]:
+            del self._minutes[minute]
+        self._minutes.update(dict(store.handed_over(since)))
+
     def add(self, messages: int, now: int) -> None:
         """Note messages that were handed over."""
         if messages:
             self._minutes[now - now % MINUTE] += messages
 
     def trip(self, store: Store, now: int) -> None:
-        """Stop all sending, durably."""
-        self.stop = GuardStop(at=now, count=self.count(now), per_hour=self.per_hour)
-        store.set_note(GUARD_NOTE, msgspec.json.encode(self.stop).decode())
+        """Stop all sending, durably; a stop that another sender made meanwhile stands."""
+        released = int(store.note(RELEASED_NOTE) or 0)
+        waiting = store.due_count(now)
+        stop = GuardStop(
+            at=now, count=self.count(now), per_hour=self.per_hour, waiting=waiting, released=released
+        )  # fmt: skip
+        store.set_note(GUARD_NOTE, msgspec.json.encode(stop).decode(), once=True)
+        self.stop = read_stop(store)
 
     def look_again(self, store: Store) -> None:
-        """Read whether an operator has released it; then the hour is counted from the release."""
-        if self.stop is not None and read_stop(store) is None:
-            self.stop = None
+        """Read whether a sender has stopped, or an operator released it; then the hour is counted from the release."""
+        stop = read_stop(store)
+        if self.stop is not None and stop is None:
             self._minutes.clear()
+        self.stop = stop
 
 
 def read_stop(store: Store) -> GuardStop | None:

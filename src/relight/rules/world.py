@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from relight.base.instants import DAY, INSTANT_MIN
+from relight.rules.guard_alerts import tells_of_guard
 from relight.rules.index import PlanIndex, index_plan
 from relight.rules.plan import InactiveTrigger, Plan, Threshold
 from relight.streams.envelope import Control, Event
@@ -99,8 +100,11 @@ class WorldState:
         return instant
 
     def is_paused(self, rule: str) -> bool:
-        """Return whether a rule, or everything, is paused."""
-        return rule in self.paused or ALL_RULES in self.paused
+        """Return whether a rule, or everything, is paused; the guard's pause leaves the rule that tells of it (S5)."""
+        if rule in self.paused or ALL_RULES not in self.paused:
+            return rule in self.paused
+        found = None if self.plan is None else self.plan.rules.get(rule)
+        return not (self.is_guarded and tells_of_guard(found))
 
 
 class World:

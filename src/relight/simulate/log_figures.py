@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from relight.streams.code_events import CODES_CUSTOMER
 from relight.streams.envelope import Event
+from relight.streams.own_events import OWN_CUSTOMERS
 
 if TYPE_CHECKING:
     from relight.stores.interface import Store
@@ -42,7 +42,7 @@ def figures_of_log(store: Store, *, with_global: bool = True) -> LogFigures:
             ended = at
         if began is None or at < began:
             began = at
-    customers.discard(CODES_CUSTOMER)
+    customers -= OWN_CUSTOMERS
     return LogFigures(events=events, customers=len(customers), began=began, ended=ended, late=late)
 
 

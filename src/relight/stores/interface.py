@@ -111,6 +111,8 @@ class Refusal:
     text: str = ""
 
 
+#: Occurrence keys of the only messages that a claim may take; None for all.
+Only = Sequence[str] | None
 #: Asked inside the transaction that sets `sending` (S4): occurrence key -> why that message may not leave.
 LookAgain = Callable[[Sequence[OutboxMessage]], Mapping[str, Refusal]]
 
@@ -299,10 +301,13 @@ class Store(Listing, Protocol):
         """Return the row of a key."""
 
     # -- the outbox ------------------------------------------------------------------------------------------------
-    def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
+    def claim(  # noqa: PLR0913 - one claim, by keyword
+        self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None, only: Only = None
+    ) -> Claimed:
         """Take up to `limit` due messages for `lease` µs; durable before it returns (S2).
 
         look: asked in the transaction about those that are due; what it refuses is settled instead of taken (S4).
+        only: the keys of the messages that may be taken, of which the others are not even looked at (S5); None for all.
         A message that names a pool is given its code in the transaction, once for ever, or is refused (S6).
         """
 
@@ -380,5 +385,5 @@ class Store(Listing, Protocol):
     def note(self, name: str) -> str | None:
         """Return a note."""
 
-    def set_note(self, name: str, value: str) -> None:
-        """Write a note, for instance the project's name."""
+    def set_note(self, name: str, value: str, *, once: bool = False) -> None:
+        """Write a note, for instance the project's name; once: what stands there and is not empty stays."""

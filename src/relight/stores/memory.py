@@ -39,6 +39,7 @@ from relight.stores.interface import (
     LogEntry,
     LookAgain,
     MessageStatus,
+    Only,
     Profile,
     Settlement,
     StoredLetter,
@@ -208,10 +209,12 @@ class MemoryStore(MemoryCodes, MemoryListing):
         return self._rows.get(occurrence_key)
 
     # -- the outbox ------------------------------------------------------------------------------------------------
-    def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
+    def claim(  # noqa: PLR0913 - one claim, by keyword
+        self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None, only: Only = None
+    ) -> Claimed:
         ready: list[Claim] = []
         suppressed, expired = list[OutboxMessage](), list[OutboxMessage]()
-        due = self._take_due(now, limit)
+        due = self._take_due(now, limit, only)
         try:
             refused = look([parcel.message for parcel in due]) if look is not None and due else {}
         except BaseException:
@@ -240,8 +243,17 @@ class MemoryStore(MemoryCodes, MemoryListing):
     def _wait(self, parcel: Parcel) -> None:
         heapq.heappush(self._due, (parcel.due, parcel.number, parcel.message.occurrence_key))
 
-    def _take_due(self, now: int, limit: int) -> list[Parcel]:
-        found: list[Parcel] = []
+    def _take_due(self, now: int, limit: int, only: Only) -> list[Parcel]:
+        if only is not None:
+            chosen = [parcel for key in only if (parcel := self._outbox.get(key)) is not None]
+            chosen = [one for one in chosen if one.state is MessageState.PENDING and one.due <= now]
+            found = sorted(chosen, key=lambda one: (one.due, one.number))[:limit]
+            if found:
+                taken = {one.message.occurrence_key for one in found}
+                self._due = [one for one in self._due if one[2] not in taken]
+                heapq.heapify(self._due)
+            return found
+        found = []
         while self._due and len(found) < limit and self._due[0][0] <= now:
             due, _number, key = heapq.heappop(self._due)
             parcel = self._outbox[key]
@@ -350,8 +362,9 @@ class MemoryStore(MemoryCodes, MemoryListing):
     def note(self, name: str) -> str | None:
         return self._notes.get(name)
 
-    def set_note(self, name: str, value: str) -> None:
-        self._notes[name] = value
+    def set_note(self, name: str, value: str, *, once: bool = False) -> None:
+        if not (once and self._notes.get(name)):
+            self._notes[name] = value
 
 
 def _claim(parcel: Parcel, code: str = "") -> Claim:

@@ -27,6 +27,7 @@ from relight.stores.interface import (
     LetterEnd,
     LookAgain,
     MessageStatus,
+    Only,
     Profile,
     Settlement,
     StoredLetter,
@@ -278,9 +279,11 @@ class PostgresStore(PostgresCodes, PostgresListing, PostgresErasure):
             return postgres_ledger.read_row(cursor, occurrence_key)
 
     # -- the outbox ------------------------------------------------------------------------------------------------
-    def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
+    def claim(  # noqa: PLR0913 - one claim, by keyword
+        self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None, only: Only = None
+    ) -> Claimed:
         with self._connection.transaction("before_claim_commit", "after_claim_commit") as cursor:
-            return postgres_outbox.claim_due(cursor, now, limit, owner=owner, lease=lease, look=look)
+            return postgres_outbox.claim_due(cursor, now, limit, owner=owner, lease=lease, look=look, only=only)
 
     def settle(self, settlements: Sequence[Settlement]) -> list[MessageState | None]:
         with self._connection.transaction("before_settle_commit", "after_settle_commit") as cursor:
@@ -367,11 +370,12 @@ class PostgresStore(PostgresCodes, PostgresListing, PostgresErasure):
             row = cursor.execute("SELECT value FROM notes WHERE name = %s", (name,)).fetchone()
         return None if row is None else str(row[0])
 
-    def set_note(self, name: str, value: str) -> None:
+    def set_note(self, name: str, value: str, *, once: bool = False) -> None:
         with self._connection.transaction("before_note_commit", "after_note_commit") as cursor:
             cursor.execute(
-                "INSERT INTO notes VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                (name, value),
+                "INSERT INTO notes VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+                " WHERE notes.value = '' OR NOT %s",
+                (name, value, once),
             )
 
 

@@ -26,7 +26,7 @@ from relight.stores.delivery_moves import (
     spent_attempts,
     without_body,
 )
-from relight.stores.interface import Attempt, Claim, Claimed, LookAgain, MessageStatus, Settlement, Suppression
+from relight.stores.interface import Attempt, Claim, Claimed, LookAgain, MessageStatus, Only, Settlement, Suppression
 from relight.stores.postgres_connection import Cursor
 from relight.stores.record_codec import encode_row, message_place, open_message, seal
 
@@ -63,13 +63,17 @@ def insert_messages(cursor: Cursor, messages: Iterable[OutboxMessage]) -> None:
     )
 
 
-def due_messages(cursor: Cursor, now: int, limit: int) -> list[Due]:
-    """Return up to `limit` messages that are due and that no other sender is taking, locked until the commit."""
+def due_messages(cursor: Cursor, now: int, limit: int, only: Only) -> list[Due]:
+    """Return up to `limit` messages that are due and that no other sender is taking, locked until the commit.
+
+    only: of these keys.
+    """
+    among, keys = ("", ()) if only is None else (" AND o.key = ANY(%b::text[])", (list(only),))
     rows = cursor.execute(
-        "SELECT o.key, o.token, o.attempts, o.body, o.crc, s.scope, s.cause, s.at FROM outbox o"
+        "SELECT o.key, o.token, o.attempts, o.body, o.crc, s.scope, s.cause, s.at FROM outbox o"  # noqa: S608  # constants
         " LEFT JOIN suppressions s ON s.address_hash = o.address_hash"
-        " WHERE o.state = 'pending' AND o.due <= %s ORDER BY o.due, o.seq LIMIT %s FOR UPDATE OF o SKIP LOCKED",
-        (now, limit),
+        f" WHERE o.state = 'pending' AND o.due <= %s{among} ORDER BY o.due, o.seq LIMIT %s FOR UPDATE OF o SKIP LOCKED",
+        (now, *keys, limit),
     ).fetchall()
     return [
         Due(
@@ -83,10 +87,10 @@ def due_messages(cursor: Cursor, now: int, limit: int) -> list[Due]:
 
 
 def claim_due(  # noqa: PLR0913 - one claim, in the transaction that finds what is due
-    cursor: Cursor, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None
+    cursor: Cursor, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None, only: Only
 ) -> Claimed:
     """Take due messages; those past their time, refused, or to a suppressed address are settled instead."""
-    due = due_messages(cursor, now, limit)
+    due = due_messages(cursor, now, limit, only)
     refused = look([one.message for one in due]) if look is not None and due else {}
     drawn = draw_codes(due, refused, now, lambda needy: postgres_codes.draw(cursor, needy, now))
     ready: list[Claim] = []

@@ -31,6 +31,7 @@ from relight.stores.interface import (
     LetterEnd,
     LookAgain,
     MessageStatus,
+    Only,
     Profile,
     Settlement,
     StoredLetter,
@@ -41,9 +42,9 @@ from relight.stores.sqlite_codes import SqliteCodes
 from relight.stores.sqlite_connection import Connection
 from relight.stores.sqlite_erasure import SqliteErasure
 from relight.stores.sqlite_listing import SqliteListing
+from relight.stores.sqlite_schema import SET_META, SET_META_ONCE
 from relight.streams.envelope import Control, Record
 
-_SET_META = "INSERT OR REPLACE INTO meta VALUES (?1, ?2, row_seal(?1, ?2))"
 #: Profiles read from the file at a time.
 PROFILE_PAGE = 1_000
 
@@ -214,7 +215,7 @@ class SqliteStore(SqliteCodes, SqliteListing, SqliteErasure):
         with self._connection.transaction("before_checkpoint_commit", "after_checkpoint_commit") as cursor:
             cursor.executemany("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", rows)
             if position is not None:
-                cursor.execute(_SET_META, ("checkpoint_position", position))
+                cursor.execute(SET_META, ("checkpoint_position", position))
             if meta is not None:
                 cursor.execute("DELETE FROM checkpoint_meta")
                 cursor.executemany(
@@ -284,9 +285,11 @@ class SqliteStore(SqliteCodes, SqliteListing, SqliteErasure):
             return sqlite_ledger.read_row(cursor, occurrence_key)
 
     # -- the outbox ------------------------------------------------------------------------------------------------
-    def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
+    def claim(  # noqa: PLR0913 - one claim, by keyword
+        self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None, only: Only = None
+    ) -> Claimed:
         with self._connection.transaction("before_claim_commit", "after_claim_commit") as cursor:
-            return sqlite_outbox.claim_due(cursor, now, limit, owner=owner, lease=lease, look=look)
+            return sqlite_outbox.claim_due(cursor, now, limit, owner=owner, lease=lease, look=look, only=only)
 
     def settle(self, settlements: Sequence[Settlement]) -> list[MessageState | None]:
         with self._connection.transaction("before_settle_commit", "after_settle_commit") as cursor:
@@ -350,10 +353,7 @@ class SqliteStore(SqliteCodes, SqliteListing, SqliteErasure):
 
     def suppression(self, address_hash: str) -> Suppression | None:
         with self._connection.reading() as cursor:
-            row = cursor.execute(
-                "SELECT scope, cause, at FROM suppressions WHERE address_hash = ?", (address_hash,)
-            ).fetchone()
-        return None if row is None else Suppression(scope=row[0], cause=row[1], at=row[2])
+            return sqlite_ledger.read_suppression(cursor, address_hash)
 
     def dead_letters(self, *, stream: str | None = None, limit: int | None = None) -> Iterator[StoredLetter]:
         where, values = ("", ()) if stream is None else ("WHERE stream = ?", (stream,))
@@ -380,9 +380,9 @@ class SqliteStore(SqliteCodes, SqliteListing, SqliteErasure):
             row = cursor.execute("SELECT value FROM meta WHERE name = ?", (_note(name),)).fetchone()
         return None if row is None else str(row[0])
 
-    def set_note(self, name: str, value: str) -> None:
+    def set_note(self, name: str, value: str, *, once: bool = False) -> None:
         with self._connection.transaction("before_note_commit", "after_note_commit") as cursor:
-            cursor.execute(_SET_META, (_note(name), value))
+            cursor.execute(SET_META_ONCE if once else SET_META, (_note(name), value))
 
 
 def _open_profile(row: tuple[str, int, bytes, int]) -> Profile:

@@ -113,6 +113,12 @@ def _letter_place(stream: str) -> str:
     return f"a dead letter of stream {stream}"
 
 
+def read_suppression(cursor: sqlite3.Cursor, address_hash: str) -> Suppression | None:
+    """Return why an address may not be written to, None when it may."""
+    row = cursor.execute("SELECT scope, cause, at FROM suppressions WHERE address_hash = ?", (address_hash,)).fetchone()
+    return None if row is None else Suppression(scope=row[0], cause=row[1], at=row[2])
+
+
 def insert_suppressions(cursor: sqlite3.Cursor, found: Iterable[tuple[str, Suppression]]) -> None:
     """Add addresses as `delivery_moves.is_wider` says; one of scope `none` lifts the person's own unsubscribe."""
     for key, one in found:

@@ -25,7 +25,7 @@ from relight.stores.delivery_moves import (
     spent_attempts,
     without_body,
 )
-from relight.stores.interface import Attempt, Claim, Claimed, LookAgain, MessageStatus, Settlement, Suppression
+from relight.stores.interface import Attempt, Claim, Claimed, LookAgain, MessageStatus, Only, Settlement, Suppression
 from relight.stores.record_codec import damage_at, encode_row, message_place, open_message, seal
 
 _COLUMNS = "key, state, token, due, lease_until, owner, body, crc"
@@ -75,13 +75,14 @@ def due_count(cursor: sqlite3.Cursor, now: int) -> int:
     return int(row[0])
 
 
-def due_messages(cursor: sqlite3.Cursor, now: int, limit: int) -> list[Due]:
-    """Return up to `limit` messages that are due, in the order of their time."""
+def due_messages(cursor: sqlite3.Cursor, now: int, limit: int, only: Only) -> list[Due]:
+    """Return up to `limit` messages that are due, in the order of their time; only: of these keys."""
+    among, keys = ("", ()) if only is None else (f" AND o.key IN ({', '.join('?' * len(only))})", tuple(only))
     rows = cursor.execute(
-        "SELECT o.key, o.address_hash, o.token, o.attempts, o.body, o.crc, s.scope, s.cause, s.at FROM outbox o"
+        "SELECT o.key, o.address_hash, o.token, o.attempts, o.body, o.crc, s.scope, s.cause, s.at FROM outbox o"  # noqa: S608  # constants
         " LEFT JOIN suppressions s ON s.address_hash = o.address_hash"
-        " WHERE o.state = 'pending' AND o.due <= ? ORDER BY o.due, o.seq LIMIT ?",
-        (now, limit),
+        f" WHERE o.state = 'pending' AND o.due <= ?{among} ORDER BY o.due, o.seq LIMIT ?",
+        (now, *keys, limit),
     ).fetchall()
     found = []
     for key, hashed, token, attempts, body, crc, *said in rows:
@@ -94,10 +95,10 @@ def due_messages(cursor: sqlite3.Cursor, now: int, limit: int) -> list[Due]:
 
 
 def claim_due(  # noqa: PLR0913 - one claim, in the transaction that finds what is due
-    cursor: sqlite3.Cursor, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None
+    cursor: sqlite3.Cursor, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None, only: Only
 ) -> Claimed:
     """Take due messages; those past their time, refused, or to a suppressed address are settled instead."""
-    due = due_messages(cursor, now, limit)
+    due = due_messages(cursor, now, limit, only)
     refused = look([one.message for one in due]) if look is not None and due else {}
     drawn = draw_codes(due, refused, now, lambda needy: sqlite_codes.draw(cursor, needy, now))
     ready: list[Claim] = []

@@ -171,6 +171,12 @@ SEALED_TABLES = {
     "positions": ("input", "input, position"),
     "meta": ("name", "name, value"),
 }
+#: Writes a row of `meta`; where a value that is not empty stands, `SET_META_ONCE` leaves it.
+SET_META = "INSERT OR REPLACE INTO meta VALUES (?1, ?2, row_seal(?1, ?2))"
+SET_META_ONCE = (
+    "INSERT INTO meta VALUES (?1, ?2, row_seal(?1, ?2))"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value, crc = excluded.crc WHERE value = ''"
+)
 #: Version this program writes.
 SCHEMA_VERSION = len(MIGRATIONS)
 #: Marks a file as ours (`PRAGMA application_id`): the letters RLGT.

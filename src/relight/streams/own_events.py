@@ -10,6 +10,9 @@ from relight.base.problems import Place, Problem
 from relight.streams.envelope import Event
 from relight.streams.schema import EventType, PropertyType, Schema
 
+#: The made-up customers whose logs hold them: nobody who is counted.
+OWN_CUSTOMERS = frozenset({"_codes", "_sending", "_targets"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnEvent:

@@ -247,6 +247,32 @@ class StoreConformance(abc.ABC):
         taken = store.claim(T0, 3, owner="sender", lease=MINUTE).ready
         assert [one.message.scheduled for one in taken] == [T0 - 3, T0 - 2, T0 - 1]
 
+    def test_a_claim_of_some_keys_looks_at_no_other_message(self, store: Store) -> None:
+        """S5: a claim that names keys takes those that are due, in order and within the limit; nothing else is taken,
+        refused or asked about, and what it took is taken once.
+        """
+        messages = [make_message(n, scheduled=T0 - n, expires_at=T0 - 1 if n == 5 else None) for n in range(6)]
+        store.append(Batch(outbox=[*messages, make_message(7, scheduled=T0 + 1)]))
+        keys = [make_message(n).occurrence_key for n in (1, 3, 7)]
+        asked: list[str] = []
+
+        def look(due: Sequence[OutboxMessage]) -> Mapping[str, Refusal]:
+            asked.extend(one.occurrence_key for one in due)
+            return {}
+
+        assert store.claim(T0, 10, owner="sender", lease=MINUTE, look=look, only=()).ready == ()
+        (first,) = store.claim(T0, 1, owner="sender", lease=MINUTE, look=look, only=[*keys, "nobody's"]).ready
+        claimed = store.claim(T0, 10, owner="sender", lease=MINUTE, look=look, only=keys)
+        assert [first.message, *(one.message for one in claimed.ready)] == [messages[3], messages[1]]
+        assert (claimed.expired, claimed.suppressed) == ((), ())
+        assert asked == [messages[3].occurrence_key, messages[1].occurrence_key]
+        assert store.claim(T0, 10, owner="other", lease=MINUTE, only=keys).ready == ()
+        assert store.message_counts() == {MessageState.PENDING: 5, MessageState.SENDING: 2}
+        store.settle([settlement(first, MessageCause.RETRY)])
+        rest = store.claim(T0, 10, owner="sender", lease=MINUTE)
+        assert [one.message for one in rest.ready] == [messages[4], messages[3], messages[2], messages[0]]
+        assert [one.occurrence_key for one in rest.expired] == [messages[5].occurrence_key]
+
     def test_a_settled_message_has_an_attempt(self, store: Store) -> None:
         """An accepted message is accepted, and the journal says by which token and with what answer."""
         store.append(Batch(outbox=[make_message(1)]))
@@ -439,11 +465,18 @@ class StoreConformance(abc.ABC):
         assert store.dead_letter(77) is None
 
     def test_notes(self, store: Store) -> None:
-        """A note is what was last written; its name cannot reach the store's own counters."""
+        """A note is what was last written, or with `once` what was first; its name reaches no counter of the store's own."""
         assert store.note("project") is None
         store.set_note("project", "shop")
         store.set_note("reached", "never")
         assert (store.note("project"), store.reached()) == ("shop", None)
+        store.set_note("project", "desk", once=True)
+        store.set_note("first", "a", once=True)
+        store.set_note("first", "b", once=True)
+        assert (store.note("project"), store.note("first")) == ("shop", "a")
+        store.set_note("first", "")
+        store.set_note("first", "c", once=True)
+        assert store.note("first") == "c"
 
     def test_a_closed_store_refuses(self, store: Store) -> None:
         """After close nothing is taken any more; a second close does nothing."""

@@ -14,10 +14,14 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+import msgspec
 import pytest
 
 from relight.engine.plan_versions import versions_in_log
+from relight.engine.volume_guard import GUARD_NOTE, GuardStop
+from relight.stores.interface import Batch
 from relight.stores.sqlite import SqliteStore
+from relight.streams.envelope import Control
 from relight.web.desk import texts
 from relight.web.desk.session import SIGN_INS_PER_MINUTE_MAX
 from tests.support.desk import TOKEN, await_figures, desk_project, run_again, until
@@ -668,3 +672,34 @@ def test_a_rule_is_shown_as_it_is_in_force_and_the_folder_as_a_difference(tmp_pa
         same = found.ask("/desk/rules/same?lang=en", accept="text/html").text
         assert "As it is in force" not in same
         assert "<ins>" not in same
+
+
+def test_a_stop_of_the_volume_guard_is_shown(tmp_path: Path) -> None:
+    """S5: System says in both languages when it stopped, at how many, how many waited, and what lets mails leave again; its
+    pause of everything has no button, which would let nothing leave. Released, nothing of it is said.
+    """
+    folder = project_with_mail(tmp_path / "small")
+    file = folder / "data/relight.db"
+    with closing(SqliteStore.open(file)) as store:
+        stop = GuardStop(at=1_772_442_000_000_000, count=1_234, per_hour=1_233, waiting=7)
+        store.set_note(GUARD_NOTE, msgspec.json.encode(stop).decode())
+        pause = Control(kind="pause", ingest_time=store.reached() or 0, subject="*", detail={"cause": "volume_guard"})
+        store.append(Batch(log=[(pause, None)]))
+    with serving(folder) as found:
+        told = json.loads(found.ask("/desk/system.json").text)
+        assert told["guard"] == [
+            {"stopped": "2026-03-02T09:00:00+00:00", "messages": 1_234, "per_hour": 1_233, "waiting": 7}
+        ]
+        assert told["paused"] == ["*"]
+        for language, count in (("en", "1,234"), ("tr", "1.234")):
+            page = found.ask(f"/desk/system?lang={language}", accept="text/html").text
+            words = texts.TEXTS[language]
+            assert words["guarded"] in page
+            assert count in page
+            assert "relight release" in page
+            assert "/desk/order/resume" not in page
+        with closing(SqliteStore.open(file)) as store:
+            store.set_note(GUARD_NOTE, "")
+        page = found.ask("/desk/system?lang=en", accept="text/html").text
+        assert texts.TEXTS["en"]["guarded"] not in page
+        assert "/desk/order/resume" in page

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from relight.base.instants import DAY, HOUR, SECOND
 from relight.config.settings import DeliverySettings
 from relight.engine.explain_holds import holds_of
 from relight.engine.explain_lines import Said
 from relight.engine.explain_telling import tell
 from relight.engine.open_pace import WARM_UP_NOTE
+from relight.engine.volume_guard import VolumeGuard, release
 from relight.messages.life import MessageCause
 from relight.stores.interface import Batch, Settlement
 from relight.stores.memory import MemoryStore
@@ -46,3 +49,15 @@ def test_the_warm_up_is_named_where_it_holds_a_mail() -> None:
     assert held(store_with(2), WARMS_UP, T0 + DAY) == []
     assert held(store_with(2), DeliverySettings(rate=10.0), T0 + HOUR) == []
     assert held(store_with(2), DeliverySettings(files="outbox/", rate=10.0, warm_up=(2, 14)), T0 + HOUR) == []
+
+
+def test_the_volume_guard_is_named_while_it_stands() -> None:
+    """S5: a mail that waits behind the guard is told to leave after a release; the guard's own alert is not held."""
+    store = store_with(1)
+    VolumeGuard(per_hour=1).trip(store, T0 + HOUR)
+    alert = msgspec.structs.replace(make_message(9, scheduled=T0), customer="_sending")
+    store.append(Batch(outbox=[alert]))
+    said = "The volume guard stopped all sending 4 Oct 2024 01:00 UTC: it leaves after `relight release`."
+    assert held(store, DeliverySettings(), T0 + HOUR) == [said] * 2
+    release(store, T0 + HOUR)
+    assert held(store, DeliverySettings(), T0 + HOUR) == []

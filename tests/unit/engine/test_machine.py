@@ -25,7 +25,7 @@ from relight.messages.ledger import LedgerRow
 from relight.messages.life import MessageState
 from relight.messages.reasons import RowState
 from relight.rules.plan import AccountKey, Cap, Plan
-from relight.stores.interface import Appended, Batch, Claimed, LookAgain, Settlement
+from relight.stores.interface import Appended, Batch, Claimed, LookAgain, Only, Settlement
 from relight.stores.memory import MemoryStore
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control, Event
@@ -107,8 +107,10 @@ class MortalStore(SqliteStore):
         self._may_die("append", committed=True)
         return found
 
-    def claim(self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None) -> Claimed:
-        found = super().claim(now, limit, owner=owner, lease=lease, look=look)
+    def claim(
+        self, now: int, limit: int, *, owner: str, lease: int, look: LookAgain | None = None, only: Only = None
+    ) -> Claimed:
+        found = super().claim(now, limit, owner=owner, lease=lease, look=look, only=only)
         if found.ready:
             self._may_die("claim", committed=True)
         return found

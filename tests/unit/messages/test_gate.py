@@ -11,12 +11,14 @@ import pytest
 
 from relight.base.ids import share_of
 from relight.base.instants import DAY, HOUR
+from relight.base.problems import Place
 from relight.messages.addresses import ADDRESS_LENGTH_MAX, address_hash, fold_address, looks_like_address
 from relight.messages.gate import CHECKS, SKIPS
 from relight.messages.reasons import Reason
 from relight.rules.plan import Cap, MessageClass
 from relight.rules.world import SENDING_BRAKE, SOFT_BOUNCES, VOLUME_GUARD
-from tests.support.story import Story, caps, make_plan, story
+from relight.streams.guard_events import declare_guard_event
+from tests.support.story import SCHEMA, Story, caps, make_plan, story
 
 CART = "{trigger: {event: cart}, reentry: every, send: hello%s}"
 
@@ -85,6 +87,38 @@ def test_what_the_volume_guard_stopped_says_so() -> None:
     assert [row.reason for row in told.until("2026-02-01").rows() if row.state == "suppressed"] == [
         "volume_guard", "rule_paused", "volume_guard", "rule_paused",
     ]  # fmt: skip
+
+
+def test_while_the_guard_stands_its_own_alert_alone_is_decided() -> None:
+    """S5, G5: the guard's pause leaves the internal rule that waits for its event, and no other: neither an ordinary alert,
+    nor another class's rule on that event. An operator's pause of the rule, or of everything, holds for that one, too.
+    """
+    alert = "{trigger: {event: %s}, class: %s, reentry: every, steps: [{alert: {to: support, template: hello}}]}"
+    rules = {
+        "guard": alert % ("volume_guard", "internal"),
+        "other": alert % ("cart", "internal"),
+        "offer": alert % ("volume_guard", "marketing"),
+    }
+    schema, _ = declare_guard_event(SCHEMA, Place(file="config/default.yaml"))
+    told = story(rules, schema=schema)
+    reasons = []
+    for day, (kind, subject, cause) in enumerate([
+        ("pause", "*", VOLUME_GUARD), ("pause", "guard", ""), ("resume", "*", ""), ("pause", "*", VOLUME_GUARD),
+        ("pause", "*", ""),
+    ], start=2):  # fmt: skip
+        told.control(kind, f"2026-01-{day:02}", subject, cause=cause)
+        told.event("cart", f"2026-01-{day:02} 01:00", customer="ann")
+        told.event("volume_guard", f"2026-01-{day:02} 01:00", customer="_sending", messages=10, per_hour=10)
+        rows = [row for who in ("ann", "_sending") for row in told.rows(customer=who) if row.state != "entered"]
+        reasons.append({row.rule: row.reason for row in rows})
+    held = {"other": "volume_guard", "offer": "volume_guard"}
+    assert reasons == [
+        {"guard": None, **held},
+        {"guard": "rule_paused", **held},
+        {"guard": None, "other": None, "offer": None},
+        {"guard": None, **held},
+        {"guard": "rule_paused", "other": "rule_paused", "offer": "rule_paused"},
+    ]
 
 
 def test_what_the_sending_brake_stopped_names_the_share() -> None:

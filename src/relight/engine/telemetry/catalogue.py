@@ -174,8 +174,8 @@ TROUBLE = Metric(
     unit="1 or 0",
     meaning="1 while nothing leaves: the provider takes nothing, settings are wrong, or the volume guard stopped.",
     advice=(
-        "The log and `relight doctor` say why; mend it, nothing is lost. After the volume guard: look at why, then"
-        " `relight release`."
+        "The log and `relight doctor` say why; mend it, nothing is lost. After the volume guard, whose own alert alone"
+        " leaves: look at why, then `relight release`."
     ),
     told_by=(Part.RUN, Part.SENDER),
 )

@@ -21,8 +21,8 @@ from relight.messages.reasons import Reason, RowState
 from relight.rules.plan import InactiveTrigger
 from relight.simulate.forecast.onlooker import onlooker
 from relight.simulate.forecast.touched_list import PeopleList, Touch, TouchedPerson
-from relight.streams.code_events import CODES_CUSTOMER
 from relight.streams.envelope import Control
+from relight.streams.own_events import OWN_CUSTOMERS
 
 if TYPE_CHECKING:
     from relight.customers.profile import Profile
@@ -91,7 +91,7 @@ def touched_people(engine: Engine, new: Plan, rules: Iterable[str], *, reached: 
     before = {customer: _inside(profile, wanted) for customer, profile in _profiles(engine)}
     old_waits = _waits(engine, wanted)
     found = TouchedPeople(
-        customers=len(before.keys() - {CODES_CUSTOMER}), rules={rule: Touched() for rule in wanted},
+        customers=len(before.keys() - OWN_CUSTOMERS), rules={rule: Touched() for rule in wanted},
         people=PeopleList(most=listed),
     )  # fmt: skip
     found.refolds = engine.plan is not None and needs_history(engine.plan, new)

@@ -8,10 +8,11 @@ from relight.base.instants import SECOND
 from relight.engine.customer_past import AsksElsewhere
 from relight.engine.inbox import taken_position
 from relight.engine.sending_brake import read_brakes
+from relight.engine.volume_guard import read_stop
 from relight.messages.life import MessageState
 from relight.streams.plan import shown_place
 from relight.web.desk.facts import Page, Table
-from relight.web.desk.times import zoned_or_none
+from relight.web.desk.times import zoned, zoned_or_none
 
 if TYPE_CHECKING:
     from relight.stores.interface import Store
@@ -52,6 +53,16 @@ def system(desk: Desk, newest: int | None) -> Page:
             "brakes": [
                 {"class": one.message_class, "signal": one.signal.value, "share": one.share, "mails": one.mails}
                 for one in read_brakes(store).values()
+            ],
+            "guard": [
+                {
+                    "stopped": zoned(one.at, desk.zone),
+                    "messages": one.count,
+                    "per_hour": one.per_hour,
+                    "waiting": one.waiting,
+                }
+                for one in [read_stop(store)]
+                if one is not None
             ],
             "dead_letters": [
                 {

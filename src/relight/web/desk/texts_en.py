@@ -126,6 +126,8 @@ ENGLISH: Final = {
     "not_in_force": "The rules that the desk shows, version {shown}, are not in force: version {in_force} is. "
     "relight apply puts the folder in force; if that was done since the desk started, start the desk again.",
     "nothing_paused": "Nothing is paused.",
+    "guarded": "The volume guard stopped all sending:",
+    "guard_counts": "{messages} messages in an hour, {per_hour} are allowed, {waiting} waited then",
     "braked": "The sending brake paused:",
     "outbox_mails": "mails of 7 days",
     "signal_complaints": "complaints",

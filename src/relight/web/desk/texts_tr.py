@@ -126,6 +126,8 @@ TURKISH: Final = {
     "not_in_force": "Masanın gösterdiği kurallar ({shown} sürümü) yürürlükte değil; yürürlükteki sürüm: {in_force}. "
     "relight apply klasördekileri yürürlüğe koyar; masa başladıktan sonra uygulandıysa masayı yeniden başlatın.",
     "nothing_paused": "Durdurulan bir şey yok.",
+    "guarded": "Hacim koruması tüm gönderimi durdurdu:",
+    "guard_counts": "bir saatte {messages} ileti, izin verilen {per_hour}, o anda bekleyen {waiting}",
     "braked": "Gönderim freni durdurdu:",
     "outbox_mails": "7 günlük e-posta",
     "signal_complaints": "şikâyet",
