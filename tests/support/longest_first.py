@@ -28,7 +28,7 @@ SECONDS = {
     "recorded/test_measures.py": 19,
     "browser/test_mails.py": 18,
     "docs/test_site.py": 18,
-    "adapters/stores/test_housing.py": 18,
+    "adapters/stores/test_housing.py": 22,
     "adapters/stores/test_housing_days.py": 17,
     "acceptance/test_cli_erase.py": 17,
     "recorded/test_comparison_can_fail.py": 16,

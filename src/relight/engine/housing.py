@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from relight.streams.envelope import Event, Record
     from relight.transports.pack_queue import LogPlace, Taken
 
+#: Customers housed elsewhere who are kept in mind (customers); beyond, they are looked up in the log again.
+GONE_KEPT_MAX = 1_000_000
+
 
 @dataclass(slots=True, kw_only=True)
 class Coming:
@@ -59,7 +62,7 @@ class Housing:
         self.elsewhere: set[str] = set()
         #: Accounts of other partitions whose people are here.
         self._joined: set[str] = set()
-        #: Customers of this partition's records who are housed elsewhere for ever, as far as they were met.
+        #: Customers of this partition's records who are housed elsewhere for ever, as far as they were met and kept.
         self._gone: set[str] = set()
         #: Copies of events of this partition that stand among the records at hand: (the first, the copy) (V1).
         self.copies: list[tuple[Event, Event]] = []
@@ -126,7 +129,7 @@ class Housing:
         if named or self._home_of(customer) != self._number or customer in self._gone:
             return None
         if self._whole.placed.accounts_of(customer, place):
-            self._gone.add(customer)
+            self._let_go(customer)
             return None
         self._here.add(customer)
         self._alone.add(customer)
@@ -139,13 +142,19 @@ class Housing:
         self._alone.discard(customer)
         if not is_ours:
             self._here.discard(customer)
-            self._gone.add(customer)
+            self._let_go(customer)
             return Coming(is_here=False, is_handed_over=True)
         coming = self._join(foreign, set(), place)
         if self._is_kept_elsewhere(customer):
             coming.is_handed_over = True
             coming.elsewhere.add(customer)
         return coming
+
+    def _let_go(self, customer: str) -> None:
+        """Keep in mind that somebody is housed elsewhere: what they named before says so, too."""
+        if len(self._gone) >= GONE_KEPT_MAX:
+            self._gone.clear()
+        self._gone.add(customer)
 
     def _join(self, accounts: Sequence[str], people: set[str], place: Place) -> Coming:
         """Count all people connected with these among those here."""

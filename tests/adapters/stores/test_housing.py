@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from relight.base.instants import DAY, HOUR, MINUTE
+from relight.engine import housing
 from relight.rules.plan import AccountKey, Plan
 from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_connection import Connection
@@ -140,3 +141,20 @@ def test_a_source_left_behind_decides_the_same_however_messages_are_cut(postgres
             found.append((shown(list(store.ledger())), store.tallies()))
     assert len(found[0][0]) > 300
     assert found[0] == found[1]
+
+
+def test_few_are_kept_in_mind_who_left(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GONE_KEPT_MAX bounds who is kept in mind as housed elsewhere; who was forgotten is looked up, to the same rows."""
+    monkeypatch.setattr(housing, "GONE_KEPT_MAX", 1)
+    draw = random.Random(1)  # the same examples everywhere
+    plans = {plan.version: plan for plan in CASES["field"]}
+    log = make_log(draw, CASES["field"], moves=0.02)
+    with (
+        closing(Connection(url := postgres.new_schema())) as connection,
+        closing(PostgresStore.open(url, exclusive=False)) as store,
+    ):
+        workers = Workers(draw, make_topic(draw, log), connection, plans, FIELD)
+        kept = [workers.run(number) for number in range(PARTITIONS)]
+        workers.close()
+        assert shown(list(store.ledger())) == shown(list(alone(log, 1000, plans).ledger()))
+    assert [len(one._gone) for one in kept if one is not None] == [1] * PARTITIONS

@@ -214,7 +214,8 @@ class Workers:
         for copy in self.copies:
             copy.close()
 
-    def run(self, number: int) -> None:
+    def run(self, number: int) -> Housing | None:
+        """Decide on a partition to its end; return who is decided on there, where people are decided on together."""
         log, store = self.open(number)
         kills = 0
         while log.next < len(self.topic[number]):
@@ -232,6 +233,7 @@ class Workers:
             elif chance < 0.5 and kills < KILLS_MAX:
                 kills += 1
                 log, store = self.open(number)
+        return log.engine.housing
 
 
 @pytest.mark.parametrize("seed", range(2))
