@@ -5,7 +5,6 @@ A page works without it: where the store cannot be read it shows less and still 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from relight.base.errors import RelightError
 from relight.customers.codec import read_consent
 from relight.engine.inbox import taken_position
+from relight.web.open_store import OpenStore
 
 if TYPE_CHECKING:
     from relight.stores.interface import Store
@@ -34,8 +34,11 @@ class StoreLook:
     """The store of the project, opened when it is there and opened again when it was away."""
 
     open_store: Callable[[], Store]
-    _store: Store | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _store: OpenStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open nothing yet."""
+        self._store = OpenStore(open_store=self.open_store)
 
     def reader_of(self, digest: str) -> Reader | None:
         """Return the reader of the message that a link names, None where it or the store is not there."""
@@ -55,21 +58,11 @@ class StoreLook:
         return self._ask(taken_position)
 
     def _ask(self, ask: Callable[[Store], _Answer | None]) -> _Answer | None:
-        with self._lock:
-            try:
-                if self._store is None:
-                    self._store = self.open_store()
-                return ask(self._store)
-            except (RelightError, OSError):
-                self._close()
-                return None
+        try:
+            return self._store.ask(ask)
+        except RelightError:
+            return None
 
     def close(self) -> None:
         """Close the store."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        self._store.close()

@@ -5,17 +5,22 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from relight.base.errors import StoreError
 from relight.config.loader import load_project
 from relight.engine.asking import open_to_ask
+from relight.engine.cluster_store import ClusterStore
+from relight.engine.customer_past import Past
 from relight.stores.interface import Store
 from relight.stores.postgres import PostgresStore
 from relight.streams.envelope import Control
+from relight.web.desk.customer_page import customer
 from relight.web.desk.desk import Desk
 from relight.web.desk.everybody import ASK_AGAIN_SECONDS, Everybody
 from relight.web.desk.figures import Figures
@@ -109,3 +114,25 @@ def test_a_database_that_is_away_is_no_fault_of_ours(asked: Asked, postgres: Pos
     finally:
         postgres.start()
     assert asked.paused() == ["quiet"]
+
+
+def test_the_log_of_a_customer_holds_no_other_page_up(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long Kafka takes to bring a partition, whoever looks at another page has it meanwhile."""
+    begun, goes_on, past_of = Event(), Event(), ClusterStore.past_of
+
+    def slow(store: ClusterStore, who: str) -> Past:
+        begun.set()
+        assert goes_on.wait(60)
+        return past_of(store, who)
+
+    monkeypatch.setattr(ClusterStore, "past_of", slow)
+    asked.tell("pause", "quiet")
+    with ThreadPoolExecutor(2) as pool:
+        page = pool.submit(customer, asked.desk, "ann")
+        try:
+            assert begun.wait(60)
+            assert pool.submit(asked.paused).result(30) == ["quiet"]
+            assert not page.done()
+        finally:
+            goes_on.set()
+        assert page.result(60) is None  # nobody of that name was decided on

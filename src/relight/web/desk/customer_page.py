@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import RelightError
 from relight.base.kinds import UNKNOWN, Kind
-from relight.engine.customer_past import AsksElsewhere, Past
+from relight.engine.customer_past import Past
 from relight.engine.explain import explain_customer, tell
 from relight.messages.addresses import address_hash
 from relight.stores.listing import RowWish
@@ -67,7 +67,8 @@ def finding(desk: Desk, wanted: str) -> Page:
 
 def customer(desk: Desk, name: str) -> Page | None:
     """Return one customer; None for somebody of whom the log knows nothing."""
-    found = desk.ask(lambda store: _read(desk, store, name))
+    elsewhere = desk.past_elsewhere(name)
+    found = desk.ask(lambda store: _read(desk, store, name, elsewhere))
     if found is None:
         return None
     told = found.told
@@ -103,8 +104,8 @@ def customer(desk: Desk, name: str) -> Page | None:
     return Page(name="customer", facts=facts, table=table, drawn=drawn, subject=name)
 
 
-def _read(desk: Desk, store: Store, name: str) -> _Known | None:
-    past = _past(store, name)
+def _read(desk: Desk, store: Store, name: str, elsewhere: Past | None) -> _Known | None:
+    past = _past(store, name) if elsewhere is None else elsewhere
     own = past.own
     if not own:
         return None
@@ -132,9 +133,7 @@ def _read(desk: Desk, store: Store, name: str) -> _Known | None:
 
 
 def _past(store: Store, name: str) -> Past:
-    """Return a customer's log; where it is in the store, what concerns everybody is the desk's already."""
-    if isinstance(store, AsksElsewhere):
-        return store.past_of(name)
+    """Return a customer's log that is in the store; what concerns everybody is the desk's already."""
     return Past(own=[record for _, record in store.customer_log(name)], everybody=(), reached=store.reached())
 
 

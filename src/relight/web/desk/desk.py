@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from relight.base.errors import RelightError, ServiceError, StoreError
+from relight.engine.customer_past import AsksElsewhere
 from relight.stores.listing import EPOCH_ORDINAL, utc_ordinal
+from relight.web.open_store import OpenStore
 
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject
     from relight.config.settings import Settings
+    from relight.engine.customer_past import Past
     from relight.rules.plan import Plan
     from relight.stores.interface import Store
     from relight.web.desk.everybody import Everybody
@@ -46,27 +47,31 @@ class Desk:
     rule_tests: RuleTests
     #: Read on before each question.
     everybody: Everybody
-    _store: Store | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _pages: OpenStore = field(init=False)
+    #: Logs of customers that are elsewhere, which take long: no other page waits for one.
+    _logs: OpenStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open nothing yet."""
+        self._pages, self._logs = (OpenStore(open_store=self.open_store) for _ in range(2))
 
     def ask(self, ask: Callable[[Store], _Answer]) -> _Answer:
         """Return what a function reads of the store; raises StoreError where it cannot be read."""
-        with self._lock:
-            try:
-                if self._store is None:
-                    self._store = self.open_store()
-                before = self.everybody.erasures
-                self.everybody.read_store(self._store)
-                if self.everybody.erasures != before:
-                    self.figures.forget()
-                return ask(self._store)
-            except (OSError, ServiceError) as error:
-                # A server that is away is no fault of ours: who looks is told to try again.
-                self._close()
-                raise StoreError(f"the store cannot be read: {error}") from error
-            except RelightError:
-                self._close()
-                raise
+
+        def asked(store: Store) -> _Answer:
+            before = self.everybody.erasures
+            self.everybody.read_store(store)
+            if self.everybody.erasures != before:
+                self.figures.forget()
+            return ask(store)
+
+        return self._pages.ask(asked)
+
+    def past_elsewhere(self, customer: str) -> Past | None:
+        """Return a customer's log where it is elsewhere, None where the store has it; raises as `ask`."""
+        if self.settings.kafka is None:
+            return None
+        return self._logs.ask(lambda store: store.past_of(customer) if isinstance(store, AsksElsewhere) else None)
 
     @property
     def zone(self) -> str:
@@ -95,10 +100,5 @@ class Desk:
 
     def close(self) -> None:
         """Close the store."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        for one in (self._pages, self._logs):
+            one.close()
