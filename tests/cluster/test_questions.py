@@ -6,8 +6,10 @@ import json
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -37,7 +39,7 @@ from tests.cluster.cluster_kit import Cluster
 from tests.faults.small_project import QUIET, SECRET, T0, add, line, write_project
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.postgres_server import PostgresServer
-from tests.support.programs import run_program
+from tests.support.programs import Program, run_program
 
 PARTITIONS = 3
 RULES = {
@@ -46,6 +48,12 @@ RULES = {
     "again": "trigger: {event: ordered}\naudience: count(ordered, 90 days) >= 2\nreentry: every\nsend: hello\n",
     "often": "trigger: {milestone: {count: used, at: [5]}}\nsend: hello\n",
 }
+MEASURES = """
+sources: {order: ordered}
+efforts: {first_order: {from: used, to: ordered}}
+funnels: {buying: {steps: [used, ordered]}}
+boards: {shop: [orders, repeat_purchase_rate, first_order, {chart: orders}, {funnel: buying}]}
+"""
 PEOPLE = ("ann", "bo", "cy", "dee")
 #: Turns out to be `bo`; her log is in another partition.
 STRANGER = next(f"anon{n}" for n in range(99) if partition_of(f"anon{n}", PARTITIONS) != partition_of("bo", PARTITIONS))
@@ -79,6 +87,7 @@ def asked(
     work = tmp_path_factory.mktemp("asked")
     project = write_project(work / "project", RULES)
     write_events(project)
+    (project / "config/measures.yaml").write_text(MEASURES)
     config = project / "config/default.yaml"
     config.write_text(config.read_text().replace("web: {", f"web: {{listen: '127.0.0.1:{free_port()}', "))
     here = Path(shutil.copytree(project, work / "embedded"))
@@ -243,29 +252,53 @@ def plan_of_edits(folder: Path, tell: Callable[..., str]) -> dict[str, Any]:
 
 
 def test_pages_know_a_cluster(asked: tuple[Cluster, Path]) -> None:
-    """The page of a customer tells of log, rules and mails; System says how far time is, by partition."""
-    cluster, _ = asked
+    """The page of a customer tells of log, rules and mails; System says how far time is, by partition; figures and boards
+    are those that pages of one machine show.
+    """
+    cluster, here = asked
     cluster.start("web", "web")
     cluster.wait_for("web", "127.0.0.1", seconds=60)
-    port = re.search(r"listen: '127.0.0.1:(\d+)'", (cluster.folder / "config/default.yaml").read_text())
-    assert port is not None
-
-    def page(path: str) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/desk/{path}", timeout=60) as answer:  # ours
-            return dict(json.loads(answer.read()))
-
-    ann = page("customers/ann.json")
+    ann = page_of(here, "customers/ann.json")
     assert ann["records"] == len(json.loads(cluster.relight("export", "ann"))["log"])
     told = json.loads(cluster.relight("explain", "ann", "--json"))["rules"]
     outcomes = {one["rule"]: (one["outcome"], one["headline"]) for one in told}
     assert {one["rule"]: (one["outcome"], one["headline"]) for one in ann["rules"]} == outcomes
-    system = page("system.json")
+    system = page_of(here, "system.json")
     assert [one["partition"] for one in system["partitions"]] == list(range(PARTITIONS))
     assert system["reached"] == system["partitions"][0]["reached"]
     assert system["log_records"] is None
-    page("metrics.json")  # the first look asks for them
-    until = time.monotonic() + 60
-    while "relight metrics" not in (page("metrics.json")["missing"] or ""):
+    figures = figures_of(here)
+    cluster.stop("web")
+    alone = Program(
+        [sys.executable, "-m", "relight", "web"], cwd=here, env={"LINK_SECRET": SECRET}, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        assert figures == figures_of(here)
+    finally:
+        alone.terminate()
+        alone.wait(60)
+    (orders,) = [one for one in figures[0]["measures"] if one["name"] == "orders"]
+    assert orders["value"] is not None
+    assert [one["kind"] for one in figures[1]["parts"]].count("funnel") == 1
+
+
+def figures_of(folder: Path) -> list[dict[str, Any]]:
+    """Return the measures and a board as pages show them, once they are computed."""
+    until = time.monotonic() + 120
+    while True:
+        try:
+            if page_of(folder, "metrics.json")["missing"] is None:
+                return [page_of(folder, "metrics.json"), page_of(folder, "boards/shop.json")]
+        except urllib.error.URLError:  # it is not there yet
+            pass
         assert time.monotonic() < until
         time.sleep(0.2)
-    cluster.stop("web")
+
+
+def page_of(folder: Path, path: str) -> dict[str, Any]:
+    """Return the facts of a page that is served at the address of a folder's config."""
+    port = re.search(r"listen: '127.0.0.1:(\d+)'", (folder / "config/default.yaml").read_text())
+    assert port is not None
+    with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/desk/{path}", timeout=60) as answer:  # ours
+        return dict(json.loads(answer.read()))

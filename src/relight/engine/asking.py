@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from relight.stores.interface import Store
 
 
-def open_to_ask(settings: Settings, folder: Path) -> Store:
+def open_to_ask(settings: Settings, folder: Path, *, records_max: int | None = None) -> Store:
     """Open a project's store for reading with its log, wherever that is.
+
+    records_max: most records of a log elsewhere that are read as a whole; None for all.
 
     Raises UsageError where a file to be read is not there yet, ServiceError where a server cannot be reached.
     """
@@ -22,4 +24,4 @@ def open_to_ask(settings: Settings, folder: Path) -> Store:
         return open_store(settings.store, folder, read_only=True)
     from relight.engine.cluster_store import ClusterStore  # noqa: PLC0415  # an extra
 
-    return ClusterStore.open_beside(settings, folder)
+    return ClusterStore.open_beside(settings, folder, records_max=records_max)

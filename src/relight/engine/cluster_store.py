@@ -53,6 +53,7 @@ class ClusterStore(PostgresStore):
     _reader: PackReader | None = None
     #: Number of the last record of the log, when it was read to its end -> the instant that was (µs), plan in force.
     _ends: dict[int, tuple[int, str]]
+    _records_max: int | None
     #: Instant at which time stands for who reads (µs); None: it goes on.
     _stands_at: int | None = None
     _past: Past | None = None
@@ -60,13 +61,16 @@ class ClusterStore(PostgresStore):
     _past_reached: int = INSTANT_MIN
 
     @classmethod
-    def open_beside(cls, settings: Settings, folder: Path) -> ClusterStore:
-        """Open a project's store for reading; raises ServiceError where the server cannot be reached."""
+    def open_beside(cls, settings: Settings, folder: Path, *, records_max: int | None = None) -> ClusterStore:
+        """Open a project's store for reading; raises ServiceError where the server cannot be reached.
+
+        records_max: most records of the log that `read_log` reads, else LongLogError; None for all.
+        """
         assert settings.store.postgres is not None
         assert settings.kafka is not None
         store = cls.open(settings.store.postgres.reveal(), read_only=True)
         store._kafka, store._project = settings.kafka, settings.project  # noqa: SLF001  # of its own class
-        store._ends = {}  # noqa: SLF001  # as above
+        store._ends, store._records_max = {}, records_max  # noqa: SLF001  # as above
         store._control, store._told = ControlReader(settings.kafka, settings.project), []  # noqa: SLF001  # as above
         try:
             store.stand_beside(folder / SQLITE_DEFAULT)
@@ -120,7 +124,7 @@ class ClusterStore(PostgresStore):
             return
         if self._everything is None:
             self._reader = PackReader(self._kafka, self._project)
-            self._everything = LogCopy(self._reader, self._kafka.partitions)
+            self._everything = LogCopy(self._reader, self._kafka.partitions, records_max=self._records_max)
         number, (since, plan) = (after, self._ends[after]) if after in self._ends else (0, (INSTANT_MIN, ""))
         made = read_all_made(self._connection, since, until)
         # What a worker made at an instant came before what the topic has of it.

@@ -21,10 +21,16 @@ from relight.transports.pack_queue import LogPlace, PackQueue
 
 #: How long a worker waits for the packs of another partition that its own has already (s); then it begins anew.
 PATIENCE_SECONDS = 120.0
+#: What pages say of a log that is longer than they read.
+LONG_LOG = "the log, which is in Kafka, has more records than pages read: ask `relight metrics`, which reads all of it"
 _LOG = logging.getLogger("relight.worker")
 
 #: (partition, offset of the first wanted) -> (offset, value) of messages that are there; waits a moment where none is.
 ReadPacks = Callable[[int, int], list[tuple[int, bytes]]]
+
+
+class LongLogError(StoreError):
+    """The log has more records than are read."""
 
 
 class TopicReading(ABC):
@@ -72,9 +78,17 @@ class TopicReading(ABC):
 class LogCopy(TopicReading):
     """The partitions of a log topic by customer, as far as they were asked for."""
 
-    def __init__(self, read: ReadPacks, partitions: int, *, wanted: Callable[[Packed], bool] | None = None) -> None:
-        """See TopicReading."""
+    def __init__(
+        self,
+        read: ReadPacks,
+        partitions: int,
+        *,
+        wanted: Callable[[Packed], bool] | None = None,
+        records_max: int | None = None,
+    ) -> None:
+        """See TopicReading; records_max: beyond so many LongLogError is raised, None for never."""
         super().__init__(read, partitions, wanted=wanted)
+        self._left = records_max
         self._logs: OwnLogs | None = None
 
     def own_log(self, customer: str, *, before: Moment) -> Iterator[tuple[Record, Moment]]:
@@ -108,6 +122,10 @@ class LogCopy(TopicReading):
         return self._logs
 
     def _keep(self, records: list[tuple[LogPlace, Record]]) -> None:
+        if self._left is not None:
+            self._left -= len(records)
+            if self._left < 0:
+                raise LongLogError(LONG_LOG)
         self._own_logs().add((one, place[4], place[5]) for place, one in records)
 
     def close(self) -> None:

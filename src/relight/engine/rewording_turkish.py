@@ -179,12 +179,8 @@ _FIGURES: Final[_Pairs] = (
     ("they are being computed; look again in a moment", "hesaplanıyor; birazdan yeniden bakın"),
     ("config/measures.yaml declares no measures", "config/measures.yaml ölçü tanımlamıyor"),
     (
-        "they are computed from the whole log, which is in Kafka: ask `relight metrics`",
-        "Kafka'daki bütün günlükten hesaplanırlar: `relight metrics` söyler",
-    ),
-    (
-        "they are computed from the whole log, which is in Kafka: ask {command}",
-        "bütün günlükten hesaplanır, o da Kafka'da; şunu sorun: {command}",
+        "the log, which is in Kafka, has more records than pages read: ask `relight metrics`, which reads all of it",
+        "Kafka'daki günlükte sayfaların okuduğundan çok kayıt var: hepsini okuyan `relight metrics` söyler",
     ),
 )
 

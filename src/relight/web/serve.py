@@ -48,8 +48,8 @@ KEEP_ALIVE_SECONDS = 5
 HEAD_BYTES_MAX = 16_384
 #: Events a second that one write key may send; ten seconds of them at once.
 EVENTS_PER_SECOND_MAX = 10_000.0
-#: Why pages of a cluster have no figures of the log.
-ASK_METRICS = "they are computed from the whole log, which is in Kafka: ask `relight metrics`"
+#: Records of a cluster's log that pages compute figures from; a longer one is for `relight metrics`.
+FIGURE_RECORDS_MAX = 20_000_000
 #: Seconds that requests at hand may take after a stop.
 STOP_SECONDS = 10
 
@@ -114,9 +114,9 @@ def _desk(project: LoadedProject, folder: Path, ask_store: Callable[[], Store], 
         figures=Figures(
             measure_plan=project.measures,
             plan=plan,
-            open_store=ask_store,
+            open_store=lambda: open_to_ask(settings, folder, records_max=FIGURE_RECORDS_MAX),
             seconds=time.monotonic,
-            trouble=None if settings.kafka is None else ASK_METRICS,
+            stays_open=settings.kafka is not None,
         ),
         rule_tests=RuleTests(project, folder, seconds=time.monotonic),
         everybody=Everybody(plan=plan),

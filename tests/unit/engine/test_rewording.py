@@ -12,10 +12,10 @@ import pytest
 
 import relight
 from relight.base.problems import Place, Problem
+from relight.engine.log_copy import LONG_LOG
 from relight.engine.rewording import CATALOGUES, REWORDED_CHARACTERS_MAX, reword
 from relight.web.desk.figures import NOTHING_DECLARED, PENDING
 from relight.web.desk.texts import TEXTS
-from relight.web.serve import ASK_METRICS
 
 SOURCES = Path(relight.__file__).parent
 #: What is put into a sentence at run time.
@@ -193,7 +193,7 @@ def test_what_the_json_reader_says_has_words(raw: bytes) -> None:
     assert not re.search(r"expected|invalid|trailing", told)
 
 
-@pytest.mark.parametrize("text", [PENDING, NOTHING_DECLARED, ASK_METRICS])
+@pytest.mark.parametrize("text", [PENDING, NOTHING_DECLARED, LONG_LOG])
 def test_why_there_are_no_figures_has_words(text: str) -> None:
     """The first thing that somebody sees of a page whose figures are not there yet is told in their language."""
     assert reword(text, "figures", "tr") not in (None, text)

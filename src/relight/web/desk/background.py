@@ -39,6 +39,11 @@ class Background(Generic[_Made]):
     _done: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is being made."""
+        return self._thread is not None
+
     def latest(self) -> _Made | None:
         """Return what was made last; None where the first is not made yet."""
         with self._lock:

@@ -102,3 +102,4 @@ class Desk:
         """Close the store."""
         for one in (self._pages, self._logs):
             one.close()
+        self.figures.close()

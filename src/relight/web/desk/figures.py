@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relight.base.errors import RelightError
+from relight.engine.log_copy import LongLogError
 from relight.metrics import (
     Asked,
     BoardPart,
@@ -26,6 +28,7 @@ from relight.metrics import (
     goal_sources,
     target_statuses,
 )
+from relight.stores.interface import Freezes
 from relight.web.desk.background import Background
 
 if TYPE_CHECKING:
@@ -68,10 +71,16 @@ class Figures:
         plan: Plan,
         open_store: Callable[[], Store],
         seconds: Callable[[], float],
-        trouble: str | None = None,
+        stays_open: bool = False,
     ) -> None:
-        """Start without any; seconds: a clock that only grows; trouble: why there never are any."""
-        self._trouble = trouble
+        """Start without any.
+
+        seconds: a clock that only grows; stays_open: the store is kept between, whose log elsewhere is then read on.
+        """
+        self._stays_open = stays_open
+        self._store: Store | None = None
+        #: Why there never are any.
+        self._trouble: str | None = None
         self._measure_plan, self._plan, self._open_store = measure_plan, plan, open_store
         self._background: Background[Computed] = Background(make=self._compute, seconds=seconds)
         #: Reading goes on where it stopped: what is new is all that is decoded. Of the computing thread alone.
@@ -96,16 +105,32 @@ class Figures:
         if self._measure_plan is None:
             return Computed(trouble=NOTHING_DECLARED)
         try:
-            store = self._open_store()
+            store = self._store or self._open_store()
         except (RelightError, OSError) as error:
             return Computed(trouble=str(error))
+        self._store = store if self._stays_open else None
         try:
-            return self._read(store, self._measure_plan)
+            with store.frozen() if self._stays_open and isinstance(store, Freezes) else nullcontext():
+                return self._read(store, self._measure_plan)
+        except LongLogError as error:
+            self._trouble = str(error)
+            self._drop()
+            return Computed(trouble=self._trouble)
         except RelightError as error:
-            self._log = self._exposures = None  # may be half read
+            self._drop()  # may be half read
             return Computed(trouble=str(error))
         finally:
-            store.close()
+            if store is not self._store:
+                store.close()
+
+    def _drop(self) -> None:
+        self._log = self._exposures = self._store = None
+
+    def close(self) -> None:
+        """Close the store, unless figures are being computed from it: that thread ends with the process."""
+        if not self._background.is_busy and self._store is not None:
+            self._store.close()
+            self._store = None
 
     def _read(self, store: Store, plan: MeasurePlan) -> Computed:
         log = self._log = self._log or MeasureLog(plan, also=goal_sources(self._plan))
