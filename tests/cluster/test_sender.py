@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
@@ -14,6 +15,7 @@ from relight.base.instants import DAY
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.cluster_sender import run_sender
 from relight.engine.guard_commands import release_entry
+from relight.engine.guard_telling import TOLD_NOTE
 from relight.engine.operator_commands import ReplayOrder, SettleOrder, replay_entry, settle_entry
 from relight.engine.sending_brake import BRAKE_MAILS_MIN, HARD_BOUNCES_MIN
 from relight.messages.addresses import address_hash
@@ -143,6 +145,27 @@ def test_the_volume_guard_pauses_the_workers(tmp_path: Path, broker: KafkaBroker
     assert [(one.kind, one.subject) for one in told] == [("pause", "*"), ("resume", "*"), ("pause", "*")]
 
 
+def test_a_stop_that_was_not_told_before_its_release_is_told_all_the_same(
+    tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer
+) -> None:
+    """S5: a sender that dies between the topic's answer and its note, and a release before the next one starts: the workers
+    hear of the release, and a copy of the event has the id of the first.
+    """
+    name, url, project = _project(tmp_path, broker, postgres, config=GUARD, rules={"told": TOLD})
+    mails = [_mail(n, f"c{n}@mail.example") for n in range(3)]
+    with closing(PostgresStore.open(url, exclusive=False)) as store, closing(PostgresInbox.open(url)) as inbox:
+        store.append(Batch(outbox=mails))
+        assert _sender(project)() == 2
+        store.set_note(TOLD_NOTE, "")
+        inbox.put([release_entry(T0 + DAY + 1)])  # after what left, which is counted no more
+        assert _sender(project)() == 1
+        assert _sender(project)() == 0
+    told = [one for one in _read(broker, control_topic(name)) if not isinstance(one, Control) or one.subject == "*"]
+    kinds = [one.kind if isinstance(one, Control) else one.name for one in told]
+    assert kinds == ["pause", "volume_guard", "pause", "volume_guard", "resume"]
+    assert len({one.id for one in told if isinstance(one, Event)}) == 1
+
+
 def test_the_sending_brake_stops_a_class_on_a_cluster(
     tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer
 ) -> None:
@@ -218,14 +241,25 @@ def _state(store: PostgresStore, key: str) -> MessageState:
     return status.state
 
 
+#: A guard that two mails an hour do not stop, and a rule that tells of its stop.
+GUARD = "volume: {per_hour: 2}\nalerts: {team: team@small.example}\n"
+TOLD = (
+    "trigger: {event: volume_guard}\nclass: internal\nreentry: every\nsteps: [{alert: {to: team, template: hello}}]\n"
+)
 #: What became of the two messages.
 _CAUSES = {True: MessageCause.NO_ANSWER, False: MessageCause.PROVIDER_ACCEPTED}
 
 
 def _project(
-    tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer, *, config: str = "", stream: str = ""
+    tmp_path: Path,
+    broker: KafkaBroker,
+    postgres: PostgresServer,
+    *,
+    config: str = "",
+    stream: str = "",
+    rules: Mapping[str, str] = MappingProxyType({"quiet": QUIET}),
 ) -> tuple[str, str, LoadedProject]:
-    folder = write_project(tmp_path / "project", {"quiet": QUIET}, follow=True)
+    folder = write_project(tmp_path / "project", rules, follow=True)
     name, url = broker.new_name("sent"), postgres.new_schema()
     to_kafka(folder, name, broker.address, 2)
     for file, more in (("config/default.yaml", config), ("streams/app.yaml", stream)):

@@ -24,6 +24,7 @@ from relight.rules.conditions import (
 )
 from relight.rules.plan import Condition, EventMatch
 from relight.streams.expressions.nodes import Name, walk_nodes
+from relight.streams.own_events import ASKED_FOR_BY
 from relight.streams.schema import EventType, PropertyType
 
 #: The way to a value in a file: keys and positions in lists.
@@ -167,7 +168,12 @@ class Texts:
             fitting = [n for n, e in events.items() if e.is_global is is_global]
             word = "global event" if is_global else "event"
             message = f"no stream declares the {word} '{name}'"
-            self.problems.append(_unknown("unknown-event", message, here, name, fitting or events))
+            own = ASKED_FOR_BY.get(name)
+            if own is None:
+                self.problems.append(_unknown("unknown-event", message, here, name, fitting or events))
+            else:
+                makes = f"the engine makes it where there is {own}"
+                self.problems.append(Problem(code="unknown-event", message=message, place=here, help=makes))
             return None
         if found.is_global is not is_global:
             if found.is_global:

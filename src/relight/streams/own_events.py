@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from relight.base.kinds import Kind
 from relight.base.problems import Place, Problem
@@ -12,6 +13,16 @@ from relight.streams.schema import EventType, PropertyType, Schema
 
 #: The made-up customers whose logs hold them: nobody who is counted.
 OWN_CUSTOMERS = frozenset({"_codes", "_sending", "_targets"})
+
+#: Name of an event of ours -> what a project writes to have it.
+ASKED_FOR_BY: Mapping[str, str] = MappingProxyType(
+    {
+        "codes_low": "`codes` in config/default.yaml",
+        "sending_brake": "`brakes` in config/default.yaml",
+        "target_missed": "`targets` in config/measures.yaml",
+        "volume_guard": "`volume` in config/default.yaml",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
