@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import jinja2
 from starlette.responses import HTMLResponse
 
+from relight.web.loading import load_templates
 from relight.web.texts import LANGUAGES, TEXTS
 
 if TYPE_CHECKING:
@@ -22,9 +23,12 @@ PAGES: Final = Path(__file__).parent / "pages"
 
 
 @lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+def environment() -> jinja2.Environment:
+    """Return what draws the pages for links of mails, all of them compiled."""
+    return load_templates(
+        jinja2.Environment(
+            loader=jinja2.FileSystemLoader(PAGES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+        )
     )
 
 
@@ -46,7 +50,7 @@ def draw(  # noqa: PLR0913 - one page, all of it by keyword
     headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
     """Return a page of `pages/` in a language."""
-    text = _environment().get_template(f"{page}.html").render(
+    text = environment().get_template(f"{page}.html").render(
         site=site, lang=language, t=TEXTS[language], style=f"{site.base_path}/-/style.css", **names
     )  # fmt: skip
     return HTMLResponse(text, status, headers=dict(headers or {}))

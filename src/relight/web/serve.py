@@ -20,7 +20,9 @@ from relight.engine.asking import open_to_ask
 from relight.stores.audit import audit_path
 from relight.stores.opening import SQLITE_DEFAULT, inbox_name, open_inbox, open_store
 from relight.stores.write_keys import WriteKeys, keys_path
+from relight.web import drawing
 from relight.web.app import make_app
+from relight.web.desk import drawing as desk_drawing
 from relight.web.desk.desk import Desk
 from relight.web.desk.everybody import Everybody
 from relight.web.desk.figures import Figures
@@ -29,6 +31,7 @@ from relight.web.desk.tested import RuleTests
 from relight.web.inbox_writer import InboxWriter
 from relight.web.ingest.http import Ingestion
 from relight.web.ingest.quota import Quota
+from relight.web.loading import load_program
 from relight.web.look_up import StoreLook
 from relight.web.site import Site
 
@@ -154,7 +157,10 @@ def serve(project: LoadedProject, folder: Path, on_bound: Callable[[], None] = l
     Raises ServiceError where the address is not to be had.
     """
     assert project.settings is not None
+    load_program(project.settings)
     site = open_site(project, folder)
+    drawing.environment()
+    desk_drawing.environment()
     web = project.settings.web
     listener = _bind(web.host, web.port)
     on_bound()

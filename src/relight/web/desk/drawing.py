@@ -33,6 +33,7 @@ from relight.web.desk.numbers import (
 )
 from relight.web.desk.texts import TEXTS
 from relight.web.desk.times import day_text, in_language, moment_text
+from relight.web.loading import load_templates
 from relight.web.protect import CONTENT_SECURITY_POLICY
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ HEAT_CLASSES = 10
 
 
 @lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return what draws the desk's pages, all of them compiled."""
     found = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(_PAGES), jinja2.PackageLoader("relight.simulate.pages")]),
         autoescape=True,
@@ -89,7 +91,7 @@ def _environment() -> jinja2.Environment:
         signed_percent=_signed_percent,
         version=short_version,
     )
-    return found
+    return load_templates(found, "charts.html.j2")
 
 
 def language_of(desk: Desk, request: Request) -> str:
@@ -131,7 +133,7 @@ def draw(desk: Desk, request: Request, name: str, names: Mapping[str, object], *
         names = {**names, "chart": in_language(chart, language, TEXTS[language])}
     words = words_of(desk, language)
     subject = words.get(str(names.get("titled")), names.get("subject", ""))
-    text = _environment().get_template(f"{name}.html").render(
+    text = environment().get_template(f"{name}.html").render(
         {
             "page": name,
             **names,

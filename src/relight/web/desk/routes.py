@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from relight.base.errors import RelightError, StoreError
@@ -56,9 +56,10 @@ _Build = Callable[["Desk", "Request"], Page | None]
 
 def desk_routes(desk: Desk) -> Sequence[BaseRoute]:
     """Return the routes of the desk."""
+    style = _STYLE.read_text(encoding="utf-8")
     signing_in = RateLimit(per_minute=SIGN_INS_PER_MINUTE_MAX)
     routes: list[BaseRoute] = [
-        Route("/desk/-/desk.css", lambda _request: FileResponse(_STYLE, media_type="text/css"), methods=["GET"]),
+        Route("/desk/-/desk.css", lambda _request: Response(style, media_type="text/css"), methods=["GET"]),
         Route("/desk/sign-in", partial(_sign_in, desk, signing_in), methods=["GET", "POST"]),
         Route("/desk/sign-out", partial(_sign_out, desk), methods=["POST"]),
         Route("/desk/order/{name}", _guarded(desk, partial(_order, desk)), methods=["POST"]),
