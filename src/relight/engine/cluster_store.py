@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from relight.config.settings import KafkaSettings, Settings
     from relight.stores.own_logs import Moment
+    from relight.stores.postgres_connection import Connection
     from relight.streams.envelope import Record
 
 
@@ -194,10 +195,27 @@ class ClusterStore(PostgresStore):
         world = world_of({version: plan_of_version(self, version) for version in named}, everybody, reached)
         plan = world.states[-1].plan
         assert plan is not None
-        for record in LogHistory(logs).own_log(world, plan.layout, customer, before=(reached, -1, -1)):
+        for record in LogHistory(logs, days=_KeptDays(self._connection)).own_log(
+            world, plan.layout, customer, before=(reached, -1, -1)
+        ):
             if isinstance(record, Control) and record.kind == "merge":
                 record.detail.pop(PLACE_DETAIL, None)
             yield msgspec.msgpack.decode(encode_record(record), type=type(record))
+
+
+class _KeptDays:
+    """What days brought customers, as their workers kept it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def of(self, customer: str, _plans: object, before: Moment) -> list[tuple[Record, Moment]]:
+        """See DaysLog."""
+        at, source, _ = before
+        with self._connection.reading() as cursor:
+            made = read_made(cursor, customer, at - (source < 0))
+        days = [one for one in made if isinstance(one, Control) and one.kind == "measures"]
+        return [(one, (one.ingest_time, -1, number)) for number, one in enumerate(days)]
 
 
 class _LogsOfFew:

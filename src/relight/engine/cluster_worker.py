@@ -18,13 +18,14 @@ from relight.base.instants import SECOND
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.account_keys import keys_in_force, keys_of
 from relight.engine.cycles import collect_rarely
+from relight.engine.days_log import DaysLog
 from relight.engine.housing import Housing
 from relight.engine.log_copy import LogCopy
 from relight.engine.log_history import LogHistory
 from relight.engine.log_partition import LogPartition
 from relight.engine.plan_versions import keep_plan, project_of_version
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT
-from relight.engine.whole_log import DaysOfEverybody, WholeLog
+from relight.engine.whole_log import WholeLog
 from relight.stores.crash import crash_point
 from relight.stores.partition import PartitionStore
 from relight.transports.faust_worker import make_app
@@ -32,7 +33,7 @@ from relight.transports.pack_reader import PackReader
 
 if TYPE_CHECKING:
     from relight.config.settings import KafkaSettings, Settings
-    from relight.engine.daily import DayMaker
+    from relight.engine.daily import DayMaker, DaysOfEverybody
     from relight.rules.plan import Plan
     from relight.stores.checkpoint_blobs import Writing
     from relight.stores.interface import Store
@@ -84,8 +85,9 @@ class ClusterWorker:
         read = PackReader(kafka, settings.project)
         copy = LogCopy(read, kafka.partitions)
         self._days = make_days(copy, self._project_of, kafka.partitions)
-        self._whole = WholeLog(read, kafka.partitions, self._keys, self._days.of_everybody()) if self._keys else None
-        self._past = LogHistory(self._whole or copy)
+        days = self._days.of_everybody()
+        self._whole = WholeLog(read, kafka.partitions, self._keys, days) if self._keys else None
+        self._past = LogHistory(self._whole or copy, days=None if self._whole is not None else DaysLog(days))
         self._partitions: dict[int, LogPartition] = {}
         self._stores: dict[int, PartitionStore] = {}
         self._saved: dict[int, int] = {}

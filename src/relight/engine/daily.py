@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from relight.engine.progress import Progress
     from relight.rules.world import World, WorldState
     from relight.stores.interface import Store
+    from relight.streams.envelope import Record
 
 #: What the engine takes.
 Taken: TypeAlias = Event | Control | DeadLetter
@@ -44,6 +45,13 @@ class DayMaker(Protocol):
 
     def forget(self) -> None:
         """Read the log from its beginning at the next call: what was read last may not stand in it."""
+
+
+class DaysOfEverybody(Protocol):
+    """Who makes what local days begin with, for all customers."""
+
+    def come_to(self, plans: Sequence[Told], until: int) -> Iterable[Sequence[Record]]:
+        """Yield what each beginning before an instant (µs) brings that was not made yet, in order."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,7 +6,8 @@ customer's own log up to the record's place, whichever partition that is in (V4,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -19,7 +20,10 @@ from relight.engine.merges import fill_merge, is_unfilled_merge
 from relight.streams.envelope import Control, DeadLetter, Rank
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from relight.customers.layout import Layout
+    from relight.engine.daily import Told
     from relight.rules.world import World
     from relight.stores.own_logs import Moment
     from relight.streams.envelope import Record
@@ -35,22 +39,31 @@ class OwnLogsOf(Protocol):
         """Yield a customer's records that stand in the log before a moment, in order, each with its own."""
 
 
+class DaysOf(Protocol):
+    """What days brought customers; see DaysLog."""
+
+    def of(self, customer: str, plans: Sequence[Told], before: Moment) -> Iterable[tuple[Record, Moment]]:
+        """Yield what days brought a customer before a moment, in order, each with its own."""
+
+
 class LogHistory:
     """The past of any customer, merges made whole."""
 
-    def __init__(self, copy: OwnLogsOf) -> None:
-        """Read nothing yet."""
-        self._copy = copy
+    def __init__(self, copy: OwnLogsOf, *, days: DaysOf | None = None) -> None:
+        """Read nothing yet. days: what the logs of `copy` lack of measures; None where they have it."""
+        self._copy, self._days = copy, days
 
     def own_log(self, world: World, layout: Layout, customer: str, *, before: Moment) -> Iterator[Record]:
         """Yield a customer's records that stand in the log before a moment, in memory form, merges carrying events.
 
         Merges that were refused, and those said twice, are left out. world: knows every plan of the log.
         """
-        if before[0] == INSTANT_MIN:
-            return
+        if before[0] > INSTANT_MIN:
+            yield from self._whole_merges(world, layout, self._copy.own_log(customer, before=before))
+
+    def _whole_merges(self, world: World, layout: Layout, own: Iterable[tuple[Record, Moment]]) -> Iterator[Record]:
         merged: set[str] = set()
-        for record, moment in self._copy.own_log(customer, before=before):
+        for record, moment in own:
             if isinstance(record, Control) and is_unfilled_merge(record):
                 record.detail = {**record.detail, PLACE_DETAIL: moment[1:]}
                 if record.subject in merged or self.fill(world, layout, record) is not None:
@@ -61,10 +74,23 @@ class LogHistory:
     def fill(self, world: World, layout: Layout, record: Control) -> DeadLetter | None:
         """Put what it brings into a merge record that has its place; return a dead letter where it is refused (V4)."""
         source, offset = msgspec.convert(record.detail[PLACE_DETAIL], tuple[int, int])
-        own = list(self.own_log(world, layout, record.subject, before=(record.ingest_time, source, offset)))
+        before = (record.ingest_time, source, offset)
+        own = list(self._whole_merges(world, layout, self._lived_through(world, record.subject, before)))
         return fill_merge(
             record, log=own, anonymous=lambda: _lived(world, layout, record.subject, own, record.ingest_time)
         )
+
+    def _lived_through(self, world: World, customer: str, before: Moment) -> Iterable[tuple[Record, Moment]]:
+        """Return a customer's records with what days brought them, which comes first at its instant."""
+        own = self._copy.own_log(customer, before=before)
+        if self._days is None:
+            return own
+        plans = [(r.ingest_time, r.subject) for r in world.records if isinstance(r, Control) and r.kind == "plan"]
+        return heapq.merge(self._days.of(customer, plans, before), own, key=_instant_of)
+
+
+def _instant_of(one: tuple[Record, Moment]) -> int:
+    return one[1][0]
 
 
 def _lived(world: World, layout: Layout, customer: str, own: list[Record], until: int) -> Profile:

@@ -6,7 +6,7 @@ bring of measures stands in it, for everybody.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from relight.engine.accounts import account_named
 from relight.engine.log_copy import TopicReading
@@ -14,10 +14,10 @@ from relight.stores.placed_log import PlacedLog
 from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
     from relight.engine.account_keys import AccountKeys
-    from relight.engine.daily import Told
+    from relight.engine.daily import DaysOfEverybody, Told
     from relight.engine.log_copy import ReadPacks
     from relight.stores.own_logs import Moment
     from relight.streams.envelope import Record
@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 
 #: Place of what a day brings among the records of its instant: before every class of them, by its number.
 _DAY_PLACE = (-1, "")
-
-
-class DaysOfEverybody(Protocol):
-    """Who makes what local days begin with, for all customers."""
-
-    def come_to(self, plans: Sequence[Told], until: int) -> Iterable[Sequence[Record]]:
-        """Yield what each beginning before an instant (µs) brings that was not made yet, in order."""
 
 
 class WholeLog(TopicReading):

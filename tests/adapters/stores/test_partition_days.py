@@ -6,14 +6,17 @@ import random
 from collections.abc import Iterator
 from contextlib import closing
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 
 from relight.base.errors import FaultError
+from relight.base.instants import HOUR
 from relight.cli.project import day_maker_of
 from relight.config.loader import LoadedProject, load_project
 from relight.engine.account_keys import AccountKeys
 from relight.engine.daily import days_of
+from relight.engine.days_log import DaysLog
 from relight.engine.engine import Engine
 from relight.engine.feed import Feed
 from relight.engine.housing import Housing
@@ -83,6 +86,17 @@ def log_of(shops: list[LoadedProject], change: int | None) -> list[Record]:
         Control(kind="plan", ingest_time=when, subject=shop.plan.version) for when, shop in plans if shop.plan
     ]
     return sorted([*told, *events], key=lambda one: (one.ingest_time, isinstance(one, Event)))
+
+
+def with_merges(draw: random.Random, log: list[Record]) -> list[Record]:
+    """Return a log in which some customers turn out to be others, now and then at midnight."""
+    people = sorted({one.customer for one in log if one.customer is not None})
+    merges: list[Record] = []
+    for _ in range(20):
+        known, stranger = draw.sample(people, 2)
+        instant = at("2026-02-01", ZONE) + draw.randrange(60 * 24) * HOUR + draw.choice([0, 1])
+        merges.append(Control(kind="merge", ingest_time=instant, customer=known, subject=stranger))
+    return sorted([*log, *merges], key=lambda one: (one.ingest_time, isinstance(one, Event)))
 
 
 def alone(shops: list[LoadedProject], log: list[Record]) -> MemoryStore:
@@ -159,7 +173,9 @@ class Workers:
 
         self.copy = LogCopy(read, PARTITIONS)
         self.days = ClusterMeasures(self.copy, self.projects.__getitem__, PARTITIONS)
-        self.whole = WholeLog(read, PARTITIONS, self.keys, self.days.of_everybody()) if self.keys else None
+        everybody = self.days.of_everybody()
+        self.whole = WholeLog(read, PARTITIONS, self.keys, everybody) if self.keys else None
+        self.days_log = None if self.keys else DaysLog(everybody)
 
     def open(self, number: int) -> tuple[LogPartition, PartitionStore]:
         store = PartitionStore(PartitionSink.claim(self.connection, number, "w"))
@@ -167,7 +183,7 @@ class Workers:
         log = LogPartition(
             store,
             plan_of=lambda version: plan_of(self.projects[version]),
-            past=LogHistory(self.whole or self.copy),
+            past=LogHistory(self.whole or self.copy, days=self.days_log),
             mails_expire=True,
             cached_profiles=9,
             day_maker=self.days.maker_of(number),
@@ -242,6 +258,27 @@ def test_days_of_partitions_are_those_of_one_engine(
     assert made == served
     assert sum(map(len, made.values())) > 200
     assert bool(made["_targets"]) is (change is not None)
+
+
+def test_who_becomes_known_has_had_what_days_brought(postgres: PostgresServer, tmp_path: Path) -> None:
+    """V4, R3: a value of measures that an anonymous customer reached is reached for ever, whichever partition made it; the
+    customer whom they turn out to be gets no second mail.
+    """
+    make_shop(tmp_path, made_up())
+    reached = "trigger: {milestone: {value: orders, at: [2, 3, 4]}}\nsteps: [{send: hello}]"
+    (tmp_path / "rules/reached.yaml").write_text(reached)
+    shop = load_project(tmp_path, env={"RELIGHT_LINK_SECRET": "s"}, lint=False)
+    draw = random.Random(4)  # the same examples everywhere
+    log = with_merges(draw, log_of([shop], None))
+    expected = alone([shop], log)
+    merges = {r.subject for _, r in expected.read_log() if isinstance(r, Control) and r.kind == "merge"}
+    assert len(merges) > 5
+    with (
+        closing(Connection(url := postgres.new_schema())) as connection,
+        closing(PostgresStore.open(url, exclusive=False)) as store,
+    ):
+        Workers(draw, [shop], topic_of(draw, log), connection).run()
+        assert shown(store.ledger()) == shown(expected.ledger())
 
 
 def _is_made(record: Record) -> bool:
