@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from relight.engine.rewording_tests_turkish import TURKISH_TESTS
+
 _Pairs = tuple[tuple[str, str], ...]
 
 # ---------------------------------------------------------------- what stands at a place
@@ -360,6 +362,7 @@ _TEMPLATE: Final[_Pairs] = (
 
 #: Code, or name of a place -> pairs of (English, Turkish).
 TURKISH: Final[Mapping[str, _Pairs]] = MappingProxyType({
+    **TURKISH_TESTS,
     **_PLACES,
     **_PROBLEMS,
     **{f"missing-{what}": (_EMPTY, _NONE) for what in _IDENTIFIERS},

@@ -703,3 +703,19 @@ def test_a_stop_of_the_volume_guard_is_shown(tmp_path: Path) -> None:
         page = found.ask("/desk/system?lang=en", accept="text/html").text
         assert texts.TEXTS["en"]["guarded"] not in page
         assert "/desk/order/resume" in page
+
+
+def test_tests_that_cannot_be_read_are_told_in_the_readers_language(tmp_path: Path) -> None:
+    """What is wrong in a file of rule tests stands on the rule's page with its place, in Turkish on the Turkish one."""
+    folder = project_with_mail(tmp_path / "small")
+    (folder / "tests/rules").mkdir(parents=True)
+    (folder / "tests/rules/quiet.yaml").write_text(
+        "rules: [quite]\nuntil: 1d\ntests: [{name: one, given: [], expect: []}]\n"
+    )
+    with serving(folder) as found:
+        until(found, "/desk/rules/quiet.json", lambda page: page["tests"]["state"] == "done")
+        turkish = html.unescape(found.ask("/desk/rules/quiet?lang=tr", accept="text/html").text)
+        english = html.unescape(found.ask("/desk/rules/quiet?lang=en", accept="text/html").text)
+    place = "<code>tests/rules/quiet.yaml:1:9</code>: "
+    assert f"{place}'quite' diye bir kural yok; şunu mu demek istediniz: 'quiet'?" in turkish
+    assert f"{place}there is no rule 'quite'; did you mean 'quiet'?" in english

@@ -106,6 +106,36 @@ def test_every_sentence_has_words_in_every_language() -> None:
         assert untold == []
 
 
+def test_what_is_wrong_in_rule_tests_has_words() -> None:
+    """What the readers of rule tests report, which a rule's page shows, is told in every language, with its hint."""
+    found = [
+        text + hint
+        for name in ("controls", "given", "reading", "setting")
+        for text in reported(ast.parse((SOURCES / f"simulate/rule_tests/{name}.py").read_text()))
+        for hint in ("", "; did you mean 'x'?")
+        if not hint or text.startswith(("there is no", "no stream"))
+    ]
+    assert len(found) > 20
+    for language in CATALOGUES:
+        assert [text for text in found if reword(text, "rule-test", language) in (None, text)] == []
+    assert reword("there is no rule 'x'; did you mean 'y'?", "rule-test", "tr") == (
+        "'x' diye bir kural yok; şunu mu demek istediniz: 'y'?"
+    )
+
+
+def reported(tree: ast.AST) -> Iterator[str]:
+    """Yield what is assigned to `message`, and what a call of `report` says outright, without the hint behind it."""
+    for node in ast.walk(tree):
+        told = None
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "message":
+            told = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "report":
+            told = node.args[1] if isinstance(node.args[1], ast.Constant) else None
+        if isinstance(told, ast.BinOp):
+            told = told.left
+        yield from () if told is None else (text for text in texts(told, {}) if not BORROWED.fullmatch(text))
+
+
 def test_every_page_language_but_english_has_a_catalogue() -> None:
     """English is as it was written; every other language of the pages has its words for it."""
     assert set(CATALOGUES) == set(TEXTS) - {"en"}

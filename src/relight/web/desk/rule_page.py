@@ -130,7 +130,7 @@ def _tests(desk: Desk, name: str) -> dict[str, object]:
     """Return which tests name the rule, and which of its outcomes they exercised."""
     tested = desk.rule_tests.latest()
     if tested is None:
-        return {"state": "running", "tests": [], "seen": [], "missing": [], "trouble": None}
+        return {"state": "running", "tests": [], "seen": [], "missing": [], "trouble": None, "place": ""}
     found = tested.rules.get(name)
     return {
         "state": "done",
@@ -141,6 +141,7 @@ def _tests(desk: Desk, name: str) -> dict[str, object]:
         "seen": [] if found is None else list(found.seen),
         "missing": [] if found is None else list(found.missing),
         "trouble": tested.trouble,
+        "place": tested.place,
     }
 
 

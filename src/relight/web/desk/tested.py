@@ -41,6 +41,8 @@ class Tested:
     rules: Mapping[str, TestedRule] = field(default_factory=dict)
     #: Why there is nothing to tell; None where there is.
     trouble: str | None = None
+    #: Where that is, in a file of tests; empty where it is in none.
+    place: str = ""
 
 
 class RuleTests:
@@ -70,7 +72,7 @@ def _tested(loaded: LoadedProject, folder: Path) -> Tested:
     found = read_rule_tests(loaded, compile_texts)
     if found.problems:
         first = found.problems[0]
-        return Tested(trouble=f"{first.place}: {first.message}")
+        return Tested(trouble=first.message, place=str(first.place))
     coverage = coverage_of(loaded.plan)
     goldens = Goldens(folder=folder, update=False)
     suite = run_suite(loaded.plan, found.cases, clock=time.perf_counter, goldens=goldens, coverage=coverage)
