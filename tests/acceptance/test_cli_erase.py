@@ -137,6 +137,8 @@ def test_who_was_erased_is_not_mailed_again(folder: Path) -> None:
         reasons = {row.reason for row in store.ledger(customer="somebody") if row.state == "suppressed"}
         assert reasons == {"suppressed"}
     assert "not suppressed" in relight("suppressions", "list", "--address", ADDRESS, cwd=folder, env=ENV).stdout
+    told = json.loads(relight("replay", "--json", cwd=folder, env=ENV).stdout)
+    assert (told["ok"], told["extra"]) == (True, 0)
 
 
 def test_a_running_engine_takes_somebody_out(folder: Path) -> None:

@@ -10,6 +10,7 @@ __all__ = ["recorded_root"]
 _LONG = [
     "test_accounts.py",
     "test_deploy.py",
+    "test_erase.py",
     "test_four_streams.py",
     "test_made_up_log.py",
     "test_merges.py",

@@ -22,7 +22,9 @@ INBOX = {"before_inbox_commit", "after_inbox_commit", "before_inbox_batch", "aft
 #: Passes of one point at which `make faults` kills, from the first to the last: a year of days is 370 commits, and one is
 #: like the next.
 PASSES_MAX = 40
-POINTS = [name for name in CRASH_POINTS if name not in STORE_ONLY | INBOX]
+#: Points of an erasure on a cluster, whose test kills at them.
+CLUSTER = {"before_topic_replaced", "inside_topic_replaced", "before_log_followed", "after_log_followed"}
+POINTS = [name for name in CRASH_POINTS if name not in STORE_ONLY | INBOX | CLUSTER]
 
 
 def decided(tables: Tables) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ from relight import __version__
 from relight.base.errors import RelightError
 from relight.cli.doctor_accounts import look_at_accounts
 from relight.cli.doctor_delivery import look_at_guard, look_at_last_answers, look_at_sendgrid
+from relight.cli.erase_cluster import look_at_orders
 from relight.cli.exit_codes import ExitCode
 from relight.cli.output import count_of, marked, say, say_json
 from relight.cli.project import find_folder, project_options, read_project
@@ -190,6 +191,9 @@ def _postgres(loaded: LoadedProject, settings: Settings, *, offline: bool) -> It
         yield from _outbox(store, settings)
         yield from _codes(store, settings)
         yield from _accounts(store, loaded)
+        yield from (
+            Check(mark=mark, text=text, fix=fix) for mark, text, fix in look_at_orders(store, time.time_ns() // 1_000)
+        )
     finally:
         store.close()
 

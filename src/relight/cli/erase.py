@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from relight.base.errors import StoreError, UsageError
+from relight.cli.erase_cluster import TOLD, apply_orders, erased_lines, is_cluster, order
 from relight.cli.exit_codes import ExitCode
 from relight.cli.orders import inbox_of
-from relight.cli.output import count_of, say, say_json
+from relight.cli.output import say, say_json
 from relight.cli.project import Project, open_project, project_options
 
 if TYPE_CHECKING:
@@ -23,23 +24,42 @@ if TYPE_CHECKING:
 ANSWER_SECONDS_MAX = 60.0
 #: Seconds between two looks.
 LOOK_SECONDS = 0.2
-_TOLD = ("name", "records", "rows", "messages", "dead_letters", "addresses", "words")
 
 
 @click.command("erase", short_help="Take a customer out of the store, with proof.")
-@click.argument("customer")
+@click.argument("customer", required=False)
+@click.option("--apply", "is_apply", is_flag=True, help="On a cluster: write the log anew without those who wait.")
+@click.option("--ahead", is_flag=True, help="With --apply: write while everything runs, then wait until it is stopped.")
 @click.option("--yes", is_flag=True, help="Do it; without this nothing is changed.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; needs --yes.")
 @project_options
-def command(*, customer: str, yes: bool, as_json: bool, project: Path | None, environment: str | None) -> int:
+def command(  # options are keywords
+    *,
+    customer: str | None,
+    is_apply: bool,
+    ahead: bool,
+    yes: bool,
+    as_json: bool,
+    project: Path | None,
+    environment: str | None,
+) -> int:
     """Take a CUSTOMER out of the store: events, traits, ledger, mails, dead letters and what they said by links.
 
     Tombstones stay with a keyed hash, so that the same events again are known, and the addresses stay suppressed as
     keyed hashes; the key is a file beside the store. A running engine does it between two batches. Proof is a search
     for ids and addresses: in the bytes of the files, or in every table of a server, whose backups and old row versions
     are yours to clear, as are recorded input files and mails written as files.
+
+    On a cluster it is an order: their addresses get no mail from then on, and --apply, for which routers, workers and
+    senders are stopped, writes the topics anew without everybody who was ordered, with the same proof.
     """
     found = open_project(project, environment)
+    if is_apply or ahead or customer is None:
+        if customer is not None or not is_apply:
+            raise UsageError("who is to be erased?", help_text="`relight erase CUSTOMER`, or `relight erase --apply`")
+        return apply_orders(found, ahead=ahead, yes=yes, as_json=as_json)
+    if is_cluster(found):
+        return order(found, customer, yes=yes, as_json=as_json)
     person = _person(found, customer, yes=yes)
     done = _erase(found, person)
     if done is None:
@@ -49,7 +69,7 @@ def command(*, customer: str, yes: bool, as_json: bool, project: Path | None, en
         )
     left, short = _count_left(found, person)
     if as_json:
-        told = {name: getattr(done, name) for name in _TOLD}
+        told = {name: getattr(done, name) for name in TOLD}
         say_json("erase", {"ok": not left, **told, "found": left, "short": short})
     else:
         _say(found, done, left, short)
@@ -63,23 +83,12 @@ def _person(project: Project, customer: str, *, yes: bool) -> Person:
     if not project.has_store:
         raise UsageError(f"there is no store {project.store_name} yet", help_text="`relight run` makes it")
     with reading(project) as store:
-        _refuse_cluster(store)
         if next(store.customer_log(customer), None) is None:
             raise UsageError(f"there is no customer '{customer}'", help_text="an id is written as the events write it")
         person = find_person(store, customer)
     if not yes:
         raise UsageError(f"'{customer}' would be taken out for ever", help_text="say --yes; `relight export` first")
     return person
-
-
-def _refuse_cluster(store: Store) -> None:
-    partitions = getattr(store, "partitions", None)
-    if partitions is not None and partitions():
-        raise UsageError(
-            "this store belongs to a cluster, whose log is in Kafka, where no record can be taken out",
-            help_text="`relight suppressions import` keeps mails back, `relight export` gives them what is known;"
-            " where people must be erased, one engine holds the log (`relight run`)",
-        )
 
 
 def _erase(project: Project, person: Person) -> Erased | None:
@@ -142,15 +151,8 @@ def _count_left(project: Project, person: Person) -> tuple[int, int]:
 
 
 def _say(project: Project, done: Erased, left: int, short: int) -> None:
-    say(f"{count_of(done.records, 'record')} of the log are tombstones of {done.name}")
-    gone = [
-        count_of(done.rows, "ledger row"),
-        count_of(done.messages, "mail"),
-        count_of(done.dead_letters, "dead letter"),
-    ]
-    say(f"{', '.join(gone)} and {count_of(done.words, 'word')} of the inbox are gone")
-    stays = "stays suppressed as a keyed hash" if done.addresses == 1 else "stay suppressed as keyed hashes"
-    say(f"{count_of(done.addresses, 'address')} {stays}")
+    for line in erased_lines(done):
+        say(line)
     if short:
         say(f"{short} of the words searched for are too short to be told from chance")
     where = "the store's files" if project.settings.store.sqlite is not None else "the server's tables"

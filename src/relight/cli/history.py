@@ -166,7 +166,13 @@ def _as_simulated_from_store(project: Project, store: Store, own: Sequence[Recor
     if not kinds:
         return kept
     log = (record for _, record in store.read_log())
-    engine = simulate_log(project.plan, log, reached=store.reached() or 0, day_maker=day_maker_of(project.loaded))
+    engine = simulate_log(
+        project.plan,
+        log,
+        reached=store.reached() or 0,
+        day_maker=day_maker_of(project.loaded),
+        keyed=getattr(store, "keyed", None),
+    )
     return sorted([*kept, *_of_kinds(engine.store, customer, kinds)], key=order_key)
 
 

@@ -159,7 +159,8 @@ def _look_at_people(planned: Planned, store: Store, listed: int) -> None:
         if isinstance(store, SqliteStore):
             engine = engine_beside(store, plans)
         else:
-            engine = replay_log(plans, (r for _, r in store.read_log()), reached=planned.reached)
+            keyed = getattr(store, "keyed", None)
+            engine = replay_log(plans, (r for _, r in store.read_log()), reached=planned.reached, keyed=keyed)
         began = time.monotonic()
         planned.touched = touched_people(engine, planned.project.plan, rules, reached=planned.reached, listed=listed)
         planned.apply_seconds = time.monotonic() - began

@@ -57,6 +57,7 @@ def command(*, since: str | None, as_json: bool, project: Path | None, environme
             (r for _, r in store.read_log(limit=last)),
             reached=reached,
             on_progress=show,
+            keyed=getattr(store, "keyed", None),
         )
         again = list(engine.store.ledger(since=least))
         seconds = progress.seconds

@@ -146,6 +146,7 @@ class _Source:
                 until=until,
                 on_progress=lambda engine: show(engine.progress),
                 day_maker=maker,
+                keyed=getattr(store, "keyed", None),
             )
         return engine.store, figures_of_log(engine.store), engine.progress, engine.progress.reached - 1
 

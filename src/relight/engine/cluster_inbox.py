@@ -33,7 +33,7 @@ ENTRIES_MAX = 200
 RELAYED_KINDS: Final = frozenset({"consent", "suppression", "pause", "resume", "trait", "outcome", "merge"})
 #: Why the other words are refused.
 _REFUSED: Final = {
-    "erase": "the log is in Kafka, where a record cannot be taken out",
+    "erase": "`relight erase` takes people out of the log, which is in Kafka",
 }
 
 

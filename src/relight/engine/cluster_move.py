@@ -74,7 +74,7 @@ def move_log(project: LoadedProject, *, on_packs: Callable[[int], None] = lambda
                 help_text=f"kafka: {{generation: {before.generation + 1}, partitions: …}}",
             )
         with closing(open_admin(kafka)) as admin:
-            _check_that_nothing_runs(admin, settings.project, before)
+            check_that_nothing_runs(admin, settings.project, before)
             old = partition_counts(admin, [log_topic(settings.project, before.generation)])
             move = LogMove(old=old[log_topic(settings.project, before.generation)], new=kafka.partitions)
             _make_topic(admin, project, settings.project, kafka)
@@ -95,7 +95,8 @@ def move_log(project: LoadedProject, *, on_packs: Callable[[int], None] = lambda
     )
 
 
-def _check_that_nothing_runs(admin: Any, project: str, before: KafkaSettings) -> None:
+def check_that_nothing_runs(admin: Any, project: str, before: KafkaSettings) -> None:
+    """Raise UsageError where routers or workers of a generation run; waits until their sessions are over."""
     for what, group in (
         ("router", router_group(project, before.generation)),
         ("worker", worker_group(project, before.generation)),

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import ServiceError
 from relight.engine.cluster_telling import Telling
-from relight.engine.cluster_worker import needs_of_cluster
+from relight.engine.cluster_worker import check_generation, needs_of_cluster
 from relight.engine.code_pools import PoolWatch, load_codes
 from relight.engine.guard_telling import alert_keys
 from relight.engine.second_look import SecondLook
 from relight.engine.sending import make_dispatcher, open_limits
 from relight.engine.way_out import open_ways
-from relight.stores.opening import open_inbox
+from relight.stores.opening import SQLITE_DEFAULT, open_inbox
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from relight.config.loader import LoadedProject
+    from relight.config.settings import KafkaSettings, Settings
     from relight.engine.telemetry.cluster_parts import SenderWatch
     from relight.stores.postgres import PostgresStore
 
@@ -41,11 +44,8 @@ def run_sender(
 
     Several senders take different messages. While PostgreSQL is away they wait.
     """
-    from relight.stores.postgres import PostgresStore
-
-    plan, settings, _ = needs_of_cluster(project)
-    assert settings.store.postgres is not None
-    store = PostgresStore.open(settings.store.postgres.reveal(), exclusive=False)
+    plan, settings, kafka = needs_of_cluster(project)
+    store = _open_store(settings, kafka, project.folder)
     load_codes(store, project.folder, settings.codes)
     transport = open_ways(settings, project.folder)
     owner = f"{socket.gethostname()}-{os.getpid()}"
@@ -89,6 +89,20 @@ def run_sender(
         inbox.close()
         store.close()
     return sent
+
+
+def _open_store(settings: Settings, kafka: KafkaSettings, folder: Path) -> PostgresStore:
+    from relight.stores.postgres import PostgresStore
+
+    assert settings.store.postgres is not None
+    store = PostgresStore.open(settings.store.postgres.reveal(), exclusive=False)
+    try:
+        check_generation(store, kafka)
+        store.stand_beside(folder / SQLITE_DEFAULT)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def _tell_pools(empty: Iterable[str], told: set[str]) -> None:

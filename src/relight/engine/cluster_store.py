@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from relight.config.settings import KafkaSettings, Settings
+    from relight.stores.erasure_key import Keyed
     from relight.stores.own_logs import Moment
     from relight.stores.postgres_connection import Connection
     from relight.streams.envelope import Record
@@ -125,7 +126,9 @@ class ClusterStore(PostgresStore):
             return
         if self._everything is None:
             self._reader = PackReader(self._kafka, self._project)
-            self._everything = LogCopy(self._reader, self._kafka.partitions, records_max=self._records_max)
+            self._everything = LogCopy(
+                self._reader, self._kafka.partitions, records_max=self._records_max, keyed=self.keyed
+            )
         number, (since, plan) = (after, self._ends[after]) if after in self._ends else (0, (INSTANT_MIN, ""))
         made = read_all_made(self._connection, since, until)
         # What a worker made at an instant came before what the topic has of it.
@@ -169,7 +172,7 @@ class ClusterStore(PostgresStore):
         if reached == INSTANT_MIN:
             return Past(own=(), everybody=(), reached=None)
         reader = PackReader(self._kafka, self._project)
-        logs = _LogsOfFew(reader, self._kafka.partitions)
+        logs = _LogsOfFew(reader, self._kafka.partitions, self.keyed)
         try:
             before: Moment = (reached, -1, -1)
             own = [record for record, _ in logs.own_log(customer, before=before)]
@@ -221,16 +224,18 @@ class _KeptDays:
 class _LogsOfFew:
     """The logs of the few customers who are asked for, each read by itself."""
 
-    def __init__(self, reader: PackReader, partitions: int) -> None:
-        self._reader, self._partitions = reader, partitions
+    def __init__(self, reader: PackReader, partitions: int, keyed: Keyed | None) -> None:
+        self._reader, self._partitions, self._keyed = reader, partitions, keyed
         self._copies: dict[str, LogCopy] = {}
 
     def of(self, customer: str) -> LogCopy:
         """Return what was read for a customer."""
         if customer not in self._copies:
+            # Their tombstones, too: a copy of an event that was erased is none of theirs (V5).
+            names = {customer} if self._keyed is None else {customer, self._keyed(customer)}
             self._copies[customer] = LogCopy(
-                self._reader, self._partitions, wanted=partial(is_of, customer=customer)
-            )  # fmt: skip
+                self._reader, self._partitions, wanted=partial(is_of, customers=names), keyed=self._keyed
+            )
         return self._copies[customer]
 
     def own_log(self, customer: str, *, before: Moment) -> Iterator[tuple[Record, Moment]]:

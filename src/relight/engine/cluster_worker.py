@@ -27,6 +27,7 @@ from relight.engine.plan_versions import keep_plan, project_of_version
 from relight.engine.profiles import CACHED_PROFILES_DEFAULT
 from relight.engine.whole_log import WholeLog
 from relight.stores.crash import crash_point
+from relight.stores.opening import SQLITE_DEFAULT
 from relight.stores.partition import PartitionStore
 from relight.transports.faust_worker import make_app
 from relight.transports.pack_reader import PackReader
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 WORKER_VARIABLE = "RELIGHT_WORKER"
 #: Note of the generation of the log topic that a store follows.
 GENERATION_NOTE = "log generation"
+#: Note of what is there while topics are written anew in their place: topic -> settings, of those whose copy is whole.
+ERASING_NOTE = "topics being written anew"
 _LOG = logging.getLogger("relight.worker")
 
 
@@ -64,10 +67,13 @@ MakeDays = Callable[[LogCopy, Callable[[str], LoadedProject], int], DaysOfPartit
 class ClusterWorker:
     """The partitions of one worker process."""
 
-    def __init__(self, project: LoadedProject, *, mails_expire: bool, make_days: MakeDays) -> None:
+    def __init__(
+        self, project: LoadedProject, *, mails_expire: bool, make_days: MakeDays, is_erasing: bool = False
+    ) -> None:
         """Connect to PostgreSQL; raises ServiceError where it does not answer.
 
-        make_days: gives who makes what local days begin with; called where a plan in force reads measures.
+        make_days: gives who makes what local days begin with; called where a plan in force reads measures; is_erasing:
+        for who takes people out of the log meanwhile.
         """
         from relight.stores.postgres import PostgresStore
         from relight.stores.postgres_connection import Connection
@@ -78,12 +84,15 @@ class ClusterWorker:
         self._mails_expire = mails_expire
         self._connection: Connection = Connection(url.reveal())
         self._store: PostgresStore = PostgresStore.open(url.reveal(), exclusive=False)
-        check_generation(self._store, kafka)
+        if not is_erasing:
+            check_generation(self._store, kafka)
+        self._store.stand_beside(project.folder / SQLITE_DEFAULT)
         keep_plan(self._store, project, plan)
         self._projects: dict[str, LoadedProject] = {plan.version: project}
         self._plan, self._kafka, self._keys = plan, kafka, keys_in_force(self._store, plan, kafka)
         read = PackReader(kafka, settings.project)
-        copy = LogCopy(read, kafka.partitions)
+        copy = LogCopy(read, kafka.partitions, keyed=self._store.keyed)
+        self._copy, self._read = copy, read
         self._days = make_days(copy, self._project_of, kafka.partitions)
         days = self._days.of_everybody()
         self._whole = WholeLog(read, kafka.partitions, self._keys, days) if self._keys else None
@@ -105,6 +114,7 @@ class ClusterWorker:
         store = PartitionStore(
             PartitionSink.claim(self._connection, partition, self._owner),
             together=",".join(sorted(key.trait or "account" for key in self._keys)),
+            keyed=self._store.keyed,
         )
         found = store.load(blobs)
         log = LogPartition(
@@ -162,6 +172,11 @@ class ClusterWorker:
         self._partitions.pop(partition, None)
         self._stores.pop(partition, None)
 
+    def close(self) -> None:
+        """Close the connections; for whoever is not a process of its own."""
+        for one in (self._copy, self._read, self._store, self._connection):
+            one.close()
+
     def _plan_of(self, version: str) -> Plan:
         # A plan comes into force: whether accounts are decided together over partitions was noted before.
         if keys_in_force(self._store, self._plan, self._kafka) != self._keys:
@@ -190,12 +205,21 @@ def note_generation(store: Store, generation: int) -> None:
 
 
 def check_generation(store: Store, kafka: KafkaSettings) -> None:
-    """Raise UsageError where the config names another generation of the log topic than the store follows."""
+    """Raise UsageError where the config names another generation of the log topic than the store follows.
+
+    Nothing of a cluster runs either while its control topic is written anew.
+    """
+    if store.note(ERASING_NOTE):
+        raise UsageError(
+            "people are being taken out of the log, and that is not finished",
+            help_text="`relight erase --apply --yes` goes on with it",
+        )
     followed = generation_of(store)
     if followed != kafka.generation:
         raise UsageError(
             f"the store follows generation {followed} of the log topic, and the config names {kafka.generation}",
-            help_text=f"kafka: {{generation: {followed}}}; `relight topics repartition` moves to the next",
+            help_text=f"kafka: {{generation: {followed}}}; `relight topics repartition` moves to the next, `erase "
+            "--apply` too",
         )
 
 

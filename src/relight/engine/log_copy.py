@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 from relight.base.errors import ServiceError, StoreError
 from relight.base.instants import iso_utc
+from relight.stores.erasure_key import Keyed
 from relight.stores.own_logs import Moment, OwnLogs
 from relight.streams.envelope import DeadLetter, Record
 from relight.transports.log_pack import Packed, partition_of
@@ -85,10 +86,11 @@ class LogCopy(TopicReading):
         *,
         wanted: Callable[[Packed], bool] | None = None,
         records_max: int | None = None,
+        keyed: Keyed | None = None,
     ) -> None:
-        """See TopicReading; records_max: beyond so many LongLogError is raised, None for never."""
+        """See TopicReading; records_max: beyond so many LongLogError is raised; keyed: names the erased."""
         super().__init__(read, partitions, wanted=wanted)
-        self._left = records_max
+        self._left, self._keyed = records_max, keyed
         self._logs: OwnLogs | None = None
 
     def own_log(self, customer: str, *, before: Moment) -> Iterator[tuple[Record, Moment]]:
@@ -118,7 +120,7 @@ class LogCopy(TopicReading):
 
     def _own_logs(self) -> OwnLogs:
         if self._logs is None:
-            self._logs = OwnLogs()
+            self._logs = OwnLogs(keyed=self._keyed)
         return self._logs
 
     def _keep(self, records: list[tuple[LogPlace, Record]]) -> None:

@@ -20,7 +20,7 @@ from relight.engine.log_history import PLACE_DETAIL, LogHistory
 from relight.engine.merges import is_unfilled_merge
 from relight.engine.partition_engine import PartitionEngine
 from relight.stores.partition import LOG_INPUT, PartitionStore
-from relight.streams.envelope import Control, DeadLetter, Event
+from relight.streams.envelope import ERASED, Control, DeadLetter, Event
 from relight.transports.pack_queue import LogPlace, PackQueue, SavedQueue, Taken
 
 if TYPE_CHECKING:
@@ -142,6 +142,9 @@ class LogPartition:
                 continue
             if isinstance(record, DeadLetter):
                 found.append(record)
+                continue
+            if isinstance(record, Control) and record.kind == ERASED:
+                self._store.note_erased(record)
                 continue
             if isinstance(record, Control) and record.kind == "plan":
                 if plan is not None and plan.version == record.subject:

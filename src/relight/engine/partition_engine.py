@@ -17,6 +17,7 @@ from relight.engine.merges import is_unfilled_merge
 from relight.engine.work import Work
 from relight.stores.memory import MemoryStore
 from relight.stores.partition import PartitionStore
+from relight.stores.seen_ids import UNTOLD
 from relight.streams.envelope import Control, Event, rank_of
 from relight.streams.ids import body_hash, is_same_body
 
@@ -59,7 +60,7 @@ class PartitionEngine(Engine):
     def _count_copy(self, work: Work, record: Event | Control, copy_of: Event | int) -> None:
         if isinstance(copy_of, int):
             work.duplicates += 1
-            work.differing += isinstance(record, Event) and body_hash(record) != copy_of
+            work.differing += isinstance(record, Event) and copy_of not in (UNTOLD, body_hash(record))
         else:
             super()._count_copy(work, record, copy_of)
 

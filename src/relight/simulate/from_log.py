@@ -19,6 +19,7 @@ from relight.streams.envelope import Control
 
 if TYPE_CHECKING:
     from relight.rules.plan import Plan
+    from relight.stores.erasure_key import Keyed
     from relight.streams.envelope import Record
 
 #: Records of one batch.
@@ -33,12 +34,14 @@ def replay_log(
     *,
     reached: int,
     on_progress: Callable[[Engine], None] | None = None,
+    keyed: Keyed | None = None,
 ) -> Engine:
     """Return an engine on a memory store that decided a log again as it was.
 
-    plans: every version that the log names; reached: how far time had come (µs): all j < reached are judged.
+    plans: every version that the log names; reached: how far time had come (µs): all j < reached are judged; keyed:
+    names the erased where the log's store has any.
     """
-    engine = Engine(MemoryStore(), cached_profiles=2**31)
+    engine = Engine(MemoryStore(keyed=keyed), cached_profiles=2**31)
     for plan in plans:
         engine.world.register(plan)
     # What an account's people are told is told again as it was; a place before a message is known by its minute.
@@ -55,13 +58,14 @@ def simulate_log(  # noqa: PLR0913 - one simulation, all of it by keyword
     until: int | None = None,
     on_progress: Callable[[Engine], None] | None = None,
     day_maker: DayMaker | None = None,
+    keyed: Keyed | None = None,
 ) -> Engine:
     """Return an engine on a memory store that decided a log as if `plan` had been in force from its first record.
 
     until: leaves out what came after it (µs, inclusive); day_maker: makes what each local day begins with, in the place
-    of what the log holds of it.
+    of what the log holds of it; keyed: names the erased where the log's store has any.
     """
-    engine = Engine(MemoryStore(), cached_profiles=2**31)
+    engine = Engine(MemoryStore(keyed=keyed), cached_profiles=2**31)
     engine.days = days_of(plan, day_maker)
     engine.world.register(plan)
     take_log(engine, _under(plan, log, until, _OF_THE_RUN | ({"measures"} if day_maker else set())), on_progress)

@@ -40,6 +40,10 @@ CRASH_POINTS: tuple[str, ...] = (
     "after_inbox_batch",
     "before_handing_over",
     "after_handing_over",
+    "before_topic_replaced",
+    "inside_topic_replaced",
+    "before_log_followed",
+    "after_log_followed",
 )
 
 

@@ -8,7 +8,7 @@ postgres_erasure.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import msgspec
 
 from relight.messages.identity import occurrence_digest
-from relight.stores.erasure_key import ERASED, Keyed
-from relight.streams.envelope import Control, Event, Record
+from relight.stores.erasure_key import Keyed
+from relight.streams.envelope import ERASED, Control, DeadLetter, Event, Record
 
 if TYPE_CHECKING:
     from relight.stores.interface import Store
@@ -85,12 +85,16 @@ class CanErase(Protocol):
         """Return how often these words still stand in what the store keeps: 0 is the proof."""
 
 
-def find_person(store: Store, customer: str) -> Person:
-    """Return everything by which the store knows a customer; without a record of theirs, their name alone."""
+def find_person(store: Store, customer: str, *, log: Callable[[str], Iterable[Record]] | None = None) -> Person:
+    """Return everything by which the store knows a customer; without a record of theirs, their name alone.
+
+    log: gives a customer's records where the store does not hold them itself.
+    """
     customers, addresses = {customer}, set[str]()
     waiting = [customer]
     while waiting:
-        for _, record in store.customer_log(waiting.pop()):
+        one = waiting.pop()
+        for record in (record for _, record in store.customer_log(one)) if log is None else log(one):
             addresses |= _addresses(record)
             if isinstance(record, Control) and record.kind == "merge" and record.subject not in customers:
                 customers.add(record.subject)
@@ -123,6 +127,11 @@ def tombstone(record: Record, keyed: Keyed) -> Control:
     )
 
 
+def erased_word(name: str, now: int) -> Control:
+    """Return the word that keeps an address suppressed by its keyed name, from an instant (µs) on."""
+    return Control(kind="suppression", ingest_time=now, subject=name, detail={"scope": SCOPE, "cause": CAUSE})
+
+
 def names_any(raw: bytes, words: Collection[str]) -> bool:
     """Return whether some bytes name one of the words: as a value where they are JSON, else anywhere."""
     try:
@@ -138,6 +147,11 @@ def names_any(raw: bytes, words: Collection[str]) -> bool:
         elif str(value) in words:
             return True
     return False
+
+
+def is_letter_of(letter: DeadLetter, words: Collection[str]) -> bool:
+    """Return whether a dead letter names one of the words, in its bytes or in what is said of them."""
+    return names_any(letter.raw, words) or names_any(letter.reason.encode("utf-8", "surrogatepass"), words)
 
 
 def searched(words: Iterable[str]) -> list[bytes]:

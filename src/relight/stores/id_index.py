@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from relight.base.errors import StoreError
-from relight.stores.erasure_key import ERASED, Keyed
+from relight.stores.erasure_key import Keyed
 from relight.stores.interface import EventIdentity
 from relight.stores.record_codec import check_bodies, open_record
 from relight.stores.sqlite_connection import Connection
-from relight.streams.envelope import Control, Event, Record
+from relight.streams.envelope import ERASED, Control, Event, Record
 
 if TYPE_CHECKING:
     from relight.stores.id_segments import Segment

@@ -28,6 +28,7 @@ from relight.stores.delivery_moves import (
     suppression_of,
     without_body,
 )
+from relight.stores.erasure_key import Keyed
 from relight.stores.interface import (
     Appended,
     Attempt,
@@ -53,8 +54,10 @@ from relight.streams.envelope import Event, Record
 class MemoryStore(MemoryCodes, MemoryListing):
     """See `interface.Store` for what each method promises; nothing outlives the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keyed: Keyed | None = None) -> None:
         super().__init__()
+        #: Names the erased where there are any.
+        self.keyed = keyed
         self._log: list[Record] = []
         self._known: dict[EventIdentity, int] = {}
         self._customers: dict[str | None, list[int]] = {}

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from relight.stores.erasure_key import Keyed
 from relight.stores.identity_hash import customer_hash, event_hash
 from relight.stores.record_codec import encode_record
-from relight.streams.envelope import Control, Event, Record, order_key
+from relight.streams.envelope import ERASED, Control, Event, Record, order_key
 
 #: Memory that SQLite keeps of the file (KiB).
 CACHE_KIB = 32_000
@@ -33,8 +34,12 @@ _CONTROL = msgspec.msgpack.Decoder(Control)
 class OwnLogs:
     """Records by customer, each customer's in the order in which they were added."""
 
-    def __init__(self) -> None:
-        """Begin empty, in the system's temporary folder."""
+    def __init__(self, *, keyed: Keyed | None = None) -> None:
+        """Begin empty, in the system's temporary folder; keyed: names the erased where there are any."""
+        self._keyed = keyed
+        #: Events of the erased, by tombstones: (hash of whose, hash of the identity), and the latter alone.
+        self._erased: set[tuple[int, int]] = set()
+        self._untold: set[int] = set()
         # No name: a file that SQLite takes out of its folder at once, so that a kill leaves none. Whoever asks does so
         # in one thread after the other.
         self._file = sqlite3.connect("", check_same_thread=False)
@@ -44,15 +49,29 @@ class OwnLogs:
         self._seq = 0
 
     def add(self, records: Iterable[tuple[Record, int, int]]) -> None:
-        """Add (record, source partition, offset) in log order; of copies the first stays (V1)."""
+        """Add (record, source partition, offset) in log order; of copies the first or its tombstone stays (V1, V5)."""
         rows = []
         for record, source, place in records:
             self._seq += 1
             is_control = isinstance(record, Control)
             what = self._identity(record, source, place)
             who = customer_hash(record.customer)
+            if self._is_erased(record, who, what):
+                continue
             rows.append((who, what, self._seq, record.ingest_time, source, place, is_control, encode_record(record)))
         self._file.executemany("INSERT OR IGNORE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def _is_erased(self, record: Record, who: int, what: int) -> bool:
+        """Return whether an event is a copy of one whose tombstone was added; note tombstones."""
+        if isinstance(record, Event):
+            if what not in self._untold or self._keyed is None or record.customer is None:
+                return False
+            return (customer_hash(self._keyed(record.customer)), what) in self._erased
+        if record.kind == ERASED and "id" in record.detail:
+            told = event_hash(record.subject, str(record.detail["id"]))
+            self._erased.add((who, told))
+            self._untold.add(told)
+        return False
 
     def _identity(self, record: Record, source: int, place: int) -> int:
         if isinstance(record, Event):

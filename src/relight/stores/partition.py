@@ -19,12 +19,13 @@ from relight.base.errors import StoreError
 from relight.base.instants import INSTANT_MIN
 from relight.messages.ledger import LedgerRow
 from relight.stores.checkpoint_blobs import Book, Writing
+from relight.stores.erasure_key import Keyed
 from relight.stores.identity_hash import customer_hash, event_hash
 from relight.stores.interface import Appended, Batch, EventIdentity, Profile, refuse_conflicts
 from relight.stores.memory import MemoryStore
 from relight.stores.postgres_partition import PartitionSink
 from relight.stores.record_codec import encode_record
-from relight.stores.seen_ids import SeenIds
+from relight.stores.seen_ids import UNTOLD, SeenIds
 from relight.streams.envelope import Control, Event, Record
 from relight.streams.ids import body_hash
 
@@ -36,7 +37,7 @@ WORLD_PART_RECORDS = 500
 LOG_INPUT = "log"
 
 
-class _State(msgspec.Struct, array_like=True):
+class CheckpointState(msgspec.Struct, array_like=True):
     """The small state of a checkpoint."""
 
     position: int
@@ -72,13 +73,13 @@ def _key(identity: EventIdentity) -> tuple[int, int]:
 class PartitionStore(MemoryStore):
     """See `interface.Store` for what each method promises; the ledger and the outbox are asked in PostgreSQL."""
 
-    def __init__(self, sink: PartitionSink, *, together: str = "") -> None:
+    def __init__(self, sink: PartitionSink, *, together: str = "", keyed: Keyed | None = None) -> None:
         """Stand at the beginning of the log; `load` stands at a checkpoint instead.
 
         together: by what people of other partitions are decided on here, too; a checkpoint made by another does not
-        count.
+        count; keyed: names the erased where there are any.
         """
-        super().__init__()
+        super().__init__(keyed=keyed)
         self._together = together
         self.sink = sink
         #: Offset of the log topic up to which (exclusive) everything here includes it.
@@ -155,8 +156,20 @@ class PartitionStore(MemoryStore):
     def find_known(self, identities: Sequence[EventIdentity]) -> list[int | None]:
         """Return the hash of a known event's body in the place of its position, None for a new one."""
         self._keys = {identity: _key(identity) for identity in identities}
-        find, keys = self._ids.find, self._keys
-        return [find(keys[identity]) for identity in identities]
+        find, keys, untold = self._ids.find, self._keys, self._ids.untold
+        found = [find(keys[identity]) for identity in identities]
+        if untold and self.keyed is not None:
+            for number, (_, customer, _) in enumerate(identities):
+                what = keys[identities[number]][1]
+                if found[number] is None and what in untold and customer is not None:
+                    found[number] = find((customer_hash(self.keyed(customer)), what))
+        return found
+
+    def note_erased(self, record: Control) -> None:
+        """Know an event of somebody erased by its tombstone: the same again is the same event (V5)."""
+        if "id" in record.detail:
+            what = event_hash(record.subject, str(record.detail["id"]))
+            self._ids.add([((customer_hash(record.customer), what), UNTOLD)])
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
     def save_checkpoints(
@@ -199,7 +212,9 @@ class PartitionStore(MemoryStore):
                 changed[f"world/{number}"] = self._world_part(number)
         self._globals_written = len(self._globals)
         self._dirty.clear()
-        state = _State(self._position, self._reached, self._parts, self.sink.durable, self.reader_state, self._together)
+        state = CheckpointState(
+            self._position, self._reached, self._parts, self.sink.durable, self.reader_state, self._together
+        )
         return self._book.write(self.offset, msgspec.msgpack.encode(state), changed, gone - set(changed))
 
     def _spread(self, parts: int) -> None:
@@ -225,7 +240,7 @@ class PartitionStore(MemoryStore):
         if found is None:
             return False
         head, parts = found
-        state = msgspec.msgpack.decode(head.state, type=_State)
+        state = msgspec.msgpack.decode(head.state, type=CheckpointState)
         if state.durable > self.sink.durable:
             # PostgreSQL was restored from a backup: what it lost can only be decided again from the log's beginning.
             self._book.forget()

@@ -10,15 +10,15 @@ import msgspec
 from relight.base.errors import StoreError
 from relight.messages.addresses import address_hash
 from relight.stores import postgres_ledger
-from relight.stores.erasure import CAUSE, SCOPE, Erased, Person, names_any, searched, tombstone
-from relight.stores.erasure_key import ANY_ERASED, ERASED, Keyed, make_erasure_key, read_erasure_key, require_key
+from relight.stores.erasure import CAUSE, SCOPE, Erased, Person, erased_word, is_letter_of, searched, tombstone
+from relight.stores.erasure_key import ANY_ERASED, Keyed, make_erasure_key, read_erasure_key, require_key
 from relight.stores.identity_hash import customer_hash, event_hash, identity_hashes
 from relight.stores.interface import EventIdentity, Suppression
 from relight.stores.postgres_connection import Connection, Cursor
 from relight.stores.postgres_made import erase_made
 from relight.stores.record_codec import encode_record, open_record, seal_record
 from relight.stores.soft_notes import soft_note
-from relight.streams.envelope import Control, Record
+from relight.streams.envelope import ERASED, Control, Record
 
 #: Every table and column in which something of a person could stand; the search looks through all of them.
 SEARCHED = {
@@ -35,6 +35,7 @@ SEARCHED = {
     "made_records": ("body",),
 }
 _GLOBAL = customer_hash(None)
+_LAST = "SELECT coalesce(max(pos), 0) FROM log"
 
 
 class PostgresErasure:
@@ -52,33 +53,40 @@ class PostgresErasure:
         with self._connection.reading() as cursor:
             require_key(self.keyed, path, cursor.execute(ANY_ERASED).fetchone())
 
-    def erase(self, person: Person, note: str, words: int = 0) -> Erased:
-        """Take a person out."""
+    def erase(self, person: Person, note: str, words: int = 0, *, base: Erased | None = None) -> Erased:
+        """Take a person out; base: what was taken out elsewhere or before, which is counted as well."""
+        keyed = self.make_keyed()
+        done = erase_person(self._connection, person, keyed, note=note, base=base or Erased(name="", words=words))
+        with self._connection.reading() as cursor:  # their suppressions are in the log, where the store holds it
+            self._last_position = int(cursor.execute(_LAST).fetchone()[0])
+        return done
+
+    def make_keyed(self) -> Keyed:
+        """Return what names the erased, from now on."""
         if self._key_of is None:
             raise StoreError("this connection to the store has no place for the key of erased people")
-        keyed = make_erasure_key(self._key_of)
-        done = erase_person(self._connection, person, keyed, note=note, words=words)
-        self.keyed = keyed
-        self._last_position += done.addresses  # their suppressions
-        return done
+        if self.keyed is None:
+            self.keyed = make_erasure_key(self._key_of)
+        return self.keyed
 
     def count_words(self, words: Collection[str]) -> int:
         """Return how many values of the tables hold one of the words; old row versions are the server's to clear."""
         return count_words(self._connection, words)
 
 
-def erase_person(connection: Connection, person: Person, keyed: Keyed, *, note: str, words: int) -> Erased:
+def erase_person(connection: Connection, person: Person, keyed: Keyed, *, note: str, base: Erased) -> Erased:
     """Take a person out; durable when it returns. The suppression that stays has the instant that the store reached."""
     customers, keys = sorted(person.customers), sorted(person.keys)
     with connection.transaction("before_note_commit", "after_note_commit") as cursor:
         done = Erased(
             name=keyed(person.customer),
-            records=sum(_erase_log(cursor, one, keyed) for one in customers),
-            rows=cursor.execute("DELETE FROM ledger WHERE customer = ANY(%b::text[])", (customers,)).rowcount,
-            messages=cursor.execute("DELETE FROM outbox WHERE key = ANY(%b::text[])", (keys,)).rowcount,
-            dead_letters=_erase_letters(cursor, person),
-            addresses=len(person.addresses),
-            words=words,
+            records=base.records + sum(_erase_log(cursor, one, keyed) for one in customers),
+            rows=base.rows
+            + cursor.execute("DELETE FROM ledger WHERE customer = ANY(%b::text[])", (customers,)).rowcount,
+            messages=base.messages + cursor.execute("DELETE FROM outbox WHERE key = ANY(%b::text[])", (keys,)).rowcount,
+            dead_letters=base.dead_letters + _erase_letters(cursor, person),
+            addresses=max(base.addresses, len(person.addresses)),
+            words=base.words,
         )
         cursor.execute("DELETE FROM links WHERE key = ANY(%b::text[])", (keys,))
         erase_made(cursor, customers)
@@ -127,7 +135,7 @@ def _rewrite(cursor: Cursor, position: int, record: Record) -> None:
 
 def _erase_letters(cursor: Cursor, person: Person) -> int:
     found = postgres_ledger.read_letters(cursor, "", (), None)
-    gone = [one.number for one in found if names_any(one.letter.raw, person.words)]
+    gone = [one.number for one in found if is_letter_of(one.letter, person.words)]
     cursor.execute("DELETE FROM dead_letters WHERE number = ANY(%b::bigint[])", (gone,))
     return len(gone)
 
@@ -135,7 +143,8 @@ def _erase_letters(cursor: Cursor, person: Person) -> int:
 def _keep_suppressed(cursor: Cursor, person: Person, keyed: Keyed) -> None:
     """Turn what the list says of these addresses into keyed hashes, and add that they are not to be mailed."""
     row = cursor.execute("SELECT value FROM numbers WHERE name = 'reached'").fetchone()
-    now = 0 if row is None else int(row[0])
+    least = cursor.execute("SELECT min(reached) FROM partitions").fetchone()[0]
+    now = int(least) if least is not None else 0 if row is None else int(row[0])
     names = {address_hash(address): keyed(address_hash(address)) for address in person.addresses}
     for position, record in _records(cursor, None):
         if isinstance(record, Control) and record.kind == "suppression" and record.subject in names:
@@ -145,13 +154,13 @@ def _keep_suppressed(cursor: Cursor, person: Person, keyed: Keyed) -> None:
         stood = cursor.execute(
             "DELETE FROM suppressions WHERE address_hash = %s RETURNING scope, cause, at", (hashed,)
         ).fetchone()
-        last = int(cursor.execute("SELECT coalesce(max(pos), 0) FROM log").fetchone()[0])
-        detail: dict[str, object] = {"scope": SCOPE, "cause": CAUSE}
-        word = Control(kind="suppression", ingest_time=now, subject=name, detail=detail)
-        cursor.execute(
-            "INSERT INTO log (pos, kind, ingest_time, body, crc, who, what) VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            (*seal_record(word, last + 1, encode_record(word)), *identity_hashes(word)),
-        )
+        if least is None:  # a cluster's log is in Kafka
+            last = int(cursor.execute(_LAST).fetchone()[0])
+            word = erased_word(name, now)
+            cursor.execute(
+                "INSERT INTO log (pos, kind, ingest_time, body, crc, who, what) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                (*seal_record(word, last + 1, encode_record(word)), *identity_hashes(word)),
+            )
         kept = [] if stood is None else [Suppression(scope=stood[0], cause=stood[1], at=stood[2])]
         for one in (*kept, Suppression(scope=SCOPE, cause=CAUSE, at=now)):
             postgres_ledger.insert_suppressions(cursor, [(name, one)])

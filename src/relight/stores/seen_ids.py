@@ -7,7 +7,7 @@ checkpoint that never change once they are full.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ PART_EVENTS = 20_000
 #: Events in the dictionary from which on they are sorted into the arrays, between two parts of a batch.
 RECENT_EVENTS_MAX = 50_000
 
+#: In the place of a body's hash: the event was of somebody erased, and nobody knows what it said (V5).
+UNTOLD = 0
 #: One event: hash of its customer, of its identity among the customer's, and of its body.
 _ENTRY = struct.Struct(">qqQ")
 _DTYPE = np.dtype([("who", ">i8"), ("what", ">i8"), ("body", ">u8")])
@@ -37,6 +39,8 @@ class SeenIds:
         self._tail = bytearray()
         self._changed: set[int] = set()
         self._ready: dict[int, bytes] = {}
+        #: Identities, among their customer's, of events of the erased.
+        self.untold: set[int] = set()
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -57,6 +61,7 @@ class SeenIds:
 
     def add(self, entries: Sequence[tuple[_Key, int]]) -> None:
         """Note events that are new: of each its key and its body's hash."""
+        self.untold.update(what for (_, what), body in entries if body == UNTOLD)
         pack = _ENTRY.pack
         while entries:
             room = PART_EVENTS - len(self._tail) // _ENTRY.size
@@ -94,6 +99,7 @@ class SeenIds:
         """Take over the parts of a checkpoint, all of them."""
         for number in sorted(parts):
             entries = np.frombuffer(parts[number], _DTYPE)
+            self.untold.update(entries["what"][entries["body"] == UNTOLD].tolist())
             self._merge(
                 entries["who"].astype(np.int64), entries["what"].astype(np.int64), entries["body"].astype(np.uint64)
             )
@@ -101,3 +107,15 @@ class SeenIds:
                 self._full = number + 1
             else:
                 self._full, self._tail = number, bytearray(parts[number])
+
+
+def with_names(part: bytes, names: Mapping[int, int]) -> bytes:
+    """Return a part of a checkpoint with the events of some customers as those of others, their bodies untold.
+
+    names: hash of a customer -> that of the other.
+    """
+    entries = np.frombuffer(part, _DTYPE).copy()
+    for before, now in names.items():
+        theirs = entries["who"] == before
+        entries["who"][theirs], entries["body"][theirs] = now, UNTOLD
+    return entries.tobytes()

@@ -9,7 +9,7 @@ import msgspec
 
 from relight.messages.addresses import address_hash
 from relight.stores import sqlite_ledger
-from relight.stores.erasure import CAUSE, SCOPE, Erased, Person, count_in_files, names_any, tombstone
+from relight.stores.erasure import CAUSE, SCOPE, Erased, Person, count_in_files, erased_word, is_letter_of, tombstone
 from relight.stores.erasure_key import Keyed, make_erasure_key
 from relight.stores.id_index import IdIndex, IndexLimits, read_record
 from relight.stores.interface import Suppression
@@ -114,7 +114,7 @@ def _erase_letters(cursor: sqlite3.Cursor, person: Person) -> int:
     gone = [
         (one.number,)
         for one in sqlite_ledger.read_letters(cursor, "", (), None)
-        if names_any(one.letter.raw, person.words)
+        if is_letter_of(one.letter, person.words)
     ]
     cursor.executemany("DELETE FROM dead_letters WHERE number = ?", gone)
     return len(gone)
@@ -134,7 +134,6 @@ def _keep_suppressed(cursor: sqlite3.Cursor, index: IdIndex, person: Person, key
             (name, hashed),
         )
         last = cursor.execute("SELECT coalesce(max(pos), 0) FROM log").fetchone()[0]
-        detail: dict[str, object] = {"scope": SCOPE, "cause": CAUSE}
-        word = Control(kind="suppression", ingest_time=now, subject=name, detail=detail)
+        word = erased_word(name, now)
         cursor.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?)", seal_record(word, last + 1, encode_record(word)))
         sqlite_ledger.insert_suppressions(cursor, [(name, Suppression(scope=SCOPE, cause=CAUSE, at=now))])

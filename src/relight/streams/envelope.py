@@ -73,6 +73,8 @@ class Control(msgspec.Struct, array_like=True, gc=False, kw_only=True):
       code        subject = occurrence key of a mail, detail = {"code": what was drawn for it} (S6); customer set
       gap         detail = {"until": instant}; ingest_time is its beginning (H9)
       erase       customer set (V5)
+      erased      in the place of a record of somebody erased: customer = their keyed hash, subject = stream and
+                  detail = {"id": …} where it was an event (V5)
       account     subject = occurrence key of a message that stands before the gate at this minute, detail =
                   {"account": …, "taken": [µs], "same_rule": [µs]}: places that the account's other people have (G2);
                   customer set
@@ -90,6 +92,8 @@ class Control(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     detail: dict[str, object] = msgspec.field(default_factory=dict)
 
 
+#: Kind of the control record that stands where a record of an erased customer stood (V5).
+ERASED = "erased"
 #: What `decide` is given one at a time.
 Record = Event | Control
 

@@ -56,6 +56,11 @@ def worker_group(project: str, generation: int = 1) -> str:
     return f"{topic_prefix(project)}.worker{_of(generation)}"
 
 
+def checkpoint_topic(project: str, generation: int = 1) -> str:
+    """Return the topic that keeps the workers' checkpoints, as Faust names it."""
+    return f"{worker_group(project, generation)}-checkpoints-changelog"
+
+
 def client_settings(kafka: KafkaSettings) -> dict[str, Any]:
     """Return the arguments that every client of kafka-python takes."""
     settings: dict[str, Any] = {

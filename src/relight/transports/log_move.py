@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from relight.base.instants import INSTANT_MIN
-from relight.streams.envelope import Control, DeadLetter, Event
+from relight.streams.envelope import ERASED, Control, DeadLetter, Event
 from relight.transports.log_pack import (
     PACK_VERSION,
     Pack,
@@ -119,9 +119,9 @@ class LogMove:
     def _places(self, record: Event | Control | DeadLetter) -> Sequence[int]:
         if isinstance(record, DeadLetter):
             return (partition_of(record.stream, self.new),)
-        if record.customer is None:
-            return range(self.new)
-        return (partition_of(record.customer, self.new),)
+        if _is_in_all(record):
+            return range(self.new)  # nobody knows any more whose tombstone it is, so wherever they may come again
+        return (partition_of(str(record.customer), self.new),)
 
 
 def _each_once(by_partition: dict[int, list[Event | Control | DeadLetter]]) -> Iterator[Event | Control | DeadLetter]:
@@ -129,8 +129,12 @@ def _each_once(by_partition: dict[int, list[Event | Control | DeadLetter]]) -> I
     seen: list[Event | Control] = []
     for partition in sorted(by_partition):
         for record in by_partition[partition]:
-            if isinstance(record, Event | Control) and record.customer is None:
+            if isinstance(record, Event | Control) and _is_in_all(record):
                 if record in seen:
                     continue
                 seen.append(record)
             yield record
+
+
+def _is_in_all(record: Event | Control) -> bool:
+    return record.customer is None or (isinstance(record, Control) and record.kind == ERASED)

@@ -6,7 +6,7 @@ The router writes packs, the worker reads them; both take the same partition for
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -118,9 +118,22 @@ class _Outline(msgspec.Struct, array_like=True, gc=False):
 _OUTLINE = msgspec.msgpack.Decoder(_Outline)
 
 
-def is_of(packed: Packed, customer: str) -> bool:
-    """Return whether a record is a customer's own or concerns everybody; it is not decoded for that."""
-    return packed.kind != "d" and _OUTLINE.decode(packed.body).customer in (None, customer)
+def customer_of(packed: Packed) -> str | None:
+    """Return whose an event or control record is, None for what concerns everybody; it is not decoded for that."""
+    return _OUTLINE.decode(packed.body).customer
+
+
+def is_of(packed: Packed, customers: Collection[str]) -> bool:
+    """Return whether a record is one of some customers' own or concerns everybody; it is not decoded for that."""
+    if packed.kind == "d":
+        return False
+    customer = customer_of(packed)
+    return customer is None or customer in customers
+
+
+def with_record(packed: Packed, record: Control) -> Packed:
+    """Return a packed record with a control record in its place."""
+    return Packed(packed.span, packed.offset, "c", _ENCODER.encode(record))
 
 
 @dataclass(slots=True)
