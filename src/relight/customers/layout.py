@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from relight.base.instants import DAY, HOUR
-from relight.base.kinds import Kind
+from relight.base.kinds import CHANGED_KINDS, Kind
 from relight.customers.facts import Fact, Function, Selector
 from relight.customers.readers import ReaderKeys, reader_of
 from relight.customers.series import WHOLE_LIFE, SeriesSpec
@@ -106,6 +106,15 @@ class Layout:
     looking_back: frozenset[str] = frozenset()
     #: Identity of all of the above.
     version: str = ""
+    #: event -> its properties whose values a store keeps as something else than they are in memory.
+    changed: Mapping[str, frozenset[str]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        changed = {
+            event: frozenset(name for name, kind in kinds.items() if kind in CHANGED_KINDS)
+            for event, kinds in self.kinds.items()
+        }
+        object.__setattr__(self, "changed", {event: names for event, names in changed.items() if names})
 
 
 class LayoutBuilder:

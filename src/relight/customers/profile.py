@@ -49,7 +49,7 @@ class Trace(msgspec.Struct, array_like=True, gc=False):
         return (self.event_time, self.stream, self.id)
 
 
-class Ask(msgspec.Struct, array_like=True):
+class Ask(msgspec.Struct, array_like=True, gc=False):
     """The earliest request of one value (R7)."""
 
     order: Order
@@ -73,7 +73,7 @@ class Candidate(msgspec.Struct, array_like=True, gc=False):
     first: int
 
 
-class Entry(msgspec.Struct, array_like=True):
+class Entry(msgspec.Struct, array_like=True, gc=False):
     """A customer inside a rule (E2)."""
 
     rule: str
@@ -174,7 +174,7 @@ class Flag(msgspec.Struct, array_like=True, gc=False):
     check_at: int = INSTANT_MAX
 
 
-class Profile(msgspec.Struct, array_like=True):
+class Profile(msgspec.Struct, array_like=True, gc=False):
     """One customer."""
 
     customer: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from relight.base.kinds import CHANGED_KINDS, revive_value
+from relight.base.kinds import revive_value
 from relight.customers.codec import revive_properties
-from relight.streams.envelope import Control, Event
+from relight.streams.envelope import Event
 
 if TYPE_CHECKING:
     from relight.customers.layout import Layout
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
 def revive_record(layout: Layout, record: Record) -> Record:
     """Return the record with its properties and traits in memory form; control records come back as they are."""
-    if isinstance(record, Control):
+    if type(record) is not Event:
         return record
-    assert isinstance(record, Event)
-    kinds = layout.kinds.get(record.name)
-    if kinds and any(kinds.get(name) in CHANGED_KINDS for name in record.properties):
-        record.properties = revive_properties(kinds, record.properties)
+    changed = layout.changed.get(record.name)
+    if changed is not None and not changed.isdisjoint(record.properties):
+        record.properties = revive_properties(layout.kinds[record.name], record.properties)
     if record.traits:
         record.traits = {
             name: revive_value(value, layout.trait_kinds[name])

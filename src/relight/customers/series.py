@@ -57,7 +57,7 @@ class SeriesSpec:
     ordered: bool = False
 
 
-class Series(msgspec.Struct, array_like=True):
+class Series(msgspec.Struct, array_like=True, gc=False):
     """The state of one series."""
 
     #: Sorted entries.

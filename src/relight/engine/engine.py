@@ -132,7 +132,6 @@ class Engine:
         self, records: Sequence[Event | Control | DeadLetter], positions: Mapping[str, str], reached: int | None
     ) -> Effects:
         work = self.new_work()
-        last = INSTANT_MIN
         known = find_copies(self.store, records)
         for record, copy_of in zip(records, known, strict=True):
             if isinstance(record, DeadLetter):
@@ -144,8 +143,9 @@ class Engine:
                 self._take_global(work, record)
             else:
                 self._take_own(work, record)
-            last = max(last, record.ingest_time)
-        until = last if reached is None else reached
+        until = reached
+        if until is None:
+            until = max((one.ingest_time for one in records if not isinstance(one, DeadLetter)), default=INSTANT_MIN)
         if until > INSTANT_MIN:
             self._advance(work, until)
         self._commit(work, positions, until)
@@ -213,7 +213,7 @@ class Engine:
     def _take_own(self, work: Work, record: Event | Control) -> None:
         customer = record.customer
         assert customer is not None
-        if isinstance(record, Control) and is_unfilled_merge(record):
+        if type(record) is Control and is_unfilled_merge(record):
             if is_merged(record, self._own_log(work, customer)):
                 work.duplicates += 1
                 return

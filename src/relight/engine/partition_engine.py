@@ -60,16 +60,18 @@ class PartitionEngine(Engine):
     def _count_copy(self, work: Work, record: Event | Control, copy_of: Event | int) -> None:
         if isinstance(copy_of, int):
             work.duplicates += 1
-            work.differing += isinstance(record, Event) and copy_of not in (UNTOLD, body_hash(record))
+            if isinstance(record, Event) and copy_of != UNTOLD:
+                work.differing += copy_of != int.from_bytes(body_hash(record), "big")
         else:
             super()._count_copy(work, record, copy_of)
 
     # ------------------------------------------------------------ records
     def _take_own(self, work: Work, record: Event | Control) -> None:
-        housing, customer = self.housing, record.customer or ""
+        housing = self.housing
         if housing is None:
             super()._take_own(work, record)
             return
+        customer = record.customer or ""
         coming = housing.coming_of(record)
         if coming.is_handed_over:
             self._hand_over(work, record, goes=not coming.is_here)

@@ -356,12 +356,13 @@ SKIPS: dict[MessageClass, frozenset[str]] = {
 }
 
 
+_CHECKS_OF = {one: tuple(check for name, check in CHECKS if name not in skipped) for one, skipped in SKIPS.items()}
+
+
 def pass_gate(case: Case) -> Verdict:
     """Run the checks of the message's class in order and return the first refusal, or `pending`."""
-    skipped = SKIPS[case.message_class]
-    for name, check in CHECKS:
-        if name not in skipped:
-            verdict = check(case)
-            if verdict is not None:
-                return verdict
+    for check in _CHECKS_OF[case.message_class]:
+        verdict = check(case)
+        if verdict is not None:
+            return verdict
     return Verdict(state=RowState.PENDING)

@@ -5,12 +5,18 @@ Knows nothing of stores and providers; what happened at sending stands in the de
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from relight.base.ids import digest
 from relight.messages.reasons import RowState
 
+#: Keys that are known without reckoning: a message asks for its own for its links, its hash and its row.
+KEYS_KEPT = 64
 
+
+@lru_cache(maxsize=KEYS_KEPT)
 def occurrence_key(project: str, rule: str, customer: str, *, occurrence: str, step: str = "") -> str:
     """Return the identity of an occurrence's step, 32 hex digits (S1); equal on every machine."""
     return digest(project, rule, customer, occurrence, step)

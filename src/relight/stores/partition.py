@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, starmap
 
 import msgspec
 
@@ -20,12 +20,12 @@ from relight.base.instants import INSTANT_MIN
 from relight.messages.ledger import LedgerRow
 from relight.stores.checkpoint_blobs import Book, Writing
 from relight.stores.erasure_key import Keyed
-from relight.stores.identity_hash import customer_hash, event_hash
+from relight.stores.identity_hash import HASH_BYTES, identity_key
 from relight.stores.interface import Appended, Batch, EventIdentity, Profile, refuse_conflicts
 from relight.stores.memory import MemoryStore
 from relight.stores.postgres_partition import PartitionSink
 from relight.stores.record_codec import encode_record
-from relight.stores.seen_ids import UNTOLD, SeenIds
+from relight.stores.seen_ids import UNTOLD_BODY, SeenIds
 from relight.streams.envelope import Control, Event, Record
 from relight.streams.ids import body_hash
 
@@ -65,11 +65,6 @@ def one_batch(batches: Sequence[Batch]) -> Batch:
     )
 
 
-def _key(identity: EventIdentity) -> tuple[int, int]:
-    stream, customer, event_id = identity
-    return customer_hash(customer), event_hash(stream, event_id)
-
-
 class PartitionStore(MemoryStore):
     """See `interface.Store` for what each method promises; the ledger and the outbox are asked in PostgreSQL."""
 
@@ -91,7 +86,7 @@ class PartitionStore(MemoryStore):
         self._globals_written = 0
         self._ids = SeenIds()
         #: Hashes of the identities that were asked for last: those of the batch at hand.
-        self._keys: dict[EventIdentity, tuple[int, int]] = {}
+        self._keys: dict[EventIdentity, bytes] = {}
         self._book = Book(partition=sink.partition, epoch=sink.epoch)
         self._parts = 1
         self._bytes = 0
@@ -107,14 +102,14 @@ class PartitionStore(MemoryStore):
         if self._gathered is not None:
             self._gathered.append(batch)
         keys = self._keys
-        new: list[tuple[tuple[int, int], int]] = []
+        new: dict[bytes, bytes] = {}
         for record, _ in batch.log:
             self._position += 1
             if record.customer is None:
                 self._globals.append((self._position, record))
             if type(record) is Event:
                 identity = (record.stream, record.customer, record.id)
-                new.append((keys.get(identity) or _key(identity), body_hash(record)))
+                new[keys.get(identity) or identity_key(*identity)] = body_hash(record)
         self._ids.add(new)
         self._keys = {}
         self.offset = offset
@@ -155,21 +150,20 @@ class PartitionStore(MemoryStore):
 
     def find_known(self, identities: Sequence[EventIdentity]) -> list[int | None]:
         """Return the hash of a known event's body in the place of its position, None for a new one."""
-        self._keys = {identity: _key(identity) for identity in identities}
-        find, keys, untold = self._ids.find, self._keys, self._ids.untold
-        found = [find(keys[identity]) for identity in identities]
+        keys = list(starmap(identity_key, identities))
+        self._keys = dict(zip(identities, keys, strict=True))
+        found, untold = self._ids.find_all(keys), self._ids.untold
         if untold and self.keyed is not None:
-            for number, (_, customer, _) in enumerate(identities):
-                what = keys[identities[number]][1]
-                if found[number] is None and what in untold and customer is not None:
-                    found[number] = find((customer_hash(self.keyed(customer)), what))
-        return found
+            for number, (stream, customer, event_id) in enumerate(identities):
+                if found[number] is None and customer is not None and keys[number][HASH_BYTES:] in untold:
+                    found[number] = self._ids.find(identity_key(stream, self.keyed(customer), event_id))
+        return [None if body is None else int.from_bytes(body, "big") for body in found]
 
     def note_erased(self, record: Control) -> None:
         """Know an event of somebody erased by its tombstone: the same again is the same event (V5)."""
         if "id" in record.detail:
-            what = event_hash(record.subject, str(record.detail["id"]))
-            self._ids.add([((customer_hash(record.customer), what), UNTOLD)])
+            key = identity_key(record.subject, record.customer, str(record.detail["id"]))
+            self._ids.add({key: UNTOLD_BODY})
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
     def save_checkpoints(

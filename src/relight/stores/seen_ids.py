@@ -6,32 +6,37 @@ checkpoint that never change once they are full.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from relight.stores.identity_hash import HASH_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 #: Events of one part of a checkpoint: 480 kB.
 PART_EVENTS = 20_000
-#: Events in the dictionary from which on they are sorted into the arrays, between two parts of a batch.
+#: Events in the dictionary from which on they are sorted into the arrays, between two batches.
 RECENT_EVENTS_MAX = 50_000
 
 #: In the place of a body's hash: the event was of somebody erased, and nobody knows what it said (V5).
 UNTOLD = 0
-#: One event: hash of its customer, of its identity among the customer's, and of its body.
-_ENTRY = struct.Struct(">qqQ")
+UNTOLD_BODY = bytes(HASH_BYTES)
+#: One event: hash of its customer, of its identity among the customer's, and of its body, each of eight bytes.
 _DTYPE = np.dtype([("who", ">i8"), ("what", ">i8"), ("body", ">u8")])
-
-_Key = tuple[int, int]
+_KEY = np.dtype([("who", ">i8"), ("what", ">i8")])
 
 
 class SeenIds:
-    """The events seen, by (hash of the customer, hash of the identity)."""
+    """The events seen, by their key: the hash of the customer and the hash of the identity, one after the other."""
 
     def __init__(self) -> None:
         """Start with none."""
-        self._recent: dict[_Key, int] = {}
+        #: Bytes have no parts that Python would walk over when it looks for cycles.
+        self._recent: dict[bytes, bytes] = {}
         self._what: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._who: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._body: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
@@ -40,46 +45,52 @@ class SeenIds:
         self._changed: set[int] = set()
         self._ready: dict[int, bytes] = {}
         #: Identities, among their customer's, of events of the erased.
-        self.untold: set[int] = set()
+        self.untold: set[bytes] = set()
 
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self._recent) + len(self._what)
 
-    def find(self, key: _Key) -> int | None:
+    def find_all(self, keys: Iterable[bytes]) -> list[bytes | None]:
+        """Return for each key the hash of the known event's body, None for a new one."""
+        return [*map(self.find if len(self._what) else self._recent.get, keys)]
+
+    def find(self, key: bytes) -> bytes | None:
         """Return the body's hash of a known event, None for a new one."""
         found = self._recent.get(key)
         if found is not None or not len(self._what):
             return found
-        who, what = key
+        who, what = (int.from_bytes(half, "big", signed=True) for half in (key[:HASH_BYTES], key[HASH_BYTES:]))
         at = int(np.searchsorted(self._what, what))
         while at < len(self._what) and self._what[at] == what:
             if self._who[at] == who:
-                return int(self._body[at])
+                return int(self._body[at]).to_bytes(HASH_BYTES, "big")
             at += 1
         return None
 
-    def add(self, entries: Sequence[tuple[_Key, int]]) -> None:
+    def add(self, entries: Mapping[bytes, bytes]) -> None:
         """Note events that are new: of each its key and its body's hash."""
-        self.untold.update(what for (_, what), body in entries if body == UNTOLD)
-        pack = _ENTRY.pack
-        while entries:
-            room = PART_EVENTS - len(self._tail) // _ENTRY.size
-            some, entries = entries[:room], entries[room:]
-            self._recent.update(some)
-            self._tail += b"".join([pack(*key, body) for key, body in some])
+        if not entries:
+            return
+        if UNTOLD_BODY in entries.values():
+            self.untold.update(key[HASH_BYTES:] for key, body in entries.items() if body == UNTOLD_BODY)
+        size = PART_EVENTS * _DTYPE.itemsize
+        self._recent.update(entries)
+        self._tail += b"".join(chain.from_iterable(entries.items()))
+        while len(self._tail) >= size:
             self._changed.add(self._full)
-            if len(some) == room:
-                self._ready[self._full] = bytes(self._tail)
-                self._full, self._tail = self._full + 1, bytearray()
-            if len(self._recent) >= RECENT_EVENTS_MAX:
-                self._sort()
+            self._ready[self._full] = bytes(self._tail[:size])
+            self._full += 1
+            del self._tail[:size]
+        if self._tail:
+            self._changed.add(self._full)
+        if len(self._recent) >= RECENT_EVENTS_MAX:
+            self._sort()
 
     def _sort(self) -> None:
-        who = np.fromiter((key[0] for key in self._recent), np.int64, len(self._recent))
-        what = np.fromiter((key[1] for key in self._recent), np.int64, len(self._recent))
-        body = np.fromiter(self._recent.values(), np.uint64, len(self._recent))
-        self._merge(who, what, body)
+        keys = np.frombuffer(b"".join(self._recent), _KEY)
+        body = np.frombuffer(b"".join(self._recent.values()), ">u8")
+        self._merge(keys["who"].astype(np.int64), keys["what"].astype(np.int64), body.astype(np.uint64))
         self._recent = {}
 
     def _merge(self, who: npt.NDArray[np.int64], what: npt.NDArray[np.int64], body: npt.NDArray[np.uint64]) -> None:
@@ -99,7 +110,8 @@ class SeenIds:
         """Take over the parts of a checkpoint, all of them."""
         for number in sorted(parts):
             entries = np.frombuffer(parts[number], _DTYPE)
-            self.untold.update(entries["what"][entries["body"] == UNTOLD].tolist())
+            untold = entries["what"][entries["body"] == UNTOLD].tolist()
+            self.untold.update(one.to_bytes(HASH_BYTES, "big", signed=True) for one in untold)
             self._merge(
                 entries["who"].astype(np.int64), entries["what"].astype(np.int64), entries["body"].astype(np.uint64)
             )

@@ -78,21 +78,20 @@ def is_same_body(first: Event, second: Event) -> bool:
     return _body(first) == _body(second)
 
 
-def body_hash(event: Event) -> int:
+def body_hash(event: Event) -> bytes:
     """Return 64 bits of what two honest copies of an event have in common; a clamped event time (H5) is no part."""
     when = b"0" if event.event_time == event.ingest_time else b"%d" % event.event_time
-    raw = hashlib.blake2b(_body(event) + when, digest_size=8).digest()
-    return int.from_bytes(raw, "big")
+    return hashlib.blake2b(_body(event) + when, digest_size=8).digest()
 
 
 def _body(event: Event) -> bytes:
-    said = (event.name, event.account, _amounts(event.properties), _amounts(event.traits), event.consent)
-    return _BODY.encode(said)
+    traits = event.traits and _amounts(event.traits)
+    return _BODY.encode((event.name, event.account, _amounts(event.properties), traits, event.consent))
 
 
 def _amounts(values: dict[str, object]) -> dict[str, object]:
     """Return decimals in one form, so that 12.5 equals 12.50."""
-    if not values or Decimal not in map(type, values.values()):
+    if Decimal not in map(type, values.values()):
         return values
     return {key: _normal(value) if type(value) is Decimal else value for key, value in values.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relight.messages.ledger import LedgerRow, occurrence_key
+from relight.messages.ledger import KEYS_KEPT, LedgerRow, occurrence_key
 from relight.messages.reasons import RowState
 
 
@@ -35,3 +35,12 @@ def test_a_key_depends_on_every_part() -> None:
     }
     assert len(keys) == 5
     assert all(len(key) == 32 and int(key, 16) >= 0 for key in keys)
+
+
+def test_a_bounded_number_of_keys_is_kept() -> None:
+    """However many are asked for, KEYS_KEPT are known without reckoning; one that was forgotten is the same again."""
+    first = occurrence_key("p", "r", "ada", occurrence="o0", step="s")
+    for number in range(2 * KEYS_KEPT):
+        occurrence_key("p", "r", "ada", occurrence=f"o{number}", step="s")
+    assert occurrence_key.cache_info().currsize == KEYS_KEPT == 64
+    assert occurrence_key("p", "r", "ada", occurrence="o0", step="s") == first

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from relight.stores.identity_hash import NAMES_KEPT_MAX, customer_hash, event_hash, identity_hashes
+import struct
+
+from relight.stores.identity_hash import NAMES_KEPT_MAX, customer_hash, event_hash, identity_hashes, identity_key
 from relight.streams.envelope import Control, Event
 
 
@@ -13,6 +15,8 @@ def test_hashes_are_the_same_on_every_machine_and_for_ever() -> None:
     assert customer_hash(None) == 0
     event = Event(stream="app", id="e1", customer="ada", name="x", event_time=1, ingest_time=1)
     assert identity_hashes(event) == (customer_hash("ada"), event_hash("app", "e1"))
+    assert identity_key("app", "ada", "e1") == struct.pack(">qq", customer_hash("ada"), event_hash("app", "e1"))
+    assert identity_key("app", None, "e1") == struct.pack(">qq", 0, event_hash("app", "e1"))
     assert identity_hashes(Control(kind="plan", ingest_time=1)) == (0, -1)
 
 
