@@ -25,7 +25,9 @@ from relight.base.instants import DAY, HOUR
 from relight.cli.history import asking
 from relight.cli.project import open_project
 from relight.config.loader import load_project
+from relight.engine.account_keys import KEYS_NOTE
 from relight.engine.customer_past import past_of
+from relight.engine.erase_orders import ClusterOrder, forget_orders, keep_orders
 from relight.engine.export import export_customer
 from relight.engine.feed import Feed
 from relight.engine.plan_versions import told_versions
@@ -208,6 +210,28 @@ def test_nobody_is_half_erased(asked_for: list[str], said: str, asked: tuple[Clu
     )  # fmt: skip
     assert done.returncode == 64
     assert said in done.stderr
+    assert cluster.relight("export", "dee") == before
+
+
+def test_nobody_is_erased_where_others_would_be_decided_otherwise(asked: tuple[Cluster, Path]) -> None:
+    """H: people of one account are decided on from the whole log; such a cluster is left as it is, as is one whose
+    config names no next generation.
+    """
+    cluster, _ = asked
+    order = ClusterOrder(customer="dee", ordered=T0)
+    before = cluster.relight("export", "dee")
+    with closing(PostgresStore.open(cluster.url, exclusive=False)) as store:
+        keep_orders(store, [order])
+        try:
+            for keys, said in (("[null]", "people of one account are decided on together"), ("[]", "generation 2")):
+                store.set_note(KEYS_NOTE, keys)
+                done = run_program(
+                    [sys.executable, "-m", "relight", "erase", "--apply", "--yes"], cwd=cluster.folder, env=cluster.env,
+                    capture_output=True, text=True, timeout=120, check=False,
+                )  # fmt: skip
+                assert (done.returncode, said in done.stderr) == (64, True), done.stderr
+        finally:
+            forget_orders(store, [order])
     assert cluster.relight("export", "dee") == before
 
 

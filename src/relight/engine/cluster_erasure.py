@@ -164,6 +164,12 @@ class ClusterErasing:
 
     # ------------------------------------------------------------ whether it can be done
     def _check(self) -> None:
+        if self._kafka.partitions > 1 and noted_keys(self._store):
+            raise UsageError(
+                "people of one account are decided on together over partitions, from the whole log: without one of them"
+                " what was decided on the others would be decided otherwise",
+                help_text="kafka: {partitions: 1}, or one machine (`relight run`), where people are to be erased",
+            )
         wanted = self._before.generation + 1
         if self._kafka.generation != wanted:
             raise UsageError(
@@ -176,12 +182,6 @@ class ClusterErasing:
             raise UsageError(
                 f"topic {old} has {partitions} partitions, and the config names {self._kafka.partitions}",
                 help_text=f"kafka: {{partitions: {partitions}}}; another number is another step",
-            )
-        if partitions > 1 and noted_keys(self._store):
-            raise UsageError(
-                "people of one account are decided on together over partitions, from the whole log: without one of them"
-                " what was decided on the others would be decided otherwise",
-                help_text="kafka: {partitions: 1}, or one machine (`relight run`), where people are to be erased",
             )
 
     def _check_that_nothing_runs(self) -> None:
