@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sys
 from collections import Counter
@@ -194,3 +195,50 @@ def test_the_alert_goes_by_smtp(tmp_path: Path, mailbox: Mailbox) -> None:
     alert = mailbox.stored[-1].decode()
     assert "Subject: Stopped after 5" in alert
     assert "11 wait, 5 an hour are allowed." in alert
+
+
+def mailed(folder: Path) -> Counter[str]:
+    """Return how many mails went to each address, as files."""
+    texts = [path.read_text() for path in (folder / "outbox").rglob("*.eml")]
+    return Counter(text.partition("\nTo: ")[2].partition("\n")[0] for text in texts)
+
+
+def test_a_rule_that_was_paused_while_the_guard_stood_stays_paused(tmp_path: Path) -> None:
+    """S5: an operator pauses the rule that sent too much, then releases: everything else drains, that rule's mails do not
+    leave, and it decides nothing until it is resumed.
+    """
+    folder = stormy(tmp_path / "desk", "{files: outbox/}")
+    assert relight("run", folder=folder)[0] == 69
+    before = mailed(folder)[DESK]
+    assert before < len(PEOPLE)
+    allow(folder, 1_000)
+    relight("pause", "ordinary", folder=folder)
+    relight("release", folder=folder)
+    assert relight("run", folder=folder)[0] == 0
+    storm(folder, 2)
+    assert relight("run", folder=folder)[0] == 0
+    sent = mailed(folder)
+    assert (sent[DESK], sent[TEAM], [sent[f"{who}@mail.example"] for who in PEOPLE]) == (before, 1, [2] * len(PEOPLE))
+    relight("resume", "ordinary", folder=folder)
+    relight("run", folder=folder)
+    storm(folder, 3)
+    assert relight("run", folder=folder)[0] == 0
+    assert mailed(folder)[DESK] == before + len(PEOPLE)
+
+
+def test_a_guard_that_is_taken_out_is_released_too(tmp_path: Path) -> None:
+    """S5: without `volume` in the config what waited leaves; a release lets the rules decide again."""
+    folder = stormy(tmp_path / "desk", "{files: outbox/}")
+    assert relight("run", folder=folder)[0] == 69
+    config = folder / "config/default.yaml"
+    config.write_text(
+        "".join(one for one in config.read_text().splitlines(keepends=True) if not one.startswith("volume"))
+    )
+    (folder / "rules/told.yaml").unlink()  # it waits for an event that there is no more, and so does its letter
+    shutil.rmtree(folder / "templates/stopped")
+    relight("release", folder=folder)
+    assert relight("run", folder=folder)[0] == 0
+    assert told_log(folder)[0] == ["pause", "resume"]
+    storm(folder, 2)
+    assert relight("run", folder=folder)[0] == 0
+    assert mailed(folder) == {TEAM: 1, DESK: 2 * len(PEOPLE)} | {f"{who}@mail.example": 2 for who in PEOPLE}

@@ -208,9 +208,9 @@ def _outbox(store: Store, settings: Settings) -> Iterator[Check]:
     # A provider's report moves a mail on: without these words it would seem that nothing had left.
     reported = "".join(f", {counts[one]:,} {one}" for one in ("delivered", "bounced", "complained") if counts.get(one))
     yield Check(mark="ok", text=f"outbox: {wait:,} waiting, {counts.get('accepted', 0):,} accepted{reported}")
-    for mark, text, fix in look_at_last_answers(store):
-        yield Check(mark=mark, text=text, fix=fix)
     stop = read_stop(store)
+    for mark, text, fix in look_at_last_answers(store) if stop is None else ():
+        yield Check(mark=mark, text=text, fix=fix)
     if stop is not None:
         yield Check(mark="FAIL", text=told(stop), fix="relight release")
     for mark, text in look_at_brakes(store, settings.delivery.brakes, time.time_ns() // 1_000):

@@ -63,16 +63,18 @@ def give_order(
 
 
 def _is_everything_paused(project: Project, *, taken: bool) -> bool:
-    """Return whether every rule is paused, by the log and, where no engine has read it yet, by the inbox."""
+    """Return whether an operator paused every rule, by the log and, where no engine has read it yet, by the inbox."""
     from relight.cli.orders import waiting_words
-    from relight.rules.world import ALL_RULES
+    from relight.rules.world import ALL_RULES, VOLUME_GUARD
     from relight.streams.envelope import Control
 
     paused = False
     if project.has_store:
         with reading(project) as store:
             for _, record in store.global_log():
-                if isinstance(record, Control) and record.kind in ("pause", "resume") and record.subject == ALL_RULES:
+                if not isinstance(record, Control) or record.detail.get("cause") == VOLUME_GUARD:
+                    continue
+                if record.kind in ("pause", "resume") and record.subject == ALL_RULES:
                     paused = record.kind == "pause"
     if not taken:
         for word in waiting_words(project):

@@ -72,7 +72,7 @@ def stopped_by_log(turn: Turn, rule: Rule) -> Finding | None:
     given = None if rule.topic is None else turn.profile.consent.get(rule.topic)
     if rule.message_class is MessageClass.MARKETING and given is not None and not given[1]:
         return _stop(MessageCause.CONSENT_WITHDRAWN)
-    return _stop(MessageCause.RULE_PAUSED) if turn.state.is_paused(rule.id) and not turn.state.is_guarded else None
+    return _stop(MessageCause.RULE_PAUSED) if turn.state.is_paused(rule.id) else None
 
 
 def _stop(cause: MessageCause) -> Finding:

@@ -47,8 +47,8 @@ def news_of_guard(store: Store, plan: Plan, *, at: int) -> GuardNews | None:
     if told == (store.note(TOLD_NOTE) or ""):
         return None
     if stop is None:
-        return GuardNews(records=(_order("resume", at, {}),), told=told)
-    pause = _order("pause", at, {"cause": VOLUME_GUARD})
+        return GuardNews(records=(_order("resume", at),), told=told)
+    pause = _order("pause", at)
     is_told = any(map(tells_of_guard, plan.rules.values()))
     return GuardNews(records=(pause, event_of_stop(stop, at=at)) if is_told else (pause,), told=told)
 
@@ -73,5 +73,5 @@ def alert_keys(plan: Plan | None, stop: GuardStop) -> list[str]:
     ]
 
 
-def _order(kind: str, at: int, detail: dict[str, object]) -> Control:
-    return Control(kind=kind, ingest_time=at, subject=ALL_RULES, detail=detail)
+def _order(kind: str, at: int) -> Control:
+    return Control(kind=kind, ingest_time=at, subject=ALL_RULES, detail={"cause": VOLUME_GUARD})

@@ -23,7 +23,6 @@ from relight.engine.send_mark import SendMark, open_mark
 from relight.engine.sending_brake import SendingBrake, standing_brakes, wants_brake_event
 from relight.engine.sending_shares import BRAKED_CLASSES, SendingShares, Signal
 from relight.engine.volume_guard import VolumeGuard
-from relight.rules.world import ALL_RULES
 from relight.stores.sqlite import SqliteStore
 from relight.streams.envelope import Control, Event
 
@@ -188,9 +187,10 @@ class Sending:
         Returns whether the log learned something; once a stop, also where an earlier process died on the way (S5).
         """
         guard, plan = self.dispatcher.guard, self.engine.plan
-        if guard is None or plan is None:
+        if plan is None:
             return False
-        guard.look_again(self.store)
+        if guard is not None:
+            guard.look_again(self.store)
         news = news_of_guard(self.store, plan, at=self.engine.progress.reached)
         if news is None:
             return False
@@ -203,7 +203,7 @@ class Sending:
     def _is_in_log(self, record: Control | Event) -> bool:
         if isinstance(record, Event):
             return self.store.find_known([(record.stream, record.customer, record.id)]) != [None]
-        return record.kind == "pause" and self.engine.world.states[-1].is_paused(ALL_RULES)
+        return record.kind == "pause" and self.engine.world.states[-1].is_guarded
 
 
 def make_dispatcher(  # noqa: PLR0913 - one sender, by keyword

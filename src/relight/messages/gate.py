@@ -123,11 +123,9 @@ def braked_verdict(rule: Rule, state: WorldState) -> Verdict | None:
 
 def paused_reason(rule: Rule, state: WorldState) -> Reason | None:
     """Return why a rule starts and sends nothing: its pause, its class's, everybody's, or the volume guard (S5)."""
-    if rule.paused or rule.id in state.paused or class_subject(rule.message_class.value) in state.paused:
+    if rule.paused or state.is_paused(rule.id) or class_subject(rule.message_class.value) in state.paused:
         return Reason.RULE_PAUSED
-    if not state.is_paused(rule.id):
-        return None
-    return Reason.VOLUME_GUARD if state.is_guarded else Reason.RULE_PAUSED
+    return Reason.VOLUME_GUARD if state.is_held(rule.id) else None
 
 
 def check_exit(case: Case) -> Verdict | None:

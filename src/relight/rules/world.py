@@ -80,7 +80,7 @@ class WorldState:
     paused: frozenset[str] = frozenset()
     #: Subject of a pause -> what decided and its number, where the sending brake made it.
     brakes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    #: The volume guard, not an operator, paused everything (S5).
+    #: The volume guard paused everything (S5); its release takes back this pause, and none that an operator gave.
     is_guarded: bool = False
     #: (from, until) of gaps (H9).
     gaps: tuple[tuple[int, int], ...] = ()
@@ -100,11 +100,13 @@ class WorldState:
         return instant
 
     def is_paused(self, rule: str) -> bool:
-        """Return whether a rule, or everything, is paused; the guard's pause leaves the rule that tells of it (S5)."""
-        if rule in self.paused or ALL_RULES not in self.paused:
-            return rule in self.paused
+        """Return whether an operator paused a rule, or everything."""
+        return rule in self.paused or ALL_RULES in self.paused
+
+    def is_held(self, rule: str) -> bool:
+        """Return whether the volume guard holds a rule back; it leaves those that tell of it (S5)."""
         found = None if self.plan is None else self.plan.rules.get(rule)
-        return not (self.is_guarded and tells_of_guard(found))
+        return self.is_guarded and not tells_of_guard(found)
 
 
 class World:
@@ -179,19 +181,20 @@ class World:
         match record.kind:
             case "plan":
                 return _apply_plan(state, self._plans[record.subject], record.ingest_time)
+            case "pause" | "resume" if record.detail.get("cause") == VOLUME_GUARD:
+                return replace(state, is_guarded=record.kind == "pause")
             case "pause":
-                by_guard = record.detail.get("cause") == VOLUME_GUARD
-                guarded = by_guard if record.subject == ALL_RULES else state.is_guarded
                 brakes = state.brakes
                 if record.detail.get("cause") == SENDING_BRAKE:
                     decided = str(record.detail.get("leaf", "")), str(record.detail.get("number", ""))
                     brakes = {**brakes, record.subject: decided}
                 paused = state.paused | {record.subject}
-                return replace(state, paused=paused, brakes=brakes, is_guarded=guarded)
+                return replace(state, paused=paused, brakes=brakes)
             case "resume":
                 left = frozenset() if record.subject == ALL_RULES else state.paused - {record.subject}
                 brakes = {subject: one for subject, one in state.brakes.items() if subject in left}
-                return replace(state, paused=left, brakes=brakes, is_guarded=state.is_guarded and ALL_RULES in left)
+                guarded = state.is_guarded and record.subject != ALL_RULES
+                return replace(state, paused=left, brakes=brakes, is_guarded=guarded)
             case "gap":
                 return replace(state, gaps=(*state.gaps, (record.ingest_time, int(str(record.detail["until"])))))
             case _:

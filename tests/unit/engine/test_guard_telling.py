@@ -93,7 +93,9 @@ def test_a_stop_is_told_once_and_its_release_once() -> None:
     assert event.properties == {"messages": 10, "per_hour": 10, "waiting": 0, "stopped_at": T0}
     assert tell(store, plan) == []
     release(store, T0 + HOUR)
-    assert [one.kind for one in tell(store, plan) if isinstance(one, Control)] == ["resume"]
+    (resume,) = tell(store, plan)
+    assert isinstance(resume, Control)
+    assert (resume.kind, resume.subject, resume.detail) == ("resume", "*", {"cause": "volume_guard"})
     assert tell(store, plan) == []
     guard.look_again(store)
     guard.trip(store, T0)  # recorded time stood still

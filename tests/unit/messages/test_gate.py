@@ -89,6 +89,21 @@ def test_what_the_volume_guard_stopped_says_so() -> None:
     ]  # fmt: skip
 
 
+def test_a_release_of_the_guard_leaves_what_an_operator_paused() -> None:
+    """S5: pausing the rule that sent too much and then releasing the guard lets all others go on, and not that one; so
+    does a pause of everything, given before the stop or while it stands.
+    """
+    for subject in ("r", "*"):
+        for first in (("pause", subject, ""), ("pause", "*", VOLUME_GUARD)):
+            second = ("pause", subject, "") if first[2] else ("pause", "*", VOLUME_GUARD)
+            told = carted()
+            for day, (kind, whom, cause) in enumerate((first, second, ("resume", "*", VOLUME_GUARD)), start=6):
+                told.control(kind, f"2026-01-{day:02}", whom, cause=cause)
+            assert last(told.event("cart", "2026-01-10"))[:2] == ("suppressed", "rule_paused")
+            told.control("resume", "2026-01-11", subject).event("cart", "2026-01-12")
+            assert last(told)[0] != "suppressed"
+
+
 def test_while_the_guard_stands_its_own_alert_alone_is_decided() -> None:
     """S5, G5: the guard's pause leaves the internal rule that waits for its event, and no other: neither an ordinary alert,
     nor another class's rule on that event. An operator's pause of the rule, or of everything, holds for that one, too.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from relight.base.errors import RelightError, ServiceError
 from relight.engine.customer_past import AsksElsewhere
 from relight.engine.plan_versions import plan_of_version, told_versions
+from relight.rules.world import VOLUME_GUARD
 from relight.stores.erasure import CAUSE
 from relight.streams.envelope import Control
 
@@ -48,6 +49,7 @@ class Everybody:
     #: Hash of an address -> what was said of it.
     _suppressions: dict[str, list[_Placed]] = field(default_factory=dict)
     _paused: set[str] = field(default_factory=set)
+    _is_guarded: bool = False
     #: Version in force; empty for none.
     in_force: str = ""
     #: The log itself names a version.
@@ -64,7 +66,8 @@ class Everybody:
         """
         last = store.last_position()
         if last < self._last:  # another store stands there
-            self._position, self._records, self._suppressions, self._paused = 0, [], {}, set()
+            self._position, self._records, self._suppressions = 0, [], {}
+            self._paused, self._is_guarded = set(), False
             self._is_known, self._is_in_log, self.in_force = False, False, ""
         if isinstance(store, AsksElsewhere):
             self._read_elsewhere(store)
@@ -103,10 +106,13 @@ class Everybody:
         if record.kind == "plan":
             self.in_force, self._is_in_log = record.subject, True
         match record.kind:
+            case "pause" | "resume" if record.detail.get("cause") == VOLUME_GUARD:
+                self._is_guarded = record.kind == "pause"
             case "pause":
                 self._paused.add(record.subject)
             case "resume":
                 self._paused = set() if record.subject == ALL else self._paused - {record.subject}
+                self._is_guarded = self._is_guarded and record.subject != ALL
             case "plan" if record.subject != self.plan.version and record.subject not in self._plans:
                 try:
                     self._plans[record.subject] = plan_of_version(store, record.subject)
@@ -117,7 +123,7 @@ class Everybody:
 
     def paused(self) -> frozenset[str]:
         """Return the rules that are paused; ALL for all."""
-        return frozenset(self._paused)
+        return frozenset(self._paused | {ALL} if self._is_guarded else self._paused)
 
     def plans(self) -> list[Plan]:
         """Return the plans that the log names, as far as they can be compiled, and that of the folder."""
