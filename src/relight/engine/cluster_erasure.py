@@ -22,7 +22,7 @@ from relight.base.errors import UsageError
 from relight.engine.account_keys import noted_keys
 from relight.engine.cluster_generation import NextGeneration
 from relight.engine.cluster_move import check_that_nothing_runs
-from relight.engine.cluster_people import Found, find_on_cluster
+from relight.engine.cluster_people import Found, find_on_cluster, with_messages
 from relight.engine.cluster_proof import count_in_topics
 from relight.engine.cluster_worker import MakeDays, generation_of, needs_of_cluster, note_generation
 from relight.engine.erase_orders import (
@@ -206,7 +206,7 @@ class ClusterErasing:
 
     # ------------------------------------------------------------ the store
     def _erase(self, order: ClusterOrder, found: Found, records: Mapping[str, int]) -> Erasure:
-        person, note = found.person, self._answer_note(order)
+        person, note = with_messages(self._store, found.person), self._answer_note(order)
         relayed = int(self._store.positions().get(RELAYED_POSITION, "0"))
         self._inbox.forget_events(relayed)
         words = self._inbox.forget_words(person.customers, person.tokens, before=relayed + 1)

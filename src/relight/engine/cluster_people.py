@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from relight.stores.erasure import Person, find_person
@@ -72,3 +72,16 @@ def find_on_cluster(store: PostgresStore, kafka: KafkaSettings, project: str, cu
     person = find_person(store, customer, log=reading.records_of)
     places = {source: sorted(set(found)) for source, found in sorted(reading.places.items())}
     return Found(person=person, places=places, records=reading.records)
+
+
+def with_messages(store: PostgresStore, person: Person) -> Person:
+    """Return somebody with the messages that the store has of them by now.
+
+    Folding a partition forward puts back the rows and messages that an erasure stopped in the middle had taken out.
+    """
+    again = [find_person(store, one, log=lambda _: ()) for one in sorted(person.customers)]
+    return replace(
+        person,
+        keys=person.keys.union(*(one.keys for one in again)),
+        addresses=person.addresses.union(*(one.addresses for one in again)),
+    )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import msgspec
 import pytest
 
 from relight.base.instants import DAY
 from relight.cli.erase_cluster import ORDER_WAITS_WARN, look_at_orders
+from relight.engine.cluster_people import with_messages
 from relight.engine.erase_orders import (
     ClusterOrder,
     forget_orders,
@@ -20,8 +22,10 @@ from relight.engine.erase_orders import (
     waiting_orders,
 )
 from relight.stores.erasure import Person
+from relight.stores.interface import Batch
 from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_inbox import PostgresInbox
+from tests.adapters.stores.examples import make_message, make_row
 from tests.support.postgres_server import PostgresServer
 
 T0 = 1_772_442_000_000_000
@@ -64,6 +68,16 @@ def test_doctor_says_how_long_orders_wait(store: PostgresStore) -> None:
     assert fix == "relight erase --apply"
     assert "bob" not in text
     assert look_at_orders(store, T0 + ORDER_WAITS_WARN)[0][0] == "warn"
+
+
+def test_messages_that_came_back_are_theirs(store: PostgresStore) -> None:
+    """Folding again puts back what an erasure that was stopped took out: it is found by the ledger as it is now."""
+    row, message = make_row(1), make_message(1)
+    store.append(Batch(rows=[row], outbox=[message]))
+    person = replace(BOB, customers=frozenset({row.customer}))
+    found = with_messages(store, person)
+    assert found.keys == {row.occurrence_key}
+    assert found.addresses == person.addresses | {message.address}
 
 
 def test_words_that_suppress_come_once_and_go(url: str, store: PostgresStore) -> None:
