@@ -284,7 +284,7 @@ def decided_alone(here: Path, log: list[Record]) -> list[LedgerRow]:
 
 
 def test_nothing_of_them_is_left(erased: tuple[Erased, Path]) -> None:
-    """Before, topics of every kind, checkpoints and tables hold ids, addresses and words; afterwards no byte does."""
+    """V5: before, topics of every kind, checkpoints and tables hold ids, addresses and words; afterwards no byte does."""
     shop, _ = erased
     prefix = f"relight.{shop.cluster.name}"
     topics = {f"{prefix}.{one}" for one in ("log", "control", "dead-letters", "worker-checkpoints-changelog")}
