@@ -344,7 +344,7 @@ def test_everybody_else_is_decided_on_as_before(erased: tuple[Erased, Path]) -> 
 
 
 def test_who_comes_again_begins_anew(erased: tuple[Erased, Path]) -> None:
-    """A later event of the same id has no history, an event of then is known, and the address gets nothing."""
+    """V5: a later event of the same id has no history, an event of then is known, and the address gets nothing."""
     shop, here = erased
     word = Control(
         kind="suppression", ingest_time=ERASED_AT, subject=address_hash(f"{GONE}@mail.example"),
