@@ -45,7 +45,7 @@ TRAITS = {"first_name": Kind.TEXT, "plan": Kind.TEXT, "team_size": Kind.INTEGER,
 PROPERTIES = {
     "cards": Kind.INTEGER, "quantity": Kind.INTEGER, "items": Kind.INTEGER, "total": Kind.MONEY, "began": Kind.TIME,
     "score": Kind.INTEGER, "url": Kind.URL, "expected": Kind.DATE, "left": Kind.INTEGER,
-    "starts": Kind.TIME,
+    "starts": Kind.TIME, "messages": Kind.INTEGER, "per_hour": Kind.INTEGER, "waiting": Kind.INTEGER, "stopped_at": Kind.TIME,
 }  # fmt: skip
 
 
