@@ -186,6 +186,26 @@ def test_a_letter_that_was_mended_in_its_file_ends(new_project: Path, tmp_path: 
     assert len(relight_json("dead-letters", "list", cwd=project)["letters"]) == 3
 
 
+def test_a_reading_that_ends_early_ends_no_letter(new_project: Path, tmp_path: Path) -> None:
+    """V2: a file that is read again only up to --until may hold the letter's bytes further down: it waits on, and rows
+    put in down there are still taken.
+    """
+    project = copy_project(new_project, tmp_path / "shop")
+    file = project / "events.ndjson"
+    rows = file.read_text(encoding="utf-8").splitlines(keepends=True)[:60]  # one batch
+    early, late = json.loads(rows[0])["at"], json.loads(rows[-1])["at"]
+    row = '{"id": "%s", "event": "order_placed", "customer": "b00001", "at": "%s"}\n'
+    bad = f'{{"id": "g9", "event": "order_placed", "at": "{late}"}}\n'
+    file.write_text("".join((*rows, bad)), encoding="utf-8")
+    assert relight_json("run", cwd=project)["dead_letters"] == 1
+    file.write_text("".join((row % ("put-in", early), *rows, row % ("late", late), bad)), encoding="utf-8")
+    relight("run", "--until", early, cwd=project)
+    assert [one["raw"] for one in relight_json("dead-letters", "list", cwd=project)["letters"]] == [bad.strip()]
+    told = relight_json("run", cwd=project)
+    assert (told["caught_up"], told["dead_letters"]) == (1, 0)
+    assert len(relight_json("dead-letters", "list", "--all", cwd=project)["letters"]) == 1
+
+
 def test_a_letter_can_be_dismissed(new_project: Path, tmp_path: Path) -> None:
     """V2: what was given again in another way is dismissed by hand: not listed, not counted, not read again, kept, and a
     line of the audit log.

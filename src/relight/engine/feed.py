@@ -225,7 +225,7 @@ def feed_finished(  # noqa: PLR0913 - one feeding, all of it by keyword
             after_batch()
         keep_batch()
     else:
-        if feed.catching_up is not None:
+        if feed.catching_up is not None and (until is None or until >= feed.catching_up.place):
             engine.store.end_letters(feed.catching_up.gone(), last, LetterEnd.GONE)
             feed.catching_up.place = INSTANT_MIN  # everything is caught up with
     if agree is not None:
