@@ -76,7 +76,7 @@ def _writing(project: Project) -> PostgresStore:
 
 def _person(project: Project, store: PostgresStore, customer: str) -> Person:
     from relight.engine.cluster_people import find_on_cluster
-    from relight.engine.cluster_worker import generation_of
+    from relight.engine.log_generation import generation_of
 
     kafka = project.settings.kafka
     assert kafka is not None
@@ -196,4 +196,4 @@ def _say(project: Project, done: Erasures) -> None:
     say(f"proof: {done.left} occurrences of ids and addresses in topics, checkpoints and tables")
     if not os.environ.get(KEY_VARIABLE):
         say(f"give workers and senders {erasure_key_path(project.folder / SQLITE_DEFAULT)}, or {KEY_VARIABLE}")
-    say("start routers, workers and senders again")
+    say("start routers, workers, senders and pages again")

@@ -4,7 +4,7 @@ Theory of operation. A topic gives up no record from its middle, so the log goes
 What is in it stands at the offsets it had, so that checkpoints, ledger and routers go on where they stood, and nothing
 is decided again. Checkpoints are brought to where decisions are durable first, and written into the table of the next
 generation without those people; the control topic and the dead letters are written anew in their place. Then the store
-loses them, follows the next generation, and the topics of the one before are taken away. Every step can be done twice:
+loses them, follows the next generation, and the topics of all before are taken away. Every step can be done twice:
 stopped anywhere, the same command begins anew, and nothing follows the new topics before they are whole.
 """
 
@@ -24,7 +24,7 @@ from relight.engine.cluster_generation import NextGeneration
 from relight.engine.cluster_move import check_that_nothing_runs
 from relight.engine.cluster_people import Found, find_on_cluster, with_messages
 from relight.engine.cluster_proof import count_in_topics
-from relight.engine.cluster_worker import MakeDays, generation_of, needs_of_cluster, note_generation
+from relight.engine.cluster_worker import MakeDays, needs_of_cluster
 from relight.engine.erase_orders import (
     ANSWER_NOTE,
     ClusterOrder,
@@ -36,6 +36,7 @@ from relight.engine.erase_orders import (
 )
 from relight.engine.erased_records import Forgetting
 from relight.engine.inbox import RELAYED_POSITION
+from relight.engine.log_generation import generation_of, note_generation
 from relight.engine.topics_in_place import InPlace
 from relight.stores.crash import crash_point
 from relight.stores.erasure import Erased, searched
@@ -231,7 +232,8 @@ class ClusterErasing:
     ) -> Erasures:  # fmt: skip
         name, old = self._name, self._kafka.generation - 1
         self._on_step("taking away the topics of before")
-        removed = remove_topics(self._admin, [log_topic(name, old), checkpoint_topic(name, old)])
+        earlier = range(1, self._kafka.generation)  # a move to another number of partitions leaves its topic behind
+        removed = remove_topics(self._admin, [of(name, one) for one in earlier for of in (log_topic, checkpoint_topic)])
         self._admin.delete_groups([router_group(name, old), worker_group(name, old)])
         self._in_place.end()
         self._on_step("searching every byte of what is left")

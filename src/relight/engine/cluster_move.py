@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from relight.base.errors import UsageError
 from relight.base.instants import iso_utc
-from relight.engine.cluster_worker import generation_of, needs_of_cluster, note_generation
+from relight.engine.cluster_worker import needs_of_cluster
+from relight.engine.erase_orders import waiting_orders
+from relight.engine.log_generation import check_that_none_is_erased, generation_of, note_generation
 from relight.transports.kafka_clients import (
     control_topic,
     log_topic,
@@ -58,7 +60,8 @@ def move_log(project: LoadedProject, *, on_packs: Callable[[int], None] = lambda
     """Write the log into the topic of the next generation, and let the store follow it.
 
     The config names the new generation and its partitions. Begun again after a fault it starts anew; nothing follows
-    the new topic before it is whole. Raises UsageError where routers or workers run, or have not finished.
+    the new topic before it is whole. Raises UsageError where routers or workers run, or have not finished, and where an
+    erasure was begun.
     """
     from relight.stores.postgres import PostgresStore
     from relight.stores.postgres_partition import partition_states, replace_partitions
@@ -66,6 +69,8 @@ def move_log(project: LoadedProject, *, on_packs: Callable[[int], None] = lambda
     _, settings, kafka = needs_of_cluster(project)
     assert settings.store.postgres is not None
     with closing(PostgresStore.open(settings.store.postgres.reveal(), exclusive=False)) as store:
+        # An order says in which generation its people are gone: a move between would make that untrue.
+        check_that_none_is_erased(store, is_begun=any(one.generation for one in waiting_orders(store)))
         before = replace(kafka, generation=generation_of(store))
         if kafka.generation != before.generation + 1:
             raise UsageError(

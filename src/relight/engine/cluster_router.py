@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from relight.engine.account_keys import note_keys
 from relight.engine.cluster_plans import version_told
-from relight.engine.cluster_worker import check_generation, needs_of_cluster
+from relight.engine.cluster_worker import needs_of_cluster
 from relight.engine.cycles import rare_collections
 from relight.engine.feed import Feed
+from relight.engine.log_generation import check_generation
 from relight.engine.plan_versions import keep_plan, note_told, told_versions
 from relight.streams.envelope import Control, Event
 from relight.transports.kafka_clients import control_topic, open_admin, open_consumer, worker_group

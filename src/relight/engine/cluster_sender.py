@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import ServiceError
 from relight.engine.cluster_telling import Telling
-from relight.engine.cluster_worker import check_generation, needs_of_cluster
+from relight.engine.cluster_worker import needs_of_cluster
 from relight.engine.code_pools import PoolWatch, load_codes
 from relight.engine.guard_telling import alert_keys
+from relight.engine.log_generation import check_generation
 from relight.engine.second_look import SecondLook
 from relight.engine.sending import make_dispatcher, open_limits
 from relight.engine.way_out import open_ways

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from relight.base.errors import ServiceError
 from relight.base.instants import INSTANT_MIN
 from relight.engine.account_keys import noted_keys
 from relight.engine.customer_past import Past
 from relight.engine.explain_history import world_of
 from relight.engine.log_copy import LogCopy
+from relight.engine.log_generation import generation_of
 from relight.engine.log_history import PLACE_DETAIL, LogHistory
 from relight.engine.merges import is_unfilled_merge
 from relight.engine.plan_versions import plan_of_version
@@ -121,6 +123,7 @@ class ClusterStore(PostgresStore):
         return found if limit is None else islice(found, limit)
 
     def _read_on(self, after: int) -> Iterator[tuple[int, Record]]:
+        self._check_generation()
         until = self.reached()
         if until is None:
             return
@@ -157,8 +160,18 @@ class ClusterStore(PostgresStore):
                 self._told.append((len(self._told) + 1, record))
         return (pair for pair in list(self._told) if pair[0] > after)
 
+    def _check_generation(self) -> None:
+        """Raise ServiceError where the log goes on in another topic: what was read may be of people erased since."""
+        followed = generation_of(self)
+        if followed != self._kafka.generation:
+            raise ServiceError(
+                f"the log is in generation {followed} of its topic, and this process reads {self._kafka.generation}",
+                help_text=f"kafka: {{generation: {followed}}}; a process that runs is started again",
+            )
+
     def past_of(self, customer: str) -> Past:
         """Return a customer's log up to where it is decided on; raises ServiceError where Kafka does not bring it."""
+        self._check_generation()
         part = partition_of(customer, self._kafka.partitions)
         reached = next((state[3] for state in self.partitions() if state[0] == part), INSTANT_MIN)
         if self._kafka.partitions > 1 and noted_keys(self):

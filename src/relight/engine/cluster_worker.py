@@ -21,6 +21,7 @@ from relight.engine.cycles import collect_rarely
 from relight.engine.days_log import DaysLog
 from relight.engine.housing import Housing
 from relight.engine.log_copy import LogCopy
+from relight.engine.log_generation import check_generation
 from relight.engine.log_history import LogHistory
 from relight.engine.log_partition import LogPartition
 from relight.engine.plan_versions import keep_plan, project_of_version
@@ -37,16 +38,11 @@ if TYPE_CHECKING:
     from relight.engine.daily import DayMaker, DaysOfEverybody
     from relight.rules.plan import Plan
     from relight.stores.checkpoint_blobs import Writing
-    from relight.stores.interface import Store
     from relight.stores.postgres import PostgresStore
     from relight.stores.postgres_connection import Connection
 
 #: Variable that names a worker: it keeps the name over restarts, and no two share it.
 WORKER_VARIABLE = "RELIGHT_WORKER"
-#: Note of the generation of the log topic that a store follows.
-GENERATION_NOTE = "log generation"
-#: Note of what is there while topics are written anew in their place: topic -> settings, of those whose copy is whole.
-ERASING_NOTE = "topics being written anew"
 _LOG = logging.getLogger("relight.worker")
 
 
@@ -192,35 +188,6 @@ class ClusterWorker:
         if found is None:
             found = self._projects[version] = project_of_version(self._store, version)
         return found
-
-
-def generation_of(store: Store) -> int:
-    """Return the generation of the log topic that a store follows."""
-    return int(store.note(GENERATION_NOTE) or 1)
-
-
-def note_generation(store: Store, generation: int) -> None:
-    """Let a store follow another generation of the log topic."""
-    store.set_note(GENERATION_NOTE, str(generation))
-
-
-def check_generation(store: Store, kafka: KafkaSettings) -> None:
-    """Raise UsageError where the config names another generation of the log topic than the store follows.
-
-    Nothing of a cluster runs either while its control topic is written anew.
-    """
-    if store.note(ERASING_NOTE):
-        raise UsageError(
-            "people are being taken out of the log, and that is not finished",
-            help_text="`relight erase --apply --yes` goes on with it",
-        )
-    followed = generation_of(store)
-    if followed != kafka.generation:
-        raise UsageError(
-            f"the store follows generation {followed} of the log topic, and the config names {kafka.generation}",
-            help_text=f"kafka: {{generation: {followed}}}; `relight topics repartition` moves to the next, `erase "
-            "--apply` too",
-        )
 
 
 def needs_of_cluster(project: LoadedProject) -> tuple[Plan, Settings, KafkaSettings]:

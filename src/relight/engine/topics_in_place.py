@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from relight.engine.cluster_worker import ERASING_NOTE
+from relight.engine.log_generation import ERASING_NOTE
 from relight.stores.crash import crash_point
 from relight.transports.kafka_topics import RECORDED, TIME_SETTING, partition_counts
 from relight.transports.topic_copy import copy_topic, make_empty, own_settings, remove_topics, set_setting

@@ -14,6 +14,7 @@ from relight.config.loader import load_project
 from relight.config.settings import Settings
 from relight.engine.cluster_store import ClusterStore
 from relight.engine.log_copy import LongLogError
+from relight.engine.log_generation import note_generation
 from relight.stores.interface import Batch
 from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_connection import Connection
@@ -72,6 +73,11 @@ class Decided:
     sink: PartitionSink
     _place: int = 0
 
+    @property
+    def url(self) -> str:
+        assert self.settings.store.postgres is not None
+        return self.settings.store.postgres.reveal()
+
     def say(self, records: list[Control], until: int) -> None:
         self.topics.write(log_topic(self.settings.project), packs(self._place, records, until))
         self._place += len(records)
@@ -117,6 +123,18 @@ def test_a_frozen_log_stands_still(decided: Decided) -> None:
             decided.say([plan("b", 50)], 60)
             assert (list(store.read_log()), store.reached()) == (first, 30)
         assert (len(list(store.read_log())), store.reached()) == (3, 60)
+
+
+def test_a_log_that_goes_on_in_another_topic_is_read_no_further(decided: Decided) -> None:
+    """V5: after an erasure nothing that was read before is told again, nor a customer's log that is kept."""
+    decided.say([plan("a", 10), PAUSE], 30)
+    with decided.opened() as store, closing(PostgresStore.open(decided.url, exclusive=False)) as other:
+        assert len(list(store.read_log())) == 2
+        assert store.past_of("ann").reached == 30
+        note_generation(other, 2)
+        for ask in (lambda: list(store.read_log()), lambda: store.past_of("ann")):
+            with pytest.raises(ServiceError, match="the log is in generation 2 of its topic, and this process reads 1"):
+                ask()
 
 
 def test_a_log_that_is_too_long_is_refused_as_a_whole(decided: Decided) -> None:

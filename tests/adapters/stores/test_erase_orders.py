@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from relight.base.errors import UsageError
 from relight.base.instants import DAY
 from relight.cli.erase_cluster import ORDER_WAITS_WARN, look_at_orders
+from relight.config.loader import load_project
+from relight.engine.cluster_move import move_log
 from relight.engine.cluster_people import with_messages
 from relight.engine.erase_orders import (
     ClusterOrder,
@@ -26,7 +30,9 @@ from relight.stores.interface import Batch
 from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_inbox import PostgresInbox
 from tests.adapters.stores.examples import make_message, make_row
+from tests.faults.small_project import QUIET, SECRET, write_project
 from tests.support.postgres_server import PostgresServer
+from tests.support.told_topics import on_cluster
 
 T0 = 1_772_442_000_000_000
 BOB = Person(
@@ -57,6 +63,25 @@ def test_an_order_is_kept_once(store: PostgresStore) -> None:
     assert waiting_orders(store) == [marked, bob]
     forget_orders(store, [marked])
     assert waiting_orders(store) == [bob]
+
+
+@pytest.mark.parametrize("begun", [1, 2])
+def test_no_move_comes_between(url: str, store: PostgresStore, tmp_path: Path, begun: int) -> None:
+    """An erasure that was begun is finished before the log goes on in other partitions: it says in which generation
+    people are gone, and that would be another.
+    """
+    loaded = load_project(write_project(tmp_path, {"quiet": QUIET}), env={"LINK_SECRET": SECRET})
+    assert loaded.settings is not None
+    settings = on_cluster(loaded.settings, url)
+    loaded = replace(loaded, streams={}, settings=settings)
+    bob = ClusterOrder(customer="bob", ordered=T0)
+    keep_orders(store, [bob])
+    keep_marked(store, [msgspec.structs.replace(bob, generation=begun)])
+    with pytest.raises(UsageError, match="that is not finished"):
+        move_log(loaded)
+    keep_marked(store, [bob])
+    with pytest.raises(UsageError, match="the store follows generation 1"):  # the next thing that is looked at
+        move_log(loaded)
 
 
 def test_doctor_says_how_long_orders_wait(store: PostgresStore) -> None:

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -14,9 +15,11 @@ import pytest
 
 from relight.base.errors import StoreError
 from relight.config.loader import load_project
+from relight.config.measure_plan import MeasurePlan
 from relight.engine.asking import open_to_ask
 from relight.engine.cluster_store import ClusterStore
 from relight.engine.customer_past import Past
+from relight.engine.log_generation import note_generation
 from relight.stores.interface import Store
 from relight.stores.postgres import PostgresStore
 from relight.streams.envelope import Control
@@ -114,6 +117,42 @@ def test_a_database_that_is_away_is_no_fault_of_ours(asked: Asked, postgres: Pos
     finally:
         postgres.start()
     assert asked.paused() == ["quiet"]
+
+
+def test_an_erasure_is_noticed_without_an_address(asked: Asked) -> None:
+    """V5: a log that goes on in another topic has people no more: figures are forgotten, and no customer's page is
+    told from what was read.
+    """
+    assert asked.paused() == []
+    assert customer(asked.desk, "ann") is None
+    before = asked.desk.everybody.erasures
+    assert asked.desk.settings.store.postgres is not None
+    with closing(PostgresStore.open(asked.desk.settings.store.postgres.reveal(), exclusive=False)) as store:
+        note_generation(store, 2)
+    assert (asked.paused(), asked.desk.everybody.erasures) == ([], before + 1)
+    assert (asked.paused(), asked.desk.everybody.erasures) == ([], before + 1)
+    with pytest.raises(StoreError, match="the log is in generation 2 of its topic, and this process reads 1"):
+        customer(asked.desk, "ann")
+
+
+def test_figures_that_are_forgotten_are_read_again(asked: Asked) -> None:
+    """V5: a store that stays open keeps what it read of a log elsewhere; it is closed, and the log is read anew."""
+    opened: list[Store] = []
+
+    def open_store() -> Store:
+        opened.append(asked.desk.open_store())
+        return opened[-1]
+
+    figures = Figures(
+        measure_plan=MeasurePlan(), plan=asked.desk.plan, open_store=open_store, seconds=lambda: 0.0, stays_open=True
+    )
+    assert figures.latest().until == 1
+    figures.forget()
+    assert figures.latest().until == 1
+    assert len(opened) == 2
+    with pytest.raises(StoreError, match="closed"):
+        opened[0].note("anything")
+    figures.close()
 
 
 def test_the_log_of_a_customer_holds_no_other_page_up(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

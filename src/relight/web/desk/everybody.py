@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from relight.base.errors import RelightError, ServiceError
 from relight.engine.customer_past import AsksElsewhere
+from relight.engine.log_generation import generation_of
 from relight.engine.plan_versions import plan_of_version, told_versions
 from relight.rules.world import VOLUME_GUARD
 from relight.stores.erasure import CAUSE
@@ -54,8 +55,11 @@ class Everybody:
     in_force: str = ""
     #: The log itself names a version.
     _is_in_log: bool = False
-    #: How often somebody with an address was erased: who keeps names forgets them.
+    #: How often somebody may have been erased: who keeps names forgets them. Told by a word that keeps an address
+    #: suppressed, or by a log elsewhere that goes on in another topic.
     erasures: int = 0
+    #: Where a log elsewhere stands.
+    _generation: int = 0
     #: Versions that the log names -> their plans; None for one that cannot be compiled any more.
     _plans: dict[str, Plan | None] = field(default_factory=dict)
 
@@ -70,6 +74,8 @@ class Everybody:
             self._paused, self._is_guarded = set(), False
             self._is_known, self._is_in_log, self.in_force = False, False, ""
         if isinstance(store, AsksElsewhere):
+            before, self._generation = self._generation, generation_of(store)
+            self.erasures += before not in (0, self._generation)
             self._read_elsewhere(store)
         else:
             self._read_on(store)

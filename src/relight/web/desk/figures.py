@@ -101,7 +101,10 @@ class Figures:
         if self._trouble is not None:
             return Computed(trouble=self._trouble)
         if self._is_stale:
-            self._is_stale, self._log, self._exposures = False, None, None
+            self._is_stale = False
+            if self._store is not None:  # it keeps what it read
+                self._store.close()
+            self._drop()
         if self._measure_plan is None:
             return Computed(trouble=NOTHING_DECLARED)
         try:
