@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -10,12 +11,12 @@ import pytest
 
 from relight.base.errors import ServiceError, StoreError
 from relight.messages.life import MessageCause, MessageState
-from relight.stores.interface import Batch, Settlement
+from relight.stores.interface import Batch, LetterEnd, Settlement
 from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_codes import POOL_LOCK_CLASS
-from relight.stores.postgres_schema import SCHEMA_VERSION
+from relight.stores.postgres_schema import MIGRATIONS, SCHEMA_VERSION
 from tests.adapters.stores.conformance import StoreConformance
-from tests.adapters.stores.examples import MINUTE, T0, batch_of, make_event, make_message, make_row
+from tests.adapters.stores.examples import MINUTE, T0, batch_of, make_event, make_letter, make_message, make_row
 from tests.support.postgres_server import PostgresServer
 
 
@@ -109,6 +110,21 @@ def test_a_store_of_a_newer_version_is_refused(url: str) -> None:
         sql.execute("UPDATE numbers SET value = %s WHERE name = 'schema_version'", (SCHEMA_VERSION + 1,))
     with pytest.raises(StoreError, match=f"version {SCHEMA_VERSION + 1}"):
         PostgresStore.open(url)
+
+
+def test_an_older_store_learns_how_its_letters_ended(url: str) -> None:
+    """A dead letter that an earlier version read again ended so; one that waits waits on."""
+    with closing(PostgresStore.open(url)) as store:
+        store.append(Batch(dead=[make_letter(1), make_letter(2)]))
+        store.end_letters([1], T0, LetterEnd.DISMISSED)
+    before = next(n for n, one in enumerate(MIGRATIONS) if any("COLUMN ending" in text for text in one))
+    with psycopg.connect(url, autocommit=True) as sql:
+        sql.execute("ALTER TABLE dead_letters DROP COLUMN ending")
+        sql.execute("ALTER TABLE dead_letters RENAME COLUMN ended_at TO replayed_at")
+        sql.execute("UPDATE numbers SET value = %s WHERE name = 'schema_version'", (before,))
+    with closing(PostgresStore.open(url)) as store:
+        assert [(one.ended_at, one.end) for one in store.dead_letters()] == [(T0, LetterEnd.REPLAYED), (None, None)]
+        assert [one.number for one in store.waiting_letters(9)] == [2]
 
 
 def test_a_flipped_bit_is_noticed(url: str) -> None:
