@@ -13,7 +13,6 @@ from relight.base.instants import DAY
 from relight.base.kinds import NUMBER_KINDS, TEXT_KINDS
 from relight.base.suggest import suggest_words
 from relight.config.measure_kinds import CUSTOMER_MEASURES, MEASURES, Unit
-from relight.config.measure_models import BoardModel
 from relight.config.measure_plan import (
     BoardItem,
     Effort,
@@ -292,8 +291,8 @@ class _Compiler:
         boards: dict[str, tuple[BoardItem, ...]] = {}
         for board, written in self.model.boards.items():
             found: list[BoardItem] = []
-            above: Path = ("boards", board, "shows") if isinstance(written, BoardModel) else ("boards", board)
-            for position, one in enumerate(written.shows if isinstance(written, BoardModel) else written):
+            above: Path = ("boards", board) if isinstance(written, list) else ("boards", board, "shows")
+            for position, one in enumerate(written if isinstance(written, list) else written.shows):
                 path: Path = (*above, position)
                 if isinstance(one, str):
                     self._known_measure(one, plan, path)
