@@ -29,7 +29,8 @@ BODY_SECONDS_MAX = 120.0
 _OK, _START_INPUT, SHUTTING_DOWN = 250, 354, 421
 #: Replies to MAIL or AUTH that say our settings are wrong (RFC 4954 6).
 _CONFIGURATION_CODES = frozenset({530, 534, 535, 538})
-_SYSTEM_STATUS = re.compile(r"4\d\d 4\.3\.\d")
+#: Not 4.3.3 and 4.3.4, which are about what one message asks for.
+_SYSTEM_STATUS = re.compile(r"4\d\d 4\.3\.[0125]\b")
 
 
 class Phase(IntEnum):

@@ -66,6 +66,7 @@ ENDINGS = {
         ("answer RCPT 450 busy", Concern.MESSAGE),
         ("answer RCPT 451 4.3.2 out of order", Concern.EITHER),
         ("answer DATA 452 4.3.1 disk full", Concern.EITHER),
+        ("answer DATA 452 4.3.4 too big for this system", Concern.MESSAGE),
         ("answer MAIL 452 4.2.2 mailbox full", Concern.EITHER),
         ("answer RCPT 421 closing", Concern.EITHER),
     ],
