@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import stat
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from tests.acceptance.cli_kit import relight
 from tests.faults.checker import mails_in
 from tests.faults.small_project import QUIET, SECRET, T0, add, line, write_project
 from tests.faults.test_live import live
+from tests.support.pages import Pages, free_port, serving
 from tests.support.postgres_server import PostgresServer
 
 ENV = {"LINK_SECRET": SECRET}
@@ -39,6 +41,19 @@ def files_hold(folder: Path, *words: str) -> list[str]:
 def consents(folder: Path) -> int:
     with closing(SqliteStore.open(folder / "data/relight.db", read_only=True)) as store:
         return sum(isinstance(r, Control) and r.kind == "consent" for _, r in store.read_log())
+
+
+@contextmanager
+def pages_of(folder: Path) -> Iterator[Pages]:
+    """Serve the project's pages."""
+    config = folder / "config/default.yaml"
+    text = config.read_text()
+    config.write_text(text.replace('secret: "', f'listen: "127.0.0.1:{free_port()}", secret: "'))
+    try:
+        with serving(folder) as pages:
+            yield pages
+    finally:
+        config.write_text(text)
 
 
 @pytest.fixture
@@ -131,6 +146,10 @@ def test_who_was_erased_is_not_mailed_again(folder: Path) -> None:
     before = len(mails_in(folder / "outbox"))
     add(folder, line(40, "somebody", "identify", T0 + 9 * DAY, email=ADDRESS.upper()))
     add(folder, line(41, "somebody", "used", T0 + 9 * DAY))
+    run(folder, 10 * DAY)
+    assert "from an erasure" in relight("explain", "somebody", "quiet", cwd=folder, env=ENV).stdout
+    with pages_of(folder) as pages:
+        assert "from an erasure" in pages.ask("/desk/customers/somebody").text
     run(folder, 17 * DAY)
     assert len(mails_in(folder / "outbox")) == before
     with closing(SqliteStore.open(folder / "data/relight.db", read_only=True)) as store:

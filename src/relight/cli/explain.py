@@ -101,6 +101,7 @@ def _explain(project: Project, history: History, customer: str, rule: str | None
         first=history.first,
         journal=history.journal,
         holds=history.holds if at_text is None else {},
+        keyed=history.keyed,
     )
     if told.plan_version != project.plan.version:
         note("The rules in the folder have changed since; this is told by those in force then.")

@@ -6,7 +6,7 @@ Sends nothing, changes nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,6 +52,8 @@ class History:
     answers: Mapping[str, str] = field(default_factory=dict)
     #: Occurrence key -> what keeps its message, which is decided, from leaving now.
     holds: Mapping[str, Hold] = field(default_factory=dict)
+    #: Address hash -> how the list names it once somebody with it was erased; None where nobody was.
+    keyed: Callable[[str], str] | None = None
 
 
 @contextmanager
@@ -104,6 +106,7 @@ def history_of_store(project: Project, customer: str) -> History:
             journal={key: status.state for key, status in statuses.items()},
             answers={one.occurrence_key: one.text for one in store.attempts_of(customer) if one.text},
             holds=_holds(project, store, list(statuses.values())),
+            keyed=getattr(store, "keyed", None),
         )
 
 

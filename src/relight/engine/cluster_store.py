@@ -208,7 +208,8 @@ class ClusterStore(PostgresStore):
     ) -> Iterator[Record]:
         """Yield a customer's log with what merges brought into it, as one machine's store has it (V4)."""
         named = dict.fromkeys(r.subject for r in everybody if isinstance(r, Control) and r.kind == "plan")
-        world = world_of({version: plan_of_version(self, version) for version in named}, everybody, reached)
+        plans = {version: plan_of_version(self, version) for version in named}
+        world = world_of(plans, everybody, reached, keyed=self.keyed)
         plan = world.states[-1].plan
         assert plan is not None
         for record in LogHistory(logs, days=_KeptDays(self._connection)).own_log(

@@ -7,7 +7,7 @@ Reads records that are handed in; knows no store, no clock, and has no way to se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -58,6 +58,7 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
     first: int | None = None,
     journal: Mapping[str, MessageState] = MappingProxyType({}),
     holds: Mapping[str, Hold] = MappingProxyType({}),
+    keyed: Callable[[str], str] | None = None,
 ) -> Explanation:
     """Return what became of a customer in each rule, and what stands in the way as of `at` (µs, inclusive).
 
@@ -73,11 +74,14 @@ def explain_customer(  # noqa: PLR0913 - one question, by keyword
         first: where the log names no plan, when it came into force.
         journal: occurrence key -> where the message is; empty where nothing is ever sent.
         holds: occurrence key -> what keeps a message that waits from leaving.
+        keyed: address hash -> how the list names it once somebody with it was erased; None where nobody was.
 
     Raises:
         UsageError: nothing had happened by then.
     """
-    told = retell(plan=plan, plans=plans, customer=customer, own=own, everybody=everybody, at=at, first=first)
+    told = retell(
+        plan=plan, plans=plans, customer=customer, own=own, everybody=everybody, at=at, first=first, keyed=keyed
+    )
     rows = told.rows if ledger is None else [r for r in ledger if r.customer == customer and r.judged <= at]
     in_force = told.turn.plan.rules
     stories = tuple(

@@ -7,7 +7,7 @@ Decides nothing of its own: the same take_record and live_until as the engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,7 @@ def retell(  # noqa: PLR0913 - one history, by keyword
     everybody: Iterable[Record],
     at: int,
     first: int | None = None,
+    keyed: Callable[[str], str] | None = None,
 ) -> Retold:
     """Return a customer's history up to `at` (µs, inclusive), under the plans that were in force.
 
@@ -81,6 +82,7 @@ def retell(  # noqa: PLR0913 - one history, by keyword
         everybody: global records in log order.
         at: records and deadlines after it are left out.
         first: where the log names no plan (recorded files), the instant at which the plan came into force.
+        keyed: address hash -> how the list names it once somebody with it was erased (V5); None where nobody was.
 
     Raises:
         UsageError: nothing had happened by `at`.
@@ -90,6 +92,7 @@ def retell(  # noqa: PLR0913 - one history, by keyword
         everybody,
         at,
         first=None if first is None else (first, plan.version),
+        keyed=keyed,
     )
     profile = Profile(customer=customer)
     told = Retold(
@@ -113,13 +116,19 @@ def retell(  # noqa: PLR0913 - one history, by keyword
 
 
 def world_of(
-    plans: Mapping[str, Plan], everybody: Iterable[Record], at: int, *, first: tuple[int, str] | None = None
+    plans: Mapping[str, Plan],
+    everybody: Iterable[Record],
+    at: int,
+    *,
+    first: tuple[int, str] | None = None,
+    keyed: Callable[[str], str] | None = None,
 ) -> World:
     """Return what everybody's records up to `at` (µs) lead to, under the plans by version.
 
-    first: where they name no plan, (instant, version) of the one in force. Raises UsageError where none is by then.
+    first: where they name no plan, (instant, version) of the one in force; keyed: as in `retell`. Raises UsageError
+    where none is by then.
     """
-    world = World()
+    world = World(keyed=keyed)
     for plan in plans.values():
         world.register(plan)
     if first is not None and first[0] <= at:

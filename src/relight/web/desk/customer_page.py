@@ -113,7 +113,8 @@ def _read(desk: Desk, store: Store, name: str, elsewhere: Past | None) -> _Known
     states = store.message_states([row.occurrence_key for row in rows])
     told = None
     if len(own) <= EXPLAINED_RECORDS_MAX:
-        everybody = _everybody(desk, past)
+        keyed = getattr(store, "keyed", None)
+        everybody = _everybody(desk, past, keyed)
         try:
             told = explain_customer(
                 plan=desk.plan,
@@ -124,6 +125,7 @@ def _read(desk: Desk, store: Store, name: str, elsewhere: Past | None) -> _Known
                 at=replace(past, everybody=everybody).last,
                 ledger=rows[::-1],
                 journal=states,
+                keyed=keyed,
             )
         except RelightError:
             told = None  # nothing was decided yet
@@ -137,9 +139,11 @@ def _past(store: Store, name: str) -> Past:
     return Past(own=[record for _, record in store.customer_log(name)], everybody=(), reached=store.reached())
 
 
-def _everybody(desk: Desk, past: Past) -> list[Record]:
+def _everybody(desk: Desk, past: Past, keyed: Callable[[str], str] | None) -> list[Record]:
     """Return the records that concern everybody and can matter to who has had these addresses."""
     hashes = _address_hashes(past.own)
+    if keyed is not None:  # the list may name them as it names the erased
+        hashes |= {keyed(one) for one in hashes}
     if not past.everybody:
         return desk.everybody.records_for(hashes)
     return [

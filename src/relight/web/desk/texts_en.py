@@ -218,7 +218,7 @@ ENGLISH: Final = {
     "their_data": "Their data",
     "export": "Export everything",
     "erase": "Erase this customer",
-    "erase_by_hand": "This store belongs to a cluster, whose log is in Kafka: nobody is erased from here, nor by",
+    "erase_by_hand": "This store belongs to a cluster, whose log is in Kafka: erasing is not ordered here but with",
     "ask_erase": (
         "Erase {subject} for ever? Events, traits, decisions and mails go as soon as the engine reads its inbox;"
         " what stays are keyed hashes. Export first."

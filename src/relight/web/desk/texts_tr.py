@@ -218,7 +218,7 @@ TURKISH: Final = {
     "their_data": "Verileri",
     "export": "Her şeyi dışa aktar",
     "erase": "Bu müşteriyi sil",
-    "erase_by_hand": "Bu depo, günlüğü Kafka'da olan bir kümeye ait: müşteri buradan silinemez, şununla da silinemez:",
+    "erase_by_hand": "Bu depo, günlüğü Kafka'da olan bir kümeye ait: silme emri buradan değil, şu komutla verilir:",
     "ask_erase": (
         "{subject} sonsuza dek silinsin mi? Motor gelen kutusunu okuyunca olaylar, özellikler, kararlar ve iletiler"
         " gider; yalnız anahtarlı özetler kalır. Önce dışa aktarın."
