@@ -22,6 +22,8 @@ RULES = {
     "told": "trigger: {event: volume_guard}\n" + ALERT % "team",
     "ordinary": "trigger: {event: ordered}\n" + ALERT % "desk",
 }
+#: What a sender says in its log of a stop.
+WAITS = "mails wait: the volume guard stopped all sending"
 #: Each order makes two messages; two senders at once may hand over one batch each.
 PER_HOUR, ORDERS = 6, 12
 CONFIG = "volume: {per_hour: %s}\nalerts: {team: team@small.example, desk: desk@small.example}\n"
@@ -46,7 +48,7 @@ def events_told(broker: KafkaBroker, name: str) -> int:
 def test_a_stop_reaches_the_team_once(tmp_path: Path, broker: KafkaBroker, postgres: PostgresServer) -> None:
     """S5, I10: more than an hour's number is decided; of two senders one stops both, one mail reaches the team and nothing
     else leaves, also after a kill -9 of a sender and its start. The other rules are paused meanwhile. Released, the rest
-    leaves and the team hears no more.
+    leaves and the team hears no more. Each sender says in its log why mails wait, and when they leave again.
     """
     folder = write_project(tmp_path / "project", RULES, follow=True)
     config = folder / "config/default.yaml"
@@ -75,9 +77,13 @@ def test_a_stop_reaches_the_team_once(tmp_path: Path, broker: KafkaBroker, postg
         for name in ("one", "other"):
             cluster.stop(name)
         config.write_text(config.read_text().replace(f"per_hour: {PER_HOUR}", "per_hour: 1000"))
+        told = cluster.log("one").count(WAITS)
+        assert WAITS in cluster.log("other")
         cluster.start("one", "sender")
+        words.wait(lambda: cluster.log("one").count(WAITS) > told)
         words.order("release")
         words.wait(lambda: addressees(folder).total() == 2 * ORDERS + 1)
+        words.wait(lambda: "mails leave again" in cluster.log("one"))
         words.happen("ann", "identify")
         assert addressees(folder) == {"team": 1, "ann": ORDERS, "desk": ORDERS}
         assert events_told(broker, cluster.name) == 1

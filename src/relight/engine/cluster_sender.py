@@ -60,13 +60,14 @@ def run_sender(
     dispatcher.look = SecondLook(
         inbox=inbox, store=store, was_withdrawn=lambda _customer, _topic: False, is_paused=lambda _rule: False
     )
-    sent, told = 0, set[str]()
+    sent, told, trouble = 0, set[str](), ""
     pools = PoolWatch(store=store, files=settings.codes, low=settings.codes_low)
     try:
         while not stop.is_set():
             try:
                 telling.before_sending(clock())
                 left = dispatcher.drain(clock())
+                trouble = _tell_trouble(dispatcher.trouble, trouble)
                 _tell_pools(dispatcher.empty_pools, told)
                 pools.settle(pools.look(dispatcher.used_pools, clock()))
                 dispatcher.used_pools.clear()
@@ -111,6 +112,15 @@ def _tell_pools(empty: Iterable[str], told: set[str]) -> None:
     for pool in set(empty) - told:
         told.add(pool)
         _LOG.error("pool of codes %s is empty: its mails are not sent", pool)
+
+
+def _tell_trouble(now: str, before: str) -> str:
+    """Say why nothing leaves (the volume guard, a provider that takes nothing) when that begins, changes or ends."""
+    if now and now != before:
+        _LOG.error("mails wait: %s", now)
+    elif before and not now:
+        _LOG.info("mails leave again")
+    return now
 
 
 def _connect_again(store: PostgresStore) -> None:
