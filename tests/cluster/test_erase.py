@@ -314,8 +314,9 @@ def test_what_was_taken_out_is_told(erased: tuple[Erased, Path]) -> None:
             for offset in source["offsets"]:
                 consumer.seek(place, offset)
                 (message, *_) = next(iter(consumer.poll(timeout_ms=10_000, max_records=1).values()))
-                assert json.loads(message.value)["customer"] in (GONE, STRANGER)
-    assert sum(len(source["offsets"]) for source in one["sources"]) == one["records"] - 1  # one is of the control topic
+                assert any(name.encode() in message.value for name in (GONE, STRANGER))
+    # One record is of the control topic; one that could not be read is no record, and stands in the source all the same.
+    assert sum(len(source["offsets"]) for source in one["sources"]) == one["records"] - 1 + one["dead_letters"]
     with closing(PostgresStore.open(shop.cluster.url, read_only=True)) as store:
         kept = [
             value for (value,) in store.connection.sql.execute("SELECT value FROM notes WHERE name LIKE 'erased on%'")

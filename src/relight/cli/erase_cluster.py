@@ -192,7 +192,8 @@ def _say(project: Project, done: Erasures) -> None:
     if done.removed:
         say(f"taken away: {', '.join(done.removed)}")
     if done.short:
-        say(f"{done.short} of the words searched for are too short to be told from chance")
+        which = "id or address is" if done.short == 1 else "ids and addresses are"
+        say(f"not searched for: {done.short} {which} too short to be told from chance")
     say(f"proof: {done.left} occurrences of ids and addresses in topics, checkpoints and tables")
     if not os.environ.get(KEY_VARIABLE):
         say(f"give workers and senders {erasure_key_path(project.folder / SQLITE_DEFAULT)}, or {KEY_VARIABLE}")

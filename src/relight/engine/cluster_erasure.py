@@ -39,7 +39,7 @@ from relight.engine.inbox import RELAYED_POSITION
 from relight.engine.log_generation import generation_of, note_generation
 from relight.engine.topics_in_place import InPlace
 from relight.stores.crash import crash_point
-from relight.stores.erasure import Erased, searched
+from relight.stores.erasure import Erased, is_letter_of, searched
 from relight.stores.opening import SQLITE_DEFAULT, open_inbox
 from relight.transports.kafka_clients import checkpoint_topic, log_topic, open_admin, router_group, worker_group
 from relight.transports.kafka_topics import group_members, partition_counts
@@ -126,10 +126,11 @@ class ClusterErasing:
         self._check_that_nothing_runs()
         found = self._find(orders)
         forgetting = self._forgetting(found)
-        records = dict(self._next.write_log(forgetting).records)
+        written = self._next.write_log(forgetting)
+        records = dict(written.records)
         self._next.write_checkpoints(forgetting, self._make_days)
         self._next.follow_sources()
-        orders = [self._marked(one, who) for one, who in zip(orders, found, strict=True)]
+        orders = [self._marked(one, who, written) for one, who in zip(orders, found, strict=True)]
         keep_marked(self._store, orders)
         self._next.write_control(forgetting, self._in_place)
         done = [self._erase(one, who, records) for one, who in zip(orders, found, strict=True)]
@@ -219,8 +220,12 @@ class ClusterErasing:
         )
         return Erasure(order=order, erased=self._store.erase(person, note, base=base))
 
-    def _marked(self, order: ClusterOrder, found: Found) -> ClusterOrder:
-        places = [(stream, number, offsets) for (stream, number), offsets in found.places.items()]
+    def _marked(self, order: ClusterOrder, found: Found, written: Forgetting) -> ClusterOrder:
+        theirs = {source: set(offsets) for source, offsets in found.places.items()}
+        for (source, offset), letter in written.letters.items():
+            if is_letter_of(letter, found.person.words):
+                theirs.setdefault(source, set()).add(offset)
+        places = [(stream, number, sorted(offsets)) for (stream, number), offsets in sorted(theirs.items())]
         return msgspec.structs.replace(order, generation=self._kafka.generation, places=places)
 
     def _answer_note(self, order: ClusterOrder) -> str:

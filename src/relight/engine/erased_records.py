@@ -18,7 +18,16 @@ from relight.stores.erasure_key import Keyed
 from relight.stores.identity_hash import customer_hash
 from relight.streams.envelope import Control, DeadLetter, Event, Record
 from relight.transports.kafka_publish import EVENT_HEADER
-from relight.transports.log_pack import Pack, Packed, customer_of, decode_pack, decode_record, encode_pack, with_record
+from relight.transports.log_pack import (
+    Pack,
+    Packed,
+    Source,
+    customer_of,
+    decode_pack,
+    decode_record,
+    encode_pack,
+    with_record,
+)
 from relight.transports.topic_copy import Headers
 
 _LETTER = msgspec.msgpack.Decoder(DeadLetter)
@@ -32,6 +41,8 @@ class Forgetting:
     keyed: Keyed
     #: Whose records became tombstones -> how many.
     records: Counter[str] = field(default_factory=Counter)
+    #: Place in a source -> the dead letter of it that was taken out of the log.
+    letters: dict[tuple[Source, int], DeadLetter] = field(default_factory=dict)
     _customers: frozenset[str] = field(init=False)
     _words: frozenset[str] = field(init=False)
     #: Hash of an address -> its keyed name.
@@ -88,6 +99,9 @@ class Forgetting:
         found = [self.packed(one) for one in pack.records]
         if all(after is before for before, after in zip(pack.records, found, strict=True)):
             return value, headers
+        for before, after in zip(pack.records, found, strict=True):
+            if after is None:
+                self.letters[pack.spans[before.span].source, before.offset] = _LETTER.decode(before.body)
         kept = [one for one in found if one is not None]
         return encode_pack(Pack(pack.version, pack.spans, kept, pack.sources)), headers
 
