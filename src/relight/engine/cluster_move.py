@@ -29,17 +29,14 @@ from relight.transports.kafka_clients import (
 from relight.transports.kafka_topics import create_topics, group_members, needed_topics, partition_counts
 from relight.transports.log_move import LogMove
 from relight.transports.log_pack import CONTROL_SOURCE, Source, decode_pack, encode_pack
+from relight.transports.topic_copy import IN_FLIGHT_MAX, SEND_SECONDS, polls_of, remove_topics
 
 if TYPE_CHECKING:
     from relight.config.loader import LoadedProject
     from relight.config.settings import KafkaSettings
 
-#: How long one poll waits (ms), and how long a broker may take for one pack (s).
-POLL_MS, SEND_SECONDS = 500, 120
 #: How long a router or worker that was stopped may be in its group (s), and between two looks.
 SESSION_SECONDS_MAX, LOOK_SECONDS = 60.0, 0.5
-#: Packs on their way to the broker at once.
-IN_FLIGHT_MAX = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +116,7 @@ def check_that_nothing_runs(admin: Any, project: str, before: KafkaSettings) -> 
 
 def _make_topic(admin: Any, project: LoadedProject, name: str, kafka: KafkaSettings) -> None:
     topic = log_topic(name, kafka.generation)
-    if topic in admin.list_topics():
-        admin.delete_topics([topic])  # what an earlier move left unfinished
-        while topic in admin.list_topics():
-            time.sleep(LOOK_SECONDS)
+    remove_topics(admin, [topic])  # what an earlier move left unfinished
     needs = [one for one in needed_topics(name, kafka, project.streams) if one.name == topic]
     create_topics(admin, kafka, needs, source_partitions=1)
 
@@ -131,13 +125,10 @@ def _write(
     move: LogMove, name: str, before: KafkaSettings, kafka: KafkaSettings, on_packs: Callable[[int], None]
 ) -> dict[int, int]:
     """Return the number of packs of each new partition."""
-    from kafka import TopicPartition
-
-    topic = log_topic(name, kafka.generation)
-    places = [TopicPartition(log_topic(name, before.generation), number) for number in range(move.old)]
+    old, topic = (log_topic(name, one.generation) for one in (before, kafka))
     packs = dict.fromkeys(range(move.new), 0)
     futures: list[Any] = []
-    with closing(open_consumer(before)) as consumer, closing(open_producer(kafka)) as producer:
+    with closing(open_producer(kafka)) as producer:
 
         def send(number: int, value: bytes) -> None:
             futures.append(producer.send(topic, value=value, partition=number))
@@ -145,14 +136,10 @@ def _write(
             if len(futures) >= IN_FLIGHT_MAX:
                 _settle(futures)
 
-        ends = {tp.partition: end for tp, end in consumer.end_offsets(places).items()}
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
         is_announced = False
-        while any(consumer.position(tp) < ends[tp.partition] for tp in places):
-            for tp, messages in consumer.poll(timeout_ms=POLL_MS).items():
-                for message in messages:
-                    move.add(tp.partition, decode_pack(message.value))
+        for messages in polls_of(before, old, range(move.old)):
+            for message in messages:
+                move.add(message.partition, decode_pack(message.value))
             if not is_announced and move.sources:
                 is_announced = True
                 for number in range(move.new):

@@ -29,10 +29,10 @@ Headers = Sequence[tuple[str, bytes]]
 Change = Callable[[bytes, Headers], tuple[bytes, Headers]]
 
 
-def messages_of(
+def polls_of(
     kafka: KafkaSettings, topic: str, partitions: Sequence[int], first: Mapping[int, int] | None = None
-) -> Iterator[Any]:
-    """Yield the messages of some partitions, up to where they end now.
+) -> Iterator[list[Any]]:
+    """Yield what each poll brings of the messages of some partitions, up to where they end now.
 
     first: offset to begin at, by partition; 0 where it names none. Raises ServiceError where the broker does not bring
     them, KafkaError as the client does.
@@ -49,10 +49,7 @@ def messages_of(
         deadline = time.monotonic() + PATIENCE_SECONDS
         while left := [place for place in places if consumer.position(place) < ends[place]]:
             found = consumer.poll(timeout_ms=POLL_MS)
-            for place, messages in found.items():
-                for message in messages:
-                    if message.offset < ends[place]:
-                        yield message
+            yield [one for place, messages in found.items() for one in messages if one.offset < ends[place]]
             if found:
                 deadline = time.monotonic() + PATIENCE_SECONDS
             elif time.monotonic() > deadline:
@@ -62,6 +59,14 @@ def messages_of(
                 )
     finally:
         consumer.close()
+
+
+def messages_of(
+    kafka: KafkaSettings, topic: str, partitions: Sequence[int], first: Mapping[int, int] | None = None
+) -> Iterator[Any]:
+    """Yield the messages of some partitions, up to where they end now; the rest as `polls_of`."""
+    for messages in polls_of(kafka, topic, partitions, first):
+        yield from messages
 
 
 def copy_topic(  # noqa: PLR0913  # from where to where and how, by keyword

@@ -1,4 +1,4 @@
-"""Opens SQLite stores and closes whatever a test left open."""
+"""Opens SQLite stores and closes whatever a test left open; names an empty schema of the tests' PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from relight.stores.id_index import IndexLimits
 from relight.stores.sqlite import SqliteStore
+from tests.support.postgres_server import PostgresServer
 
 OpenStore = Callable[..., SqliteStore]
 
@@ -25,3 +26,8 @@ def open_store(tmp_path: Path) -> Iterator[OpenStore]:
     yield open_one
     for store in opened:
         store.close()
+
+
+@pytest.fixture
+def url(postgres: PostgresServer) -> str:
+    return postgres.new_schema()

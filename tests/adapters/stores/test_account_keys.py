@@ -17,7 +17,6 @@ from relight.stores.partition import LOG_INPUT, PartitionStore
 from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_connection import Connection
 from relight.stores.postgres_partition import PartitionSink
-from tests.support.postgres_server import PostgresServer
 from tests.support.story import make_plan
 from tests.unit.engine.test_accounts import TOGETHER
 
@@ -37,11 +36,6 @@ def cluster(partitions: int) -> KafkaSettings:
         brokers=("127.0.0.1:9092",), partitions=partitions, replication=1, standbys=0, generation=1, max_wait=0,
         user=None, password=None, security="none",
     )  # fmt: skip
-
-
-@pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.new_schema()
 
 
 @pytest.fixture

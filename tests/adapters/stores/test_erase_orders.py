@@ -31,7 +31,6 @@ from relight.stores.postgres import PostgresStore
 from relight.stores.postgres_inbox import PostgresInbox
 from tests.adapters.stores.examples import make_message, make_row
 from tests.faults.small_project import QUIET, SECRET, write_project
-from tests.support.postgres_server import PostgresServer
 from tests.support.told_topics import on_cluster
 
 T0 = 1_772_442_000_000_000
@@ -39,11 +38,6 @@ BOB = Person(
     customer="bob", customers=frozenset({"bob"}), addresses=frozenset({"bob@mail.example", "b@mail.example"}),
     keys=frozenset(),
 )  # fmt: skip
-
-
-@pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.new_schema()
 
 
 @pytest.fixture

@@ -29,11 +29,6 @@ class TestPostgresStore(StoreConformance):
         return PostgresStore.open(self.url)
 
 
-@pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.new_schema()
-
-
 def test_one_engine_at_a_time(url: str) -> None:
     """A second embedded engine is refused while the first lives; readers and senders are not."""
     first = PostgresStore.open(url)

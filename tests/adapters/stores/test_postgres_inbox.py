@@ -35,11 +35,6 @@ class TestPostgresInbox(InboxConformance):
             sql.execute(statement.format(table="inbox").encode())
 
 
-@pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.new_schema()
-
-
 def test_no_entry_appears_behind_who_has_read_on(url: str) -> None:
     """Whoever reads while many put finds every entry once: none becomes visible below a position that was read."""
 

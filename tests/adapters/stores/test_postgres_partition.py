@@ -22,11 +22,6 @@ from tests.support.postgres_server import PostgresServer
 TALLY = Tally(rule="quiet", reason="already_entered", day=739_000, count=2)
 
 
-@pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.new_schema()
-
-
 def batch(number: int) -> Batch:
     return Batch(rows=[make_row(number)], outbox=[make_message(number)], tallies=[TALLY], dead=[make_letter(number)])
 
